@@ -1,0 +1,129 @@
+// Package eval is what a policy is to the rest of the engine: a Program, which
+// an Evaluator prepares once, at activation, and which then answers requests.
+//
+// Two evaluators share the interface: topdown, OPA's own and the reference,
+// and closure, which compiles OPA's intermediate representation. Package
+// evaltest holds both to the same cases.
+//
+// The package knows neither where the directory is kept nor who asks. What a
+// policy reads of the directory comes through Directory, at one revision.
+// Start with Program.
+package eval
+
+import (
+	"context"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/policy/rego"
+)
+
+// A Program is a policy ready to run. It is immutable and safe for use by many
+// goroutines at once.
+type Program interface {
+	// Eval runs the policy on one input. An error means that the policy could
+	// not be evaluated to its end; the caller must deny. Its kind is
+	// authz.Evaluation for a fault of the policy, built-ins' runtime errors
+	// included; what Directory and the context return keeps its kind.
+	Eval(ctx context.Context, in Input) (Output, error)
+}
+
+// An Evaluator prepares programs.
+type Evaluator interface {
+	// Name is the evaluator's name in status and logs, such as "topdown".
+	Name() string
+	// Prepare makes a policy ready to run. An error says what in the policy
+	// this evaluator cannot take.
+	Prepare(ctx context.Context, policy *rego.Policy) (Program, error)
+}
+
+// An Input is what one evaluation works on.
+type Input struct {
+	// Request is the document input.
+	Request *authz.Request
+	// Directory is the document data.directory, at one revision, for this
+	// evaluation alone.
+	Directory Directory
+	// Now is what time.now_ns() returns.
+	Now time.Time
+	// Explain asks for an explanation.
+	Explain bool
+}
+
+// An Output is what the package of the decision yielded.
+type Output struct {
+	// Allow is whether allow is true. Undefined is false.
+	Allow bool
+	// Deny are the members of deny, sorted; any of them overrides Allow.
+	Deny []string
+	// Reasons are the members of reasons, sorted.
+	Reasons []string
+	// Obligations is the object obligations; nil when undefined or empty.
+	Obligations authz.Object
+	// Explanation is there when it was asked for.
+	Explanation *authz.Explanation
+}
+
+// A Directory is what an evaluation reads of the directory. It is bound to one
+// tenant and one revision, and counts what is read against the limits of the
+// decision. It is not safe for use by several goroutines.
+type Directory interface {
+	// Entity is the entity data.directory[typ][id], or nil when the directory
+	// does not know it.
+	Entity(ctx context.Context, typ, id string) (Entity, error)
+	// EachEntity calls visit for every entity of a type, in the order of ids,
+	// until visit returns false.
+	EachEntity(ctx context.Context, typ string, visit func(Entity) bool) error
+	// EachType calls visit for every entity type that has entities, in order,
+	// until visit returns false.
+	EachType(ctx context.Context, visit func(typ string) bool) error
+}
+
+// A Member names a member of an entity as a policy sees it.
+type Member uint8
+
+// The members of an entity.
+const (
+	Type Member = iota
+	ID
+	Ref
+	Attributes
+	Parents
+	Ancestors
+	Distances
+	Grants
+	GrantsByScope
+	Permissions // of roles only
+	memberCount
+)
+
+var memberNames = [memberCount]string{
+	"type", "id", "ref", "attributes", "parents", "ancestors", "distances", "grants", "grants_by_scope", "permissions",
+}
+
+// String is the member's name in Rego.
+func (m Member) String() string { return memberNames[m] }
+
+// MemberNamed finds a member by its name in Rego.
+func MemberNamed(name string) (Member, bool) {
+	for m, n := range memberNames {
+		if n == name {
+			return Member(m), true
+		}
+	}
+	return 0, false
+}
+
+// An Entity is one entity as a policy sees it. A member is computed when it is
+// first asked for.
+type Entity interface {
+	// Ref is type:id.
+	Ref() string
+	// Member is the value of a member, or nil where the entity has none.
+	// The value is shared and must not be changed.
+	Member(ctx context.Context, m Member) (ast.Value, error)
+	// Value is the entity with all its members.
+	Value(ctx context.Context) (ast.Value, error)
+}
