@@ -1,0 +1,89 @@
+package hierarchy
+
+import "github.com/verdictpdp/verdict/api/authz"
+
+// MaxVisited is how many entities one search for a cycle may look at.
+const MaxVisited = 1 << 20
+
+// A Search looks for cycles. It remembers what it has found to be free of
+// them, so that searching from many entities of one graph costs as much as the
+// graph above them, once. The graph must not change between its calls.
+type Search struct {
+	parentsOf ParentsOf
+	state     map[authz.EntityRef]bool // whether the ref is on the path now; absent when not met
+	path      []step
+}
+
+// A step is an entity on the path from where the search began, and those of
+// its parents that have not been looked at.
+type step struct {
+	ref  authz.EntityRef
+	left []authz.EntityRef
+}
+
+// NewSearch begins a search over the edges that parentsOf finds.
+func NewSearch(parentsOf ParentsOf) *Search {
+	return &Search{parentsOf: parentsOf, state: make(map[authz.EntityRef]bool)}
+}
+
+// FindCycle finds a cycle at or above ref: the way around it, with its first
+// entity again at its end, beginning at ref when ref is on it. It is nil where
+// there is none.
+//
+// Looking at more than MaxVisited entities is an error of kind LimitExceeded;
+// an error of parentsOf is returned as it is. After an error or a cycle the
+// search is spent.
+func (s *Search) FindCycle(ref authz.EntityRef) ([]authz.EntityRef, error) {
+	if _, met := s.state[ref]; met {
+		return nil, nil
+	}
+	if err := s.enter(ref); err != nil {
+		return nil, err
+	}
+	for len(s.path) > 0 {
+		top := &s.path[len(s.path)-1]
+		if len(top.left) == 0 {
+			s.state[top.ref] = false
+			s.path = s.path[:len(s.path)-1]
+			continue
+		}
+		parent := top.left[0]
+		top.left = top.left[1:]
+		switch onPath, met := s.state[parent]; {
+		case onPath:
+			return s.cycleTo(parent), nil
+		case met:
+			continue
+		}
+		if err := s.enter(parent); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+func (s *Search) enter(ref authz.EntityRef) error {
+	if len(s.state) == MaxVisited {
+		return authz.Errorf(authz.LimitExceeded, "looking for cycles met more than %d entities: write fewer changes at once", MaxVisited)
+	}
+	parents, err := s.parentsOf(ref)
+	if err != nil {
+		return err
+	}
+	s.state[ref] = true
+	s.path = append(s.path, step{ref: ref, left: parents})
+	return nil
+}
+
+// cycleTo is the part of the path that begins at ref, closed.
+func (s *Search) cycleTo(ref authz.EntityRef) []authz.EntityRef {
+	from := len(s.path) - 1
+	for s.path[from].ref != ref {
+		from--
+	}
+	cycle := make([]authz.EntityRef, 0, len(s.path)-from+1)
+	for _, step := range s.path[from:] {
+		cycle = append(cycle, step.ref)
+	}
+	return append(cycle, ref)
+}
