@@ -1,0 +1,153 @@
+package bundle
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+// Limits of a bundle. Reading one that passes them ends in an error of kind
+// LimitExceeded that names the limit.
+const (
+	MaxFiles         = 10_000    // policy and data files; in an archive, entries of any sort
+	MaxFileBytes     = 32 << 20  // bytes of one policy or data file
+	MaxBytes         = 128 << 20 // bytes of all of them together; in an archive, of all that it unpacks to
+	MaxRevisionBytes = 256       // bytes of the manifest's revision
+)
+
+// A Bundle is policy and static data that are activated together. It is not
+// changed once it is read.
+type Bundle struct {
+	// Name is the last element of the path that the bundle was read from,
+	// without .tar.gz.
+	Name string
+	// Revision is the manifest's; where it has none, it is "sha256:" and the
+	// first twelve digits of Digest.
+	Revision string
+	// Digest is the SHA-256, in hexadecimal, of the paths and contents of
+	// everything but the tests. It changes whenever a decision could, also
+	// when the author leaves the manifest's revision as it is.
+	Digest string
+	// Modules are the policy, in the order of their paths.
+	Modules []Module
+	// TestModules are the files called *_test.rego, in the order of their
+	// paths. They are no part of what is activated.
+	TestModules []Module
+	// Data is the static data. Numbers are json.Number.
+	Data map[string]any
+}
+
+// A Module is one Rego file.
+type Module struct {
+	// Path is where the file stands, as errors and explanations show it: the
+	// bundle's path as it was given, and the path inside the bundle.
+	Path string
+	// Parsed is the file with its metadata annotations.
+	Parsed *ast.Module
+}
+
+// Read reads the bundle in a directory or in an archive (.tar.gz). In a
+// directory only *.rego, data.json, data.yaml, data.yml and the .manifest at
+// its top count, and directories whose names begin with a dot are left out.
+//
+// The error is of kind NotFound where there is no such path, LimitExceeded for
+// a bundle beyond the limits, and otherwise Invalid, with a violation for each
+// fault whose field is file:line.
+func Read(path string) (*Bundle, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	switch {
+	case info.IsDir():
+		return readDirectory(os.DirFS(path), ".", origin{name: nameOf(path), path: path}, defaultLimits)
+	case info.Mode().IsRegular():
+		return readArchiveFile(path)
+	default:
+		return nil, authz.Errorf(authz.Invalid, "bundle %s is neither a directory nor a file", path)
+	}
+}
+
+// ReadFS reads the bundle in the directory root of fsys, such as one that is
+// embedded in the program, by the rules of Read.
+func ReadFS(fsys fs.FS, root string) (*Bundle, error) {
+	from := origin{name: path.Base(root), path: root}
+	info, err := fs.Stat(fsys, root)
+	switch {
+	case err != nil:
+		return nil, unreadable(root, err)
+	case !info.IsDir():
+		return nil, authz.Errorf(authz.Invalid, "bundle %s is not a directory", root)
+	}
+	return readDirectory(fsys, root, from, defaultLimits)
+}
+
+func readArchiveFile(path string) (*Bundle, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	defer file.Close()
+	return readArchive(file, origin{name: nameOf(path), path: path}, defaultLimits)
+}
+
+// With is b and, of a library, the modules of those packages that b does not
+// define itself. Data and tests of the library are left out. The revision stays
+// that of b; the digest covers both.
+func (b *Bundle) With(library *Bundle) *Bundle {
+	own := make(map[string]bool)
+	for _, m := range b.Modules {
+		own[m.Parsed.Package.Path.String()] = true
+	}
+	both := *b
+	both.Modules = slices.Clone(b.Modules)
+	for _, m := range library.Modules {
+		if !own[m.Parsed.Package.Path.String()] {
+			both.Modules = append(both.Modules, m)
+		}
+	}
+	sum := sha256.Sum256([]byte(b.Digest + library.Digest))
+	both.Digest = hex.EncodeToString(sum[:])
+	return &both
+}
+
+// An origin is where a bundle comes from.
+type origin struct {
+	name string
+	path string
+}
+
+// file is the path that is shown for a file of the bundle.
+func (o origin) file(name string) string { return path.Join(filepath.ToSlash(o.path), name) }
+
+func nameOf(p string) string {
+	if abs, err := filepath.Abs(p); err == nil {
+		p = abs
+	}
+	name := filepath.Base(p)
+	for _, suffix := range []string{".tar.gz", ".tgz"} {
+		name = strings.TrimSuffix(name, suffix)
+	}
+	return name
+}
+
+func unreadable(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return authz.Errorf(authz.NotFound, "bundle %s does not exist: give a directory or an OPA bundle (.tar.gz)", path)
+	}
+	var inner *fs.PathError
+	if errors.As(err, &inner) {
+		err = inner.Err
+	}
+	return authz.Errorf(authz.Invalid, "bundle %s cannot be read: %w", path, err)
+}

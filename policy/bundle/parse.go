@@ -1,0 +1,115 @@
+package bundle
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	opa "github.com/open-policy-agent/opa/v1/bundle"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+// parse makes a bundle of its files, which are in the order of their names.
+// OPA's reader takes the manifest and the data; the modules are parsed here,
+// since OPA's reader stops at the first that is wrong and does not tell tests
+// from policy.
+func parse(files []file, from origin) (*Bundle, error) {
+	described, err := readDocuments(files, from)
+	if err != nil {
+		return nil, err
+	}
+	b := &Bundle{
+		Name:     from.name,
+		Revision: described.Manifest.Revision,
+		Digest:   digest(files),
+		Data:     described.Data,
+	}
+	var errs []error
+	for _, f := range files {
+		role := roleOf(f.name)
+		if role != policy && role != test {
+			continue
+		}
+		module, err := parseModule(f, from, described)
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+		case role == test:
+			b.TestModules = append(b.TestModules, module)
+		default:
+			b.Modules = append(b.Modules, module)
+		}
+	}
+	errs = append(errs, checkReach(b, described, files, from)...)
+	if len(b.Revision) > MaxRevisionBytes {
+		errs = append(errs, authz.InvalidField(from.file(manifestName), "the revision has %d bytes: at most %d are allowed", len(b.Revision), MaxRevisionBytes))
+	}
+	if err := authz.JoinInvalid(errs); err != nil {
+		return nil, err
+	}
+	if b.Revision == "" {
+		b.Revision = "sha256:" + b.Digest[:12]
+	}
+	return b, nil
+}
+
+// readDocuments reads the manifest and the data with OPA's reader.
+func readDocuments(files []file, from origin) (*opa.Bundle, error) {
+	var documents []file
+	for _, f := range files {
+		if role := roleOf(f.name); role == data || role == manifest {
+			documents = append(documents, f)
+		}
+	}
+	read, err := opa.NewCustomReader(&memoryLoader{files: documents}).
+		WithSkipBundleVerification(true).
+		WithLazyLoadingMode(false).
+		WithSizeLimitBytes(MaxFileBytes).
+		Read()
+	if err == nil {
+		return &read, nil
+	}
+	var errs []error
+	for _, f := range documents {
+		if err := checkJSON(f, from); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) == 0 {
+		errs = append(errs, authz.InvalidField(from.path, "%s", err))
+	}
+	return nil, authz.JoinInvalid(errs)
+}
+
+// checkJSON finds the line of a fault that OPA's reader reports without one.
+func checkJSON(f file, from origin) error {
+	var target any
+	switch {
+	case f.name == manifestName:
+		target = new(opa.Manifest)
+	case path.Ext(f.name) == ".json":
+		target = new(any)
+	default:
+		return nil
+	}
+	err := json.Unmarshal(f.raw, target)
+	if err == nil {
+		return nil
+	}
+	return authz.InvalidField(fmt.Sprintf("%s:%d", from.file(f.name), lineOf(f.raw, err)), "%s", err)
+}
+
+func parseModule(f file, from origin, described *opa.Bundle) (Module, error) {
+	shown := from.file(f.name)
+	version, err := described.RegoVersionForFile("/"+f.name, ast.RegoV1)
+	if err != nil {
+		return Module{}, authz.InvalidField(from.file(manifestName), "%s", err)
+	}
+	parsed, err := ast.ParseModuleWithOpts(shown, string(f.raw), ast.ParserOptions{ProcessAnnotation: true, RegoVersion: version})
+	if err != nil {
+		return Module{}, Invalid(err)
+	}
+	return Module{Path: shown, Parsed: parsed}, nil
+}

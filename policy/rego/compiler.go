@@ -1,0 +1,77 @@
+package rego
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/policy/bundle"
+)
+
+// newCompiler is a compiler for the modules of b. It finds rules that stand
+// where b has static data, of which an evaluator would see only one.
+func newCompiler(b *bundle.Bundle, opts Options) (*ast.Compiler, error) {
+	capabilities, err := capabilities(opts.Builtins)
+	if err != nil {
+		return nil, err
+	}
+	return ast.NewCompiler().
+		WithCapabilities(capabilities).
+		WithDefaultRegoVersion(ast.RegoV1).
+		WithPathConflictsCheck(func(path []string) (bool, error) { return defined(b.Data, path), nil }), nil
+}
+
+// ForTests is what OPA's test runner needs to run a bundle's tests beside its
+// policy: a compiler under the rules of Compile, which keeps calls of print,
+// and the modules, which the runner compiles with stages of its own.
+func ForTests(b *bundle.Bundle, opts Options) (*ast.Compiler, map[string]*ast.Module, error) {
+	compiler, err := newCompiler(b, opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	all := make([]bundle.Module, 0, len(b.Modules)+len(b.TestModules))
+	all = append(append(all, b.Modules...), b.TestModules...)
+	return compiler.WithEnablePrintStatements(true), modules(all), nil
+}
+
+// Invalid makes the compiler's findings one error of kind Invalid, with a
+// violation for each whose field is file:line.
+func Invalid(err error) error {
+	var found ast.Errors
+	if errors.As(err, &found) {
+		for i, e := range found {
+			found[i] = explained(e)
+		}
+		err = found
+	}
+	return bundle.Invalid(err)
+}
+
+// explained says of a call that is undefined only because the function is
+// turned off how to turn it on.
+func explained(e *ast.Error) *ast.Error {
+	name, undefined := strings.CutPrefix(e.Message, "undefined function ")
+	if !undefined || !gated()[name] {
+		return e
+	}
+	return &ast.Error{
+		Code:     e.Code,
+		Location: e.Location,
+		Message:  name + " is turned off, since its result may differ from one evaluation to the next: do without it, or turn it on for the tenant with builtins: [" + name + "]",
+	}
+}
+
+// defined reports whether data has a member at the path.
+func defined(data map[string]any, path []string) bool {
+	var node any = data
+	for _, name := range path {
+		object, _ := node.(map[string]any)
+		member, found := object[name]
+		if !found {
+			return false
+		}
+		node = member
+	}
+	return true
+}
