@@ -1,0 +1,54 @@
+# METADATA
+# title: Separation of duties
+# description: >-
+#   Finds what one person may not hold or do together (NIST RBAC, static and
+#   dynamic separation of duty). What excludes each other is the policy's to
+#   say, as a list of lists: [["role:preparer", "role:approver"]] for roles,
+#   [["prepare", "approve"]] for duties.
+package verdict.sod
+
+import rego.v2
+
+import data.verdict.rbac
+
+# METADATA
+# title: The roles that a subject holds
+# description: Refs of roles by grants in force, with the roles that those inherit.
+roles_held(subject) := granted | inherited if {
+	granted := {grant.role | some grant in subject.grants; rbac.in_force(grant)}
+	inherited := {role |
+		some holder in granted
+		some role in data.directory.ref[holder].ancestors
+		startswith(role, "role:")
+	}
+}
+
+# METADATA
+# title: Roles that exclude each other
+# description: >-
+#   The sets of two or more roles, out of a set of roles, that exclusive says
+#   one person may not hold together. Ask about a role before it is given with
+#   role_conflicts(roles_held(subject) | {role}, exclusive).
+role_conflicts(roles, exclusive) := {conflict |
+	some group in exclusive
+	conflict := roles & {role | some role in group}
+	count(conflict) > 1
+}
+
+# METADATA
+# title: Duties done that exclude another
+# description: >-
+#   What the subject has done on the resource that keeps them from the duty.
+#   The resource's attributes say who did what: {"duties": {"prepare":
+#   "user:kim", "review": ["user:lee", "user:max"]}}.
+duty_conflicts(subject, resource, duty, exclusive) := {done |
+	some group in exclusive
+	duty in group
+	some done in group
+	done != duty
+	_did(subject, resource, done)
+}
+
+_did(subject, resource, duty) if resource.attributes.duties[duty] == subject.ref
+
+_did(subject, resource, duty) if subject.ref in resource.attributes.duties[duty]
