@@ -13,6 +13,7 @@ import rego.v2
 import data.verdict.request
 
 # METADATA
+# scope: document
 # title: The subject's attributes under the caller's properties
 # description: >-
 #   A property replaces the attribute of its name; where both are objects they
@@ -23,6 +24,7 @@ subject := object.union(request.subject.attributes, input.subject.properties)
 subject := input.subject.properties if not request.subject_known
 
 # METADATA
+# scope: document
 # title: The resource's attributes under the caller's properties
 # description: Made as the subject's.
 resource := object.union(request.resource.attributes, input.resource.properties)

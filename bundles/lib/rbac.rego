@@ -10,6 +10,7 @@ import rego.v2
 import data.verdict.request
 
 # METADATA
+# scope: document
 # title: Some grant permits the request
 # description: Always a boolean; false for a subject that the directory does not know.
 default permitted := false
@@ -39,6 +40,7 @@ in_force(grant) if {
 }
 
 # METADATA
+# scope: document
 # title: A grant covers a resource
 # description: >-
 #   The resource is its scope or below it. For a resource that the directory
@@ -48,6 +50,7 @@ covers(grant, resource) if resource.ancestors[grant.scope]
 covers(grant, null) if grant.scope == request.root
 
 # METADATA
+# scope: document
 # title: A role permits an action on a type
 # description: >-
 #   The role is a ref. Its permissions, and those of the roles above it, are

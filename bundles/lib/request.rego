@@ -30,12 +30,14 @@ resource := entity if {
 }
 
 # METADATA
+# scope: document
 # title: Whether the directory knows the subject
 default subject_known := false
 
 subject_known if subject
 
 # METADATA
+# scope: document
 # title: Whether the directory knows the resource
 default resource_known := false
 
