@@ -1,0 +1,102 @@
+package authz_test
+
+import rego.v2
+
+import data.authz
+
+test_unknown_subject_denied if {
+	denied("user:nobody", "open", "app:code-hosting", "the directory does not know the subject user:nobody")
+}
+
+test_unknown_resource_denied if {
+	denied("user:nils", "open", "app:nowhere", "the directory does not know the resource app:nowhere")
+}
+
+test_unknown_resource_denied_under_a_grant_on_everything if {
+	denied("user:pia", "read", "document:nowhere", "the directory does not know the resource document:nowhere")
+}
+
+test_service_is_not_the_user_of_its_name if {
+	denied("service:nils", "open", "app:code-hosting", "the directory does not know the subject service:nils")
+}
+
+test_ref_is_no_type if {
+	not authz.granted with input as {
+		"tenant": "workforce",
+		"subject": {"type": "ref", "id": "user:nils", "properties": {}},
+		"action": {"name": "open", "properties": {}},
+		"resource": {"type": "app", "id": "code-hosting", "properties": {}},
+		"context": {},
+	}
+}
+
+test_department_is_not_the_people_in_it if {
+	denied(
+		"department:engineering", "open", "app:code-hosting",
+		"department:engineering is not active: the status is missing",
+	)
+}
+
+test_suspended_denied if {
+	denied("user:gus", "open", "app:code-hosting", "user:gus is not active: the status is suspended")
+}
+
+test_without_status_denied if {
+	nils := lacking(data.directory.user.nils, ["status"])
+	denied("user:nils", "open", "app:code-hosting", "user:nils is not active: the status is missing") with data.directory.user.nils as nils
+}
+
+test_of_no_kind_denied if {
+	reason := "user:nils is of no known kind: expected employee, contractor, partner or student"
+	nils := data.directory.user.nils
+	denied("user:nils", "open", "app:code-hosting", reason) with data.directory.user.nils as lacking(nils, ["kind"])
+	denied("user:nils", "open", "app:code-hosting", reason) with data.directory.user.nils as altered(nils, {"kind": "Contractor"})
+}
+
+test_properties_give_no_rights if {
+	not authz.granted with input as {
+		"tenant": "workforce",
+		"subject": {"type": "user", "id": "lea", "properties": {
+			"status": "active", "role": "role:hr_manager", "clearance": "top_secret",
+			"grants": [grant("user:lea", "role:hr_manager", "organization:acme")],
+		}},
+		"action": {"name": "read", "properties": {"mfa": true}},
+		"resource": {"type": "salary", "id": "nils", "properties": {"employee": "user:lea"}},
+		"context": {"mfa": true},
+	}
+}
+
+# METADATA
+# title: Whoever is not active is denied everything
+test_invariant_inactive_people_get_nothing if {
+	every made in decisions_of({"user:lea", "user:gus"}) {
+		made.allowed == false
+	}
+}
+
+# METADATA
+# title: Nobody is turned away without a reason
+test_invariant_every_denial_has_a_reason if {
+	people := {user.ref | some user in data.directory.user}
+	every made in decisions_of(people) {
+		count(made.reasons) > 0
+	}
+}
+
+# What some people are told about everything, with and without MFA.
+decisions_of(people) := [decision(person, action, resource, {"mfa": mfa}) |
+	some person in people
+	some [action, resource] in everything
+	some mfa in [true, false]
+]
+
+everything contains [action, resource.ref] if {
+	some type, actions in {
+		"app": {"open"}, "document": {"read"}, "repository": {"read", "write"}, "server": {"administer"},
+		"employee_record": {"read"}, "salary": {"read"}, "payment": {"prepare", "approve"},
+		"patient_record": {"read", "write"}, "course": {"grade", "administer"}, "grade": {"read"},
+		"leave_request": {"read", "approve"}, "department": {"grant_role"},
+	}
+	some action in actions
+	some resource in data.directory[type]
+}
