@@ -1,0 +1,127 @@
+package activation
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+// changes are the changes at and below one path.
+//
+// Directories are watched, since a file that an editor renames into place is
+// another file than the one before: the path itself and all below it, and all
+// above it, so that the path may be missing, be removed and come back, or lie
+// behind a link that is turned to another release.
+type changes struct {
+	path    string
+	watcher *fsnotify.Watcher
+}
+
+// watchPath watches a path as it stands. The watches of directories that come
+// later are missing: whoever saw a change calls it again.
+func watchPath(path string) (*changes, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, unwatched(path, err)
+	}
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, unwatched(path, err)
+	}
+	c := &changes{path: path, watcher: watcher}
+	if err := errors.Join(c.addAbove(), c.addBelow()); err != nil {
+		c.close()
+		return nil, unwatched(path, err)
+	}
+	return c, nil
+}
+
+// addAbove watches the directories above the path, as far as they are there and
+// may be read.
+func (c *changes) addAbove() error {
+	for dir := c.path; dir != filepath.Dir(dir); {
+		dir = filepath.Dir(dir)
+		if err := c.watcher.Add(dir); unlessMissing(err) != nil && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+	}
+	return nil
+}
+
+// addBelow watches the path and the directories below it, except for those that
+// no bundle reads. What vanishes meanwhile is no error: its directory tells.
+func (c *changes) addBelow() error {
+	if err := c.watcher.Add(c.path); err != nil {
+		return unlessMissing(err)
+	}
+	if info, err := os.Stat(c.path); err != nil || !info.IsDir() {
+		return unlessMissing(err)
+	}
+	return fs.WalkDir(os.DirFS(c.path), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return unlessMissing(err)
+		case !entry.IsDir() || name == ".":
+			return nil
+		case strings.HasPrefix(entry.Name(), "."):
+			return fs.SkipDir
+		}
+		return unlessMissing(c.watcher.Add(filepath.Join(c.path, name)))
+	})
+}
+
+// wait returns when the path has changed and been quiet since, has changed for
+// too long, or ctx ends.
+func (c *changes) wait(ctx context.Context) {
+	var settled, overdue <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-settled:
+			return
+		case <-overdue:
+			return
+		case <-c.watcher.Errors: // such as events lost: take it for a change
+		case event := <-c.watcher.Events:
+			if !c.concerns(filepath.Clean(event.Name)) {
+				continue
+			}
+		}
+		settled = time.After(quiet)
+		if overdue == nil {
+			overdue = time.After(most)
+		}
+	}
+}
+
+// concerns reports whether a change at name can change what is read at the
+// path: it is the path, below it, or above it.
+func (c *changes) concerns(name string) bool {
+	return name == c.path || below(name, c.path) || below(c.path, name)
+}
+
+func below(name, dir string) bool {
+	return strings.HasPrefix(name, strings.TrimSuffix(dir, string(filepath.Separator))+string(filepath.Separator))
+}
+
+func (c *changes) close() { _ = c.watcher.Close() }
+
+func unlessMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func unwatched(path string, err error) error {
+	return authz.Errorf(authz.Unavailable, "%s cannot be watched (on Linux, raise fs.inotify.max_user_instances or max_user_watches): %w", path, err)
+}

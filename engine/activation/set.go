@@ -1,0 +1,208 @@
+package activation
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/policy/bundle"
+	"github.com/verdictpdp/verdict/policy/rego"
+)
+
+// A Source loads a tenant's bundle, with the library that belongs to it.
+type Source func() (*bundle.Bundle, error)
+
+// A Tenant says where a tenant's policy comes from.
+type Tenant struct {
+	// Name is the tenant's, unique in a Set.
+	Name string
+	// Load reads the bundle anew at each activation.
+	Load Source
+	// Path is the directory or the file that Watch looks at; empty for a
+	// bundle that cannot change.
+	Path string
+	// Package and Builtins are those of rego.Options.
+	Package  string
+	Builtins []string
+}
+
+// An Active is a program that decides, and where it comes from.
+type Active struct {
+	Program     eval.Program
+	BundleName  string
+	Revision    string
+	Evaluator   string
+	ActivatedAt time.Time
+}
+
+// A Status is what a tenant's activations have come to.
+type Status struct {
+	Tenant string
+	// Bundle, Revision, Evaluator and ActivatedAt describe the active program;
+	// they are zero while there is none.
+	Bundle      string
+	Revision    string
+	Evaluator   string
+	ActivatedAt time.Time
+	// LastError is why the latest activation failed, and LastErrorAt when; zero
+	// when it succeeded.
+	LastError   string
+	LastErrorAt time.Time
+}
+
+// Options are what a Set is made of.
+type Options struct {
+	Tenants   []Tenant
+	Evaluator eval.Evaluator
+	// Logger is told of every activation that swapped a program or failed.
+	Logger *zap.Logger
+	Clock  func() time.Time
+}
+
+// A Set holds the active programs of all tenants. It is safe for use by many
+// goroutines at once; reading the active program takes no lock.
+type Set struct {
+	evaluator eval.Evaluator
+	logger    *zap.Logger
+	clock     func() time.Time
+	slots     map[string]*slot
+}
+
+// A slot is one tenant's place in a Set.
+type slot struct {
+	Tenant
+	active  atomic.Pointer[Active]
+	failure atomic.Pointer[failure]
+
+	activating sync.Mutex // held through an activation
+	digest     string     // of the active bundle
+}
+
+type failure struct {
+	err error
+	at  time.Time
+}
+
+// New makes a Set in which nothing is active yet.
+func New(opts Options) *Set {
+	s := &Set{
+		evaluator: opts.Evaluator,
+		logger:    opts.Logger,
+		clock:     opts.Clock,
+		slots:     make(map[string]*slot, len(opts.Tenants)),
+	}
+	for _, t := range opts.Tenants {
+		s.slots[t.Name] = &slot{Tenant: t}
+	}
+	return s
+}
+
+// Active is the program that decides for a tenant. The error is of kind
+// NotFound for a tenant that is not configured, and Unavailable while none of
+// the tenant's programs has become active.
+func (s *Set) Active(tenant string) (*Active, error) {
+	slot, err := s.slot(tenant)
+	if err != nil {
+		return nil, err
+	}
+	if active := slot.active.Load(); active != nil {
+		return active, nil
+	}
+	return nil, authz.Errorf(authz.Unavailable, "tenant %s has no active policy: see the policy status for the reason", authz.Quote(tenant))
+}
+
+// Activate loads a tenant's bundle and makes it active. It does nothing where
+// the bundle is the active one already. The error is the one that Status and
+// the log report; the program before stays active.
+func (s *Set) Activate(ctx context.Context, tenant string) error {
+	slot, err := s.slot(tenant)
+	if err != nil {
+		return err
+	}
+	return s.activate(ctx, slot)
+}
+
+// Status is the status of every tenant, in the order of their names.
+func (s *Set) Status() []Status {
+	all := make([]Status, 0, len(s.slots))
+	for name, slot := range s.slots {
+		status := Status{Tenant: name}
+		if active := slot.active.Load(); active != nil {
+			status.Bundle, status.Revision = active.BundleName, active.Revision
+			status.Evaluator, status.ActivatedAt = active.Evaluator, active.ActivatedAt
+		}
+		if failure := slot.failure.Load(); failure != nil {
+			status.LastError, status.LastErrorAt = failure.err.Error(), failure.at
+		}
+		all = append(all, status)
+	}
+	slices.SortFunc(all, func(a, b Status) int { return strings.Compare(a.Tenant, b.Tenant) })
+	return all
+}
+
+func (s *Set) slot(tenant string) (*slot, error) {
+	if slot, ok := s.slots[tenant]; ok {
+		return slot, nil
+	}
+	return nil, authz.Errorf(authz.NotFound, "there is no tenant %s", authz.Quote(tenant))
+}
+
+func (s *Set) activate(ctx context.Context, slot *slot) error {
+	slot.activating.Lock()
+	defer slot.activating.Unlock()
+	start := s.clock()
+	next, digest, err := s.prepare(ctx, slot)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		slot.failure.Store(&failure{err: err, at: s.clock()})
+		s.logger.Error("policy not activated, the one before stays active", zap.String("tenant", slot.Name), zap.Error(err))
+		return err
+	}
+	slot.failure.Store(nil)
+	if next == nil {
+		return nil
+	}
+	slot.active.Store(next)
+	slot.digest = digest
+	s.logger.Info("policy activated", zap.String("tenant", slot.Name),
+		zap.String("bundle", next.BundleName), zap.String("revision", next.Revision),
+		zap.String("evaluator", next.Evaluator), zap.Duration("took", next.ActivatedAt.Sub(start)))
+	return nil
+}
+
+// prepare is the program of the tenant's bundle as it stands, or nil where that
+// is the active one. The digest is compared and not the revision, which an
+// author may leave as it is while editing.
+func (s *Set) prepare(ctx context.Context, slot *slot) (*Active, string, error) {
+	loaded, err := slot.Load()
+	if err != nil {
+		return nil, "", err
+	}
+	if slot.active.Load() != nil && loaded.Digest == slot.digest {
+		return nil, "", nil
+	}
+	policy, err := rego.Compile(loaded, rego.Options{Package: slot.Package, Builtins: slot.Builtins})
+	if err != nil {
+		return nil, "", err
+	}
+	program, err := s.evaluator.Prepare(ctx, policy)
+	if err != nil {
+		return nil, "", err
+	}
+	return &Active{
+		Program:     program,
+		BundleName:  policy.Name(),
+		Revision:    policy.Revision(),
+		Evaluator:   s.evaluator.Name(),
+		ActivatedAt: s.clock(),
+	}, loaded.Digest, nil
+}
