@@ -1,0 +1,164 @@
+package directory
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+// canonicalAttributes is an entity's attributes in canonical form: RFC 8259
+// with unique names and valid UTF-8 (RFC 7493), no space, names sorted and
+// strings written as in RFC 8785; numbers keep their text, since a number of
+// that standard is a float. The empty object is nil.
+func canonicalAttributes(ref authz.EntityRef, raw json.RawMessage) (json.RawMessage, error) {
+	return canonicalize(ref, bytes.Clone(raw))
+}
+
+// canonicalize is canonicalAttributes for attributes that it may overwrite.
+func canonicalize(ref authz.EntityRef, raw json.RawMessage) (json.RawMessage, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	if depth := nesting(raw); depth > authz.MaxAttributeDepth {
+		return nil, attributesError("they are nested %d deep: at most %d are allowed", depth, authz.MaxAttributeDepth)
+	}
+	value := jsontext.Value(raw)
+	if err := value.Format(jsontext.ReorderRawObjects(true)); err != nil {
+		return nil, attributesError("%s", jsonProblem(err))
+	}
+	if value.Kind() != jsontext.KindBeginObject {
+		return nil, attributesError("they are a %s: expected an object", kindName(value.Kind()))
+	}
+	if len(value) > authz.MaxAttributeBytes {
+		return nil, attributesError("they have %d bytes: at most %d are allowed", len(value), authz.MaxAttributeBytes)
+	}
+	if ref.Type == authz.RoleType {
+		if err := checkPermissions(value); err != nil {
+			return nil, err
+		}
+	}
+	if len(value) == len("{}") {
+		return nil, nil
+	}
+	return json.RawMessage(value), nil
+}
+
+func attributesError(format string, args ...any) error {
+	return authz.InvalidField("attributes", format, args...)
+}
+
+// nesting is how deep a JSON text is nested; what is no JSON is found out
+// later.
+func nesting(text []byte) int {
+	depth, deepest, inString := 0, 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case inString:
+			switch c {
+			case '\\':
+				i++
+			case '"':
+				inString = false
+			}
+		case c == '"':
+			inString = true
+		case c == '{' || c == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return deepest
+}
+
+// checkPermissions reports permissions of a role that are no list of
+// type:action.
+func checkPermissions(attributes jsontext.Value) error {
+	dec := jsontext.NewDecoder(bytes.NewReader(attributes))
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for dec.PeekKind() != jsontext.KindEndObject {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		if name.String() == "permissions" {
+			return checkPermissionList(dec)
+		}
+		if err := dec.SkipValue(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkPermissionList(dec *jsontext.Decoder) error {
+	if kind := dec.PeekKind(); kind != jsontext.KindBeginArray {
+		return permissionError("they are a %s: expected a list of type:action", kindName(kind))
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for dec.PeekKind() != jsontext.KindEndArray {
+		if kind := dec.PeekKind(); kind != jsontext.KindString {
+			return permissionError("one is a %s: expected type:action as a string", kindName(kind))
+		}
+		token, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		typ, action, found := strings.Cut(token.String(), ":")
+		if !found || action == "" {
+			return permissionError("%s: expected type:action, either of which may be *", authz.Quote(token.String()))
+		}
+		if typ == "*" {
+			continue
+		}
+		if err := (authz.EntityRef{Type: typ, ID: "any"}).Validate(); err != nil {
+			return permissionError("%s: %s", authz.Quote(token.String()), err)
+		}
+	}
+	return nil
+}
+
+func permissionError(format string, args ...any) error {
+	return authz.InvalidField("attributes.permissions", format, args...)
+}
+
+// jsonProblem is what jsontext found wrong, without its own preamble.
+func jsonProblem(err error) string {
+	var syntactic *jsontext.SyntacticError
+	if errors.As(err, &syntactic) && syntactic.Err != nil {
+		if at := string(syntactic.JSONPointer); at != "" {
+			return syntactic.Err.Error() + " at " + at
+		}
+		return syntactic.Err.Error()
+	}
+	return strings.TrimPrefix(err.Error(), "jsontext: ")
+}
+
+// kindName is the name of a kind of JSON value.
+func kindName(kind jsontext.Kind) string {
+	switch kind {
+	case jsontext.KindNull:
+		return "null"
+	case jsontext.KindTrue, jsontext.KindFalse:
+		return "boolean"
+	case jsontext.KindString:
+		return "string"
+	case jsontext.KindNumber:
+		return "number"
+	case jsontext.KindBeginObject:
+		return "object"
+	case jsontext.KindBeginArray:
+		return "list"
+	}
+	return "malformed value"
+}

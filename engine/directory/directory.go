@@ -1,0 +1,123 @@
+package directory
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/store"
+)
+
+// DefaultRetention is how long past revisions are kept where nothing else is
+// said.
+const DefaultRetention = 24 * time.Hour
+
+// Options say where a directory is kept and whom it serves.
+type Options struct {
+	// Dir is the directory of the store, made if it is not there. Empty means
+	// in memory: nothing is kept.
+	Dir string
+	// Tenants are the tenants that are served. Others that the store may hold
+	// cannot be reached.
+	Tenants []string
+	// Retention is how long a past revision can be read and watched from, at
+	// least. 0 means DefaultRetention.
+	Retention time.Duration
+	// Clock is the time of commits; nil means the system's.
+	Clock func() time.Time
+	// Logger hears what goes wrong out of a caller's sight; nil means nobody.
+	Logger *zap.Logger
+	// OnCommit, if set, is called for each tenant that a commit changed, after
+	// the commit is on disk and before any snapshot shows it. Changed are the
+	// entities whose record or own grants changed. It is not called by two
+	// commits at once.
+	OnCommit func(tenant string, revision uint64, changed []authz.EntityRef)
+}
+
+// A Directory is an open directory. It is safe for use by many goroutines.
+type Directory struct {
+	store   *store.Store
+	tenants []string
+}
+
+// Open opens a directory, and makes it where there is none. Close must be
+// called.
+//
+// A directory that another process has open is an error of kind Unavailable,
+// which says so.
+func Open(o Options) (*Directory, error) {
+	if len(o.Tenants) == 0 {
+		return nil, authz.Errorf(authz.Invalid, "the directory has no tenants: name at least one")
+	}
+	for _, tenant := range o.Tenants {
+		if err := authz.ValidateTenant(tenant); err != nil {
+			return nil, err
+		}
+	}
+	if o.Retention < 0 {
+		return nil, authz.Errorf(authz.Invalid, "the retention %s is negative: expected how long past revisions are kept", o.Retention)
+	}
+	s, err := store.Open(storeOptions(o))
+	if err != nil {
+		return nil, err
+	}
+	return &Directory{store: s, tenants: slices.Sorted(slices.Values(o.Tenants))}, nil
+}
+
+func storeOptions(o Options) store.Options {
+	so := store.Options{Dir: o.Dir, Retention: o.Retention, Clock: o.Clock, Logger: o.Logger, OnCommit: o.OnCommit}
+	if so.Retention == 0 {
+		so.Retention = DefaultRetention
+	}
+	if so.Clock == nil {
+		so.Clock = time.Now
+	}
+	if so.Logger == nil {
+		so.Logger = zap.NewNop()
+	}
+	return so
+}
+
+// Close ends writing, waits a bounded time for the snapshots that are open,
+// and closes the store.
+func (d *Directory) Close() error { return d.store.Close() }
+
+// Tenants are the tenants that are served, sorted.
+func (d *Directory) Tenants() []string { return slices.Clone(d.tenants) }
+
+// Revisions are the oldest revision that can be read and the latest.
+func (d *Directory) Revisions() (oldest, latest uint64) { return d.store.Revisions() }
+
+// Snapshot reads a tenant as consistency asks for. Close must be called on it.
+//
+// Waiting for a revision ends with the context; an exact revision that is not
+// kept is an error of kind FailedPrecondition that names those that are; an
+// unknown tenant is one of kind NotFound.
+func (d *Directory) Snapshot(ctx context.Context, tenant string, c authz.Consistency) (*Snapshot, error) {
+	if err := d.known(tenant); err != nil {
+		return nil, err
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if c.AtLeast > 0 {
+		if err := d.store.Wait(ctx, c.AtLeast); err != nil {
+			return nil, err
+		}
+	}
+	if c.Exact > 0 {
+		return newSnapshot(d.store.At(tenant, c.Exact))
+	}
+	return newSnapshot(d.store.Latest(tenant))
+}
+
+func (d *Directory) known(tenant string) error {
+	if _, found := slices.BinarySearch(d.tenants, tenant); !found {
+		return authz.Errorf(authz.NotFound, "unknown tenant %s: there is %s", authz.Quote(tenant), strings.Join(d.tenants, ", "))
+	}
+	return nil
+}

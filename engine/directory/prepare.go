@@ -1,0 +1,74 @@
+package directory
+
+import (
+	"time"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+// prepare checks a change against its tenant, and brings it into the one form
+// in which it is stored. What the change points to stays as it is.
+func prepare(tenant string, c authz.Change) (authz.Change, error) {
+	if c.PutEntity == nil {
+		return inTenant(tenant, c)
+	}
+	e := *c.PutEntity
+	var err error
+	e.Attributes, err = canonicalAttributes(e.Ref, e.Attributes)
+	c.PutEntity = &e
+	return c, err
+}
+
+// inTenant is prepare for a change whose attributes are canonical.
+func inTenant(tenant string, c authz.Change) (authz.Change, error) {
+	if c.PutGrant == nil {
+		return c, nil
+	}
+	g, err := prepareGrant(tenant, *c.PutGrant)
+	c.PutGrant = &g
+	return c, err
+}
+
+func prepareGrant(tenant string, g authz.Grant) (authz.Grant, error) {
+	root := authz.Root(tenant)
+	if err := within(root, "subject", g.Subject); err != nil {
+		return g, err
+	}
+	if err := within(root, "scope", g.Scope); err != nil {
+		return g, err
+	}
+	if g.Scope == root {
+		g.Scope = authz.EntityRef{}
+	}
+	var err error
+	if g.NotBefore, err = storable("not_before", g.NotBefore); err != nil {
+		return g, err
+	}
+	g.NotAfter, err = storable("not_after", g.NotAfter)
+	return g, err
+}
+
+// within refuses the root of another tenant, and what no entity can have as
+// its ref.
+func within(root authz.EntityRef, field string, ref authz.EntityRef) error {
+	if ref.IsZero() || ref == root {
+		return nil
+	}
+	if ref.IsRoot() {
+		return authz.InvalidField(field, "%s is another tenant: here only %s can be named", authz.Quote(ref.String()), root)
+	}
+	return authz.InField(field, ref.ValidateStored())
+}
+
+// storable is a time in UTC, as it is written in an export, which knows the
+// years that RFC 3339 knows.
+func storable(field string, t time.Time) (time.Time, error) {
+	if t.IsZero() {
+		return time.Time{}, nil
+	}
+	t = t.UTC().Round(0)
+	if year := t.Year(); year < 0 || year > 9999 {
+		return t, authz.InvalidField(field, "the year %d cannot be written: expected 0 to 9999", year)
+	}
+	return t, nil
+}

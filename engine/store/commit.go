@@ -1,0 +1,222 @@
+package store
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+// Limits of one commit. Badger takes a transaction of 15 % of a memtable, in
+// bytes and in nodes of its list; what is refused here is refused beforehand
+// and with words.
+const (
+	maxCommitBytes   = 8 << 20 // of 10,066,329
+	maxCommitEntries = 90_000  // of 104,857
+
+	// What an entry takes in a transaction beyond key and value: its
+	// timestamp, flags and size.
+	entryOverhead = 24
+	// What the links of an entity take beyond its ref.
+	linksOverhead = 64
+	// What a touched record takes in a change record beyond its name.
+	touchOverhead = 8
+	// What the store's own keys of a commit take, those that it deletes for
+	// history included.
+	commitOverheadBytes   = 64 << 10
+	commitOverheadEntries = 2_000
+)
+
+// A group is the writes that become one revision.
+type group struct {
+	effects  []*effect
+	requests []*request
+	writes   map[token]struct{}
+	bytes    int
+	entries  int
+}
+
+func newGroup() *group {
+	return &group{
+		writes: make(map[token]struct{}), bytes: commitOverheadBytes, entries: commitOverheadEntries,
+	}
+}
+
+// count is how many entries an effect takes at most.
+func (d *effect) count() int {
+	return len(d.entries) + len(d.links) + d.size/maxChunkBytes + 2
+}
+
+// fits reports whether an effect fits into the group's transaction.
+func (g *group) fits(d *effect) bool {
+	return g.bytes+d.size <= maxCommitBytes && g.entries+d.count() <= maxCommitEntries
+}
+
+// dependsOn reports whether a write rests on what the group changes.
+func (g *group) dependsOn(tx *Tx) bool {
+	if len(g.writes) == 0 {
+		return false
+	}
+	for read := range tx.reads {
+		if _, written := g.writes[read]; written {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *group) add(r *request, d *effect) {
+	g.requests = append(g.requests, r)
+	g.effects = append(g.effects, d)
+	g.bytes += d.size
+	g.entries += d.count()
+	maps.Copy(g.writes, d.writes)
+}
+
+// commit puts a group on disk as the next revision and publishes it.
+func (s *Store) commit(g *group) (uint64, error) {
+	view := s.published.Load()
+	revision := view.revision + 1
+	read := s.db.NewTransactionAt(view.revision, false)
+	defer read.Discard()
+
+	now := s.options.Clock()
+	if now.Before(s.lastTime) {
+		now = s.lastTime // so that the order of revisions is one of times
+	}
+	entries, tenants, err := s.entriesOf(g, read, revision, now)
+	if err != nil {
+		return 0, err
+	}
+	expired, err := s.expire(read, now)
+	if err != nil {
+		return 0, err
+	}
+	entries = append(entries, expired.entries...)
+
+	txn := s.db.NewTransactionAt(view.revision, true)
+	defer txn.Discard()
+	for _, e := range entries {
+		if err := set(txn, e); err != nil {
+			return 0, fmt.Errorf("putting %d entries into one transaction: %w", len(entries), err)
+		}
+	}
+	if err := txn.CommitAt(revision, nil); err != nil {
+		// Part of it may be on disk, and the revision is not to be taken twice.
+		s.failed = authz.Errorf(authz.Unavailable, "the directory takes no more writes, since revision %d could not be written: check the disk and restart: %w", revision, err)
+		return 0, s.failed
+	}
+
+	s.lastTime = now
+	s.expiring = expired.next
+	if s.expiring.revision == 0 {
+		s.expiring = expiring{revision: revision, time: now}
+	}
+	var bumped []string
+	for _, t := range tenants {
+		s.heads[t.name] = revision
+		if t.aboveLeaf || view.epoch(t.name) == 0 {
+			bumped = append(bumped, t.name)
+		}
+		if s.options.OnCommit != nil {
+			s.options.OnCommit(t.name, revision, t.changed)
+		}
+	}
+	s.publish(view.next(revision, bumped))
+	s.setFloor(expired.floor)
+	return revision, nil
+}
+
+func set(txn *badger.Txn, e entry) error {
+	if e.value == nil {
+		return txn.Delete(e.key)
+	}
+	return txn.Set(e.key, e.value)
+}
+
+// A tenantCommit is what a group changes in one tenant.
+type tenantCommit struct {
+	name      string
+	touches   []Touch
+	changed   []authz.EntityRef
+	aboveLeaf bool
+	links     map[authz.EntityRef]Links
+}
+
+// entriesOf puts the effects of a group together into the entries of one
+// transaction: the records and indexes, the links, and for each tenant a
+// change record and its head.
+func (s *Store) entriesOf(g *group, read *badger.Txn, revision uint64, now time.Time) ([]entry, []*tenantCommit, error) {
+	var tenants []*tenantCommit
+	byName := make(map[string]*tenantCommit)
+	entries := make([]entry, 0, g.entries)
+	for _, d := range g.effects {
+		t := byName[d.tenant]
+		if t == nil {
+			t = &tenantCommit{name: d.tenant, links: make(map[authz.EntityRef]Links)}
+			byName[d.tenant] = t
+			tenants = append(tenants, t)
+		}
+		entries = append(entries, d.entries...)
+		t.touches = append(t.touches, d.touches...)
+		t.changed = append(t.changed, d.changed...)
+		t.aboveLeaf = t.aboveLeaf || d.aboveLeaf
+		for ref, links := range d.links {
+			t.links[ref] = t.links[ref].plus(links)
+		}
+	}
+	commit := commitRecord{time: now}
+	for _, t := range tenants {
+		var err error
+		if entries, err = appendLinkEntries(entries, read, t); err != nil {
+			return nil, nil, err
+		}
+		head, err := s.head(read, t.name)
+		if err != nil {
+			return nil, nil, err
+		}
+		before := len(entries)
+		entries = appendChangeRecord(entries, t.name, ChangeRecord{Revision: revision, Previous: head, Time: now, Touches: t.touches})
+		commit.tenants = append(commit.tenants, changedTenant{t.name, len(entries) - before})
+		entries = append(entries, entry{prefix(t.name, spaceHead), appendNumber(revision)})
+	}
+	entries = append(entries, entry{commitKey(revision), appendCommitRecord(nil, commit)})
+	if revision == 1 {
+		entries = append(entries, entry{systemKey(systemFormat), appendNumber(format)})
+	}
+	return entries, tenants, nil
+}
+
+// appendLinkEntries appends the links that a commit changes.
+func appendLinkEntries(entries []entry, read *badger.Txn, t *tenantCommit) ([]entry, error) {
+	for ref, change := range t.links {
+		if change == (Links{}) {
+			continue
+		}
+		key := refKey(t.name, spaceLinks, ref)
+		var links Links
+		if _, err := readValue(read, key, func(value []byte) (err error) {
+			links, err = decodeLinks(value)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+		e := entry{key: key}
+		if links = links.plus(change); links != (Links{}) {
+			e.value = appendLinks([]byte{}, links)
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+// head is the revision of a tenant's last change.
+func (s *Store) head(read *badger.Txn, tenant string) (uint64, error) {
+	if head, known := s.heads[tenant]; known {
+		return head, nil
+	}
+	return readNumber(read, prefix(tenant, spaceHead))
+}

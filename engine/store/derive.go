@@ -1,0 +1,170 @@
+package store
+
+import (
+	"bytes"
+	"iter"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+// An effect is what one write comes to: the entries that change, the links
+// that it adds and takes, and what it touched.
+type effect struct {
+	tenant  string
+	entries []entry
+	links   map[authz.EntityRef]Links
+	touches []Touch
+	// changed are the entities whose record or own grants changed.
+	changed []authz.EntityRef
+	// aboveLeaf is whether one of them has children, or is the root.
+	aboveLeaf bool
+	size      int
+	writes    map[token]struct{}
+}
+
+// derive works out the effect of a write from before and after. It is the one
+// place where records turn into keys for a commit.
+func (tx *Tx) derive() (*effect, error) {
+	d := &effect{
+		tenant: tx.Tenant(),
+		links:  make(map[authz.EntityRef]Links),
+		writes: make(map[token]struct{}),
+	}
+	changed := make(map[authz.EntityRef]struct{})
+	change := func(ref authz.EntityRef) {
+		if _, seen := changed[ref]; !seen {
+			changed[ref] = struct{}{}
+			d.changed = append(d.changed, ref)
+		}
+	}
+	for _, touch := range tx.order {
+		if touch.Op == PutEntity {
+			if c := tx.entities[touch.Ref]; !sameEntity(c.before, c.after) {
+				change(touch.Ref)
+				d.entity(touch.Ref, c)
+			}
+			continue
+		}
+		if c := tx.grants[touch.GrantID]; !sameGrant(c.before, c.after) {
+			for _, g := range []*authz.Grant{c.before, c.after} {
+				if g != nil {
+					change(g.Subject)
+				}
+			}
+			d.grant(touch.GrantID, c)
+		}
+	}
+	for _, e := range d.entries {
+		d.size += e.size()
+	}
+	for ref := range d.links {
+		d.size += len(d.tenant) + len(ref.Type) + len(ref.ID) + linksOverhead
+	}
+	for _, touch := range d.touches {
+		d.size += len(touch.Ref.Type) + len(touch.Ref.ID) + len(touch.GrantID) + touchOverhead
+	}
+	return d, tx.findAboveLeaf(d)
+}
+
+// findAboveLeaf finds out whether what others inherit has changed. What is
+// changed and becomes a parent by another write of the same commit need not be
+// looked at: the new child is itself among the changed.
+func (tx *Tx) findAboveLeaf(d *effect) error {
+	for _, ref := range d.changed {
+		if ref.IsRoot() || d.links[ref].Children > 0 {
+			d.aboveLeaf = true
+			return nil
+		}
+	}
+	for _, ref := range d.changed {
+		links, err := tx.storedLinks(ref)
+		if err != nil {
+			return err
+		}
+		if links.Children > 0 {
+			d.aboveLeaf = true
+			return nil
+		}
+	}
+	return nil
+}
+
+func (d *effect) entity(ref authz.EntityRef, c *entityChange) {
+	touch := Touch{Op: PutEntity, Ref: ref}
+	key := refKey(d.tenant, spaceEntity, ref)
+	if c.after == nil {
+		touch.Op = DeleteEntity
+		d.entries = append(d.entries, entry{key: key})
+	} else {
+		d.entries = append(d.entries, entry{key, appendEntity([]byte{}, *c.after)})
+	}
+	d.touches = append(d.touches, touch)
+	d.writes[token{tenant: d.tenant, kind: entityToken, ref: ref}] = struct{}{}
+	for _, index := range entityIndexes {
+		d.entries = appendDifference(d.entries, entriesOf(index, d.tenant, c.before), entriesOf(index, d.tenant, c.after))
+	}
+	addLinks(d, entityLinks, c.before, -1, childrenToken)
+	addLinks(d, entityLinks, c.after, +1, childrenToken)
+}
+
+func (d *effect) grant(id string, c *grantChange) {
+	touch := Touch{Op: PutGrant, GrantID: id}
+	key := grantKey(d.tenant, id)
+	if c.after == nil {
+		touch.Op = DeleteGrant
+		d.entries = append(d.entries, entry{key: key})
+	} else {
+		d.entries = append(d.entries, entry{key, appendGrant([]byte{}, *c.after)})
+	}
+	d.touches = append(d.touches, touch)
+	d.writes[token{tenant: d.tenant, kind: grantToken, id: id}] = struct{}{}
+	for _, index := range grantIndexes {
+		d.entries = appendDifference(d.entries, entriesOf(index, d.tenant, c.before), entriesOf(index, d.tenant, c.after))
+	}
+	addLinks(d, grantLinks, c.before, -1, grantsToken)
+	addLinks(d, grantLinks, c.after, +1, grantsToken)
+}
+
+// entriesOf are the entries of an index for a record; none where there is no
+// record.
+func entriesOf[Record any](x index[Record], tenant string, r *Record) iter.Seq[entry] {
+	if r == nil {
+		return none
+	}
+	return x.entries(tenant, *r)
+}
+
+// appendDifference appends what turns the entries of before into those of
+// after.
+func appendDifference(entries []entry, before, after iter.Seq[entry]) []entry {
+	var old map[string][]byte
+	for e := range before {
+		if old == nil {
+			old = make(map[string][]byte)
+		}
+		old[string(e.key)] = e.value
+	}
+	for e := range after {
+		value, stays := old[string(e.key)]
+		delete(old, string(e.key))
+		if !stays || !bytes.Equal(value, e.value) {
+			entries = append(entries, e)
+		}
+	}
+	for key := range old {
+		entries = append(entries, entry{key: []byte(key)})
+	}
+	return entries
+}
+
+// addLinks adds the links of a record, or takes them, and notes that they
+// changed.
+func addLinks[Record any](d *effect, links func(string, Record) iter.Seq2[authz.EntityRef, Links], r *Record, sign int, kind tokenKind) {
+	if r == nil {
+		return
+	}
+	for ref, l := range links(d.tenant, *r) {
+		d.links[ref] = d.links[ref].plus(l.times(sign))
+		d.writes[token{tenant: d.tenant, kind: kind, ref: ref}] = struct{}{}
+	}
+}

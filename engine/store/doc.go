@@ -1,0 +1,39 @@
+// Package store keeps the records of the directory in Badger: entities,
+// grants, the indexes derived from them, and what each revision changed. It is
+// the one importer of Badger.
+//
+// It knows how records lie on disk and how they commit. It does not know what
+// makes a write right: which attributes are well formed, that parents form no
+// cycle, what goes with a deleted entity. That is package directory's, which
+// brings a function that reads and changes records through a Tx.
+//
+// # Revisions
+//
+// Badger runs in managed mode, and the directory revision is its commit
+// timestamp: one counter for the whole store, of which each commit takes the
+// next. A View reads one revision, the latest or one that is still kept.
+// Badger keeps every version of a key above the discard timestamp, which
+// follows the floor: the oldest revision that can be read.
+//
+// # Commits
+//
+// One goroutine writes. It takes the writes that have arrived, runs each
+// against the revision published last, and puts those that neither touch nor
+// rest on what another of them changed into one Badger transaction; the rest
+// wait for the next. So every entity changes at most once in a revision, every
+// write sees the revision before its own, and many small writes share one
+// sync. With SyncWrites set, Badger syncs the log of the memtable that the
+// transaction went to before it answers. Its DB.Sync would not do: it reaches
+// the active memtable alone, and the transaction may have gone to the one
+// before. A revision is published, and its writers are answered, after that.
+//
+// A commit also pays for history: it deletes the change records that have
+// fallen out of the retention window, a bounded number each time, and so needs
+// no transaction of its own for that. A store that is not written to keeps
+// what it has.
+//
+// # Where to start
+//
+// Store.Update and Tx for writing, View for reading, index.go for what is
+// derived from a record, key.go for where it lies.
+package store

@@ -1,0 +1,92 @@
+package store
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// maxExpired is at how many deleted keys a commit stops taking revisions out of
+// the window. It is more than those of one revision, so that history shrinks
+// while it is written to.
+const maxExpired = 256
+
+// An expiring is the oldest revision above the floor: when it has left the
+// retention window, nobody can ask for what was before it. Zero where there is
+// none.
+type expiring struct {
+	revision uint64
+	time     time.Time
+}
+
+// An expiry is what a commit does for history.
+type expiry struct {
+	floor   uint64   // the oldest revision that can be read afterwards
+	next    expiring // above it
+	entries []entry
+}
+
+// expire works out which revisions have left the window: their change records
+// go, and the last of them becomes the floor.
+func (s *Store) expire(read *badger.Txn, now time.Time) (expiry, error) {
+	floor := s.floor.Load()
+	e := expiry{floor: floor, next: s.expiring}
+	before := now.Add(-s.options.Retention)
+	if e.next.revision == 0 || e.next.time.After(before) {
+		return e, nil
+	}
+	err := eachCommit(read, floor+1, func(revision uint64, c commitRecord) bool {
+		e.next = expiring{revision, c.time}
+		if c.time.After(before) || len(e.entries) >= maxExpired {
+			return false
+		}
+		if e.floor > 0 {
+			e.entries = append(e.entries, entry{key: commitKey(e.floor)})
+		}
+		for _, tenant := range c.tenants {
+			for chunk := range tenant.chunks {
+				e.entries = append(e.entries, entry{key: changeKey(tenant.name, revision, uint32(chunk))})
+			}
+		}
+		e.floor, e.next = revision, expiring{}
+		return true
+	})
+	if e.floor != floor {
+		e.entries = append(e.entries, entry{systemKey(systemFloor), appendNumber(e.floor)})
+	}
+	return e, err
+}
+
+// nextToExpire finds the oldest revision above a floor.
+func nextToExpire(read *badger.Txn, floor uint64) (expiring, error) {
+	var next expiring
+	err := eachCommit(read, floor+1, func(revision uint64, c commitRecord) bool {
+		next = expiring{revision, c.time}
+		return false
+	})
+	return next, err
+}
+
+// eachCommit visits the store's notes of commits from a revision on, until
+// visit returns false.
+func eachCommit(read *badger.Txn, from uint64, visit func(uint64, commitRecord) bool) error {
+	return scan(read, systemKey(systemCommit), commitKey(from), true, func(key, value []byte) (bool, error) {
+		if len(key) != 8 {
+			return false, errShort
+		}
+		c, err := decodeCommitRecord(value)
+		return err == nil && visit(binary.BigEndian.Uint64(key), c), err
+	})
+}
+
+// readCommit reads the store's note of one commit; the zero value where there
+// is none.
+func readCommit(read *badger.Txn, revision uint64) (commitRecord, error) {
+	var c commitRecord
+	_, err := readValue(read, commitKey(revision), func(value []byte) (err error) {
+		c, err = decodeCommitRecord(value)
+		return err
+	})
+	return c, err
+}

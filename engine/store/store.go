@@ -1,0 +1,260 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+	"go.uber.org/zap"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+// Options say where a store is and how it behaves.
+type Options struct {
+	// Dir is the directory of the store, made if it is not there. Empty means
+	// in memory: nothing is kept.
+	Dir string
+	// Retention is how long a past revision stays readable, and its change
+	// record is kept, at least.
+	Retention time.Duration
+	// Clock is the time of commits.
+	Clock func() time.Time
+	// Logger hears what goes wrong out of a caller's sight.
+	Logger *zap.Logger
+	// OnCommit, if set, is called for each tenant that a commit changed, after
+	// the commit is on disk and before its revision is published. Changed are
+	// the entities whose record or own grants changed.
+	OnCommit func(tenant string, revision uint64, changed []authz.EntityRef)
+}
+
+// Settings of Badger; see MEASURED in the design for the figures behind them.
+const (
+	memTableBytes = 64 << 20
+	memTables     = 3
+	compactors    = 2
+)
+
+// badgerOptions are the options that every store is opened with.
+func badgerOptions(dir string, log *zap.Logger) badger.Options {
+	return badger.DefaultOptions(dir).
+		WithInMemory(dir == "").
+		WithSyncWrites(dir != "").
+		WithDetectConflicts(false). // one goroutine writes
+		WithNumVersionsToKeep(1).   // below the discard timestamp; above it all are kept
+		WithCompression(options.None).
+		WithBlockCacheSize(0). // without compression the mapped pages are the cache
+		WithIndexCacheSize(0).
+		WithMetricsEnabled(false).
+		WithMemTableSize(memTableBytes).
+		WithNumMemtables(memTables).
+		WithNumCompactors(compactors).
+		WithLogger(newBadgerLogger(log))
+}
+
+// A Store is an open store. It is safe for use by many goroutines at once.
+type Store struct {
+	options Options
+	db      *badger.DB
+
+	published atomic.Pointer[version]
+	floor     atomic.Uint64
+
+	pinsMu sync.Mutex
+	pinned []*version // the versions that may have pins
+
+	queue   chan *request
+	closing chan struct{} // closed when Close begins
+	stopped chan struct{} // closed when the writer has ended
+	once    sync.Once
+	closed  error
+
+	// What follows belongs to the writer.
+	heads    map[string]uint64 // the tenants' last changes
+	expiring expiring
+	lastTime time.Time // of the last commit
+	failed   error     // why no more is written
+}
+
+// Open opens a store, and makes it where there is none. Close must be called.
+//
+// A store that another process has open is an error of kind Unavailable; one
+// of another format is an error of kind FailedPrecondition.
+func Open(o Options) (*Store, error) {
+	db, err := openBadger(o.Dir, o.Logger)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		options: o, db: db,
+		queue:   make(chan *request, maxGroupWrites),
+		closing: make(chan struct{}),
+		stopped: make(chan struct{}),
+		heads:   make(map[string]uint64),
+	}
+	if err := s.recover(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	go s.write()
+	return s, nil
+}
+
+func openBadger(dir string, log *zap.Logger) (*badger.DB, error) {
+	if dir != "" {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, authz.Errorf(authz.Unavailable, "the store's directory cannot be made: %w", err)
+		}
+		free, err := lockFree(dir)
+		if err != nil {
+			return nil, authz.Errorf(authz.Unavailable, "the store's directory cannot be opened: %w", err)
+		}
+		if !free {
+			return nil, authz.Errorf(authz.Unavailable, "the store in %s is in use by another process%s: stop that one, ask it over the network with --server, or choose another directory", dir, lockHolder(dir))
+		}
+	}
+	db, err := badger.OpenManaged(badgerOptions(dir, log))
+	if err != nil {
+		return nil, authz.Errorf(authz.Unavailable, "the store in %s cannot be opened: %w", dir, err)
+	}
+	return db, nil
+}
+
+// lockHolder names the process that holds a store, as far as it is known.
+func lockHolder(dir string) string {
+	pid, err := os.ReadFile(filepath.Join(dir, "LOCK"))
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf(" (process %.20s)", trimNewline(pid))
+}
+
+func trimNewline(text []byte) []byte {
+	for len(text) > 0 && text[len(text)-1] == '\n' {
+		text = text[:len(text)-1]
+	}
+	return text
+}
+
+// recover reads where the store stands.
+func (s *Store) recover() error {
+	head := s.db.MaxVersion()
+	txn := s.db.NewTransactionAt(head, false)
+	defer txn.Discard()
+	if head > 0 {
+		stored, err := readNumber(txn, systemKey(systemFormat))
+		if err != nil {
+			return err
+		}
+		if stored != format {
+			return authz.Errorf(authz.FailedPrecondition, "the store in %s has format %d, and this program reads format %d: export it with the program that wrote it, and import that", s.options.Dir, stored, format)
+		}
+	}
+	floor, err := readNumber(txn, systemKey(systemFloor))
+	if err != nil {
+		return err
+	}
+	if s.expiring, err = nextToExpire(txn, floor); err != nil {
+		return err
+	}
+	if head > 0 {
+		last, err := readCommit(txn, head)
+		if err != nil {
+			return err
+		}
+		s.lastTime = last.time
+	}
+	s.publish(&version{revision: head, opened: head, epochs: map[string]uint64{}, superseded: make(chan struct{})})
+	s.setFloor(floor)
+	return nil
+}
+
+// Revisions are the oldest and the latest revision that can be read.
+func (s *Store) Revisions() (oldest, latest uint64) {
+	return s.floor.Load(), s.published.Load().revision
+}
+
+// Wait returns when the store has published a revision, with the context's
+// error when that ends first, and with one of kind Unavailable when the store
+// is closed.
+func (s *Store) Wait(ctx context.Context, revision uint64) error {
+	for {
+		v := s.published.Load()
+		if v.revision >= revision {
+			return nil
+		}
+		select {
+		case <-v.superseded:
+		case <-s.closing:
+			return errClosed
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for revision %d, the directory is at %d: %w", revision, s.published.Load().revision, ctx.Err())
+		}
+	}
+}
+
+var errClosed = &authz.Error{Kind: authz.Unavailable, Message: "the directory is closed"}
+
+// closeWait is how long Close waits for views that are open.
+const closeWait = 10 * time.Second
+
+// Close ends the writer, waits for the views that are open, and closes Badger.
+// It does not close Badger below a view that stays open, since reading memory
+// that is no longer mapped would end the process: it reports that instead, and
+// nothing is lost, as every acknowledged write is on disk.
+func (s *Store) Close() error {
+	s.once.Do(func() {
+		close(s.closing)
+		<-s.stopped
+		for end := time.Now().Add(closeWait); s.openViews() > 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				s.closed = fmt.Errorf("closing the store: %d views of it are still open", s.openViews())
+				return
+			}
+		}
+		if err := s.db.Close(); err != nil {
+			s.closed = fmt.Errorf("closing the store: %w", err)
+		}
+	})
+	return s.closed
+}
+
+// readNumber reads a key that holds a number: 0 where there is none.
+func readNumber(txn *badger.Txn, key []byte) (uint64, error) {
+	var number uint64
+	_, err := readValue(txn, key, func(value []byte) error {
+		d := decoder{rest: value}
+		number = d.uvarint()
+		return d.err
+	})
+	return number, err
+}
+
+func appendNumber(n uint64) []byte { return binary.AppendUvarint(nil, n) }
+
+// readValue reads a key, if it is there. The value is decode's only while that
+// runs.
+func readValue(txn *badger.Txn, key []byte, decode func([]byte) error) (uint64, error) {
+	item, err := txn.Get(key)
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("reading the store: %w", err)
+	}
+	if err := item.Value(decode); err != nil {
+		return 0, corrupt(key, err)
+	}
+	return item.Version(), nil
+}
+
+func corrupt(key []byte, err error) error {
+	return fmt.Errorf("the store is damaged at key %q: %w", key, err)
+}
