@@ -11,7 +11,7 @@ import data.verdict.request
 # METADATA
 # title: An app reserved for a department opens for nobody else
 # description: Not even for who was granted it by mistake, or has since moved on.
-deny contains sprintf("%s is reserved for %s", [request.resource_ref, department]) if {
+deny contains sprintf("%s is reserved for %s.", [request.resource_ref, department]) if {
 	input.resource.type == "app"
 	department := request.resource.attributes.reserved_for
 	not hierarchy.within(request.subject, department)

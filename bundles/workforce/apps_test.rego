@@ -12,11 +12,11 @@ test_w10_marketer_gets_the_marketing_apps_by_department if {
 test_w10_apps_of_another_department_denied if {
 	denied(
 		"user:nils", "open", "app:campaigns",
-		"no grant in force gives user:nils the permission app:open on app:campaigns",
+		"No grant in force gives user:nils the permission app:open on app:campaigns.",
 	)
 	denied(
 		"user:tom", "open", "app:code-hosting",
-		"no grant in force gives user:tom the permission app:open on app:code-hosting",
+		"No grant in force gives user:tom the permission app:open on app:code-hosting.",
 	)
 }
 
@@ -31,7 +31,7 @@ test_w10_mover_gets_the_new_and_loses_the_old if {
 	allowed("user:nils", "open", "app:campaigns") with data.directory.user.nils as moved_to_marketing
 	denied(
 		"user:nils", "open", "app:code-hosting",
-		"no grant in force gives user:nils the permission app:open on app:code-hosting",
+		"No grant in force gives user:nils the permission app:open on app:code-hosting.",
 	) with data.directory.user.nils as moved_to_marketing
 }
 
@@ -40,7 +40,7 @@ moved_to_marketing := object.union(data.directory.user.tom, {"id": "nils", "ref"
 
 test_w10_mover_loses_a_reserved_app_granted_in_person if {
 	tom := holding(data.directory.user.tom, [grant("user:tom", "role:app_user", "app:ledger")])
-	denied("user:tom", "open", "app:ledger", "app:ledger is reserved for department:finance") with data.directory.user.tom as tom
+	denied("user:tom", "open", "app:ledger", "app:ledger is reserved for department:finance.") with data.directory.user.tom as tom
 }
 
 # Lea is still in her team, with everything that comes with it.
@@ -49,5 +49,5 @@ test_w10_leaver_gets_nothing if {
 	inherited.id == "engineering-code-hosting"
 	made := decision("user:lea", "open", "app:code-hosting", {})
 	made.allowed == false
-	made.reasons == {"user:lea is not active: the status is offboarded"}
+	made.reasons == {"user:lea is not active: the status is offboarded."}
 }

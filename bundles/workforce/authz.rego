@@ -21,13 +21,23 @@ default allow := false
 # title: By a grant
 # description: >-
 #   A role on a scope, given to the subject or to something they belong to.
-allow if rbac.permitted
+allow if count(opening_grants) > 0
+
+# METADATA
+# title: The grants that open the door
+# description: >-
+#   Some data and some rights ask more of a grant than that its role permits the
+#   action: a concern discounts those that fall short, with discounted(grant).
+opening_grants contains grant if {
+	some grant in rbac.grants
+	not discounted(grant)
+}
 
 # METADATA
 # title: Allowed, and nothing denies it
-default granted := false
+default allowed := false
 
-granted if {
+allowed if {
 	allow
 	count(deny) == 0
 }
@@ -38,15 +48,15 @@ granted if {
 permission := concat(":", [input.resource.type, input.action.name])
 
 # METADATA
-# title: The grants that opened the door
-reasons contains sprintf("grant %s: %s on %s", [grant.id, grant.role, grant.scope]) if {
-	granted
-	some grant in rbac.grants
+# title: What opened the door
+reasons contains sprintf("Granted by %s: %s on %s.", [grant.id, grant.role, grant.scope]) if {
+	allowed
+	some grant in opening_grants
 }
 
 # METADATA
 # title: No door is open
-reasons contains sprintf("no grant in force gives %s the permission %s on %s", [
+reasons contains sprintf("No grant in force gives %s the permission %s on %s.", [
 	request.subject_ref,
 	permission,
 	request.resource_ref,
@@ -58,14 +68,14 @@ reasons contains sprintf("no grant in force gives %s the permission %s on %s", [
 
 # METADATA
 # title: A grant that has ended
-reasons contains sprintf("grant %s ended at %s", [grant.id, grant.not_after]) if {
+reasons contains sprintf("Grant %s ended at %s.", [grant.id, grant.not_after]) if {
 	some grant in out_of_force
 	time.now_ns() >= grant.not_after_ns
 }
 
 # METADATA
 # title: A grant that has not begun
-reasons contains sprintf("grant %s begins at %s", [grant.id, grant.not_before]) if {
+reasons contains sprintf("Grant %s begins at %s.", [grant.id, grant.not_before]) if {
 	some grant in out_of_force
 	time.now_ns() < grant.not_before_ns
 }
@@ -77,4 +87,5 @@ out_of_force contains grant if {
 	some scope in request.resource.ancestors
 	some grant in request.subject.grants_by_scope[scope]
 	rbac.permits(grant.role, input.resource.type, input.action.name)
+	not discounted(grant)
 }

@@ -9,7 +9,7 @@ import data.verdict.request
 
 # METADATA
 # title: Patients' records are for those who care for the patient
-deny contains "the patient is in no ward or care team of the subject; in an emergency ask with break_glass in the context" if {
+deny contains "The patient is in no ward or care team of the subject; in an emergency ask with break_glass in the context." if {
 	input.resource.type == "patient_record"
 	not cares_for_patient
 	not breaks_glass
@@ -40,19 +40,19 @@ breaks_glass if {
 # title: Who breaks the glass says why
 obligations["give_reason"] := "why the record was needed outside the patient's care" if {
 	breaks_glass
-	granted
+	allowed
 }
 
 # METADATA
 # title: Who breaks the glass is looked into
 obligations["notify"] := ["group:privacy-office"] if {
 	breaks_glass
-	granted
+	allowed
 }
 
 # METADATA
 # title: The glass was broken
-reasons contains "the glass was broken: the patient is in no ward or care team of the subject" if {
+reasons contains "The glass was broken: the patient is in no ward or care team of the subject." if {
 	breaks_glass
-	granted
+	allowed
 }

@@ -2,7 +2,7 @@ package authz_test
 
 import rego.v2
 
-outside_care := "the patient is in no ward or care team of the subject; in an emergency ask with break_glass in the context"
+outside_care := "The patient is in no ward or care team of the subject; in an emergency ask with break_glass in the context."
 
 test_w5_nurse_reads_record_in_their_ward if {
 	allowed("user:mina", "read", "patient_record:p-102")
@@ -30,14 +30,14 @@ test_w5_higher_units_in_common_are_not_enough if {
 test_w5_ward_clerk_denied if {
 	denied(
 		"user:rita", "read", "patient_record:p-102",
-		"no grant in force gives user:rita the permission patient_record:read on patient_record:p-102",
+		"No grant in force gives user:rita the permission patient_record:read on patient_record:p-102.",
 	)
 }
 
 test_w5_nurse_writing_denied if {
 	denied(
 		"user:mina", "write", "patient_record:p-102",
-		"no grant in force gives user:mina the permission patient_record:write on patient_record:p-102",
+		"No grant in force gives user:mina the permission patient_record:write on patient_record:p-102.",
 	)
 }
 
@@ -53,7 +53,7 @@ test_w5_break_glass_allowed_with_obligations if {
 		"give_reason": "why the record was needed outside the patient's care",
 		"notify": ["group:privacy-office"],
 	}
-	"the glass was broken: the patient is in no ward or care team of the subject" in made.reasons
+	"The glass was broken: the patient is in no ward or care team of the subject." in made.reasons
 }
 
 test_w5_break_glass_in_care_obliges_to_nothing if {

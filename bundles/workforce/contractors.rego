@@ -9,14 +9,14 @@ import data.verdict.request
 
 # METADATA
 # title: A contractor is confined to the projects of their contract
-deny contains sprintf("%s is in no project of the subject's contract", [request.resource_ref]) if {
+deny contains sprintf("%s is in no project of the subject's contract.", [request.resource_ref]) if {
 	request.subject.attributes.kind == "contractor"
 	count(covering_contracts) == 0
 }
 
 # METADATA
 # title: A contractor is confined to the dates of their contract
-deny contains sprintf("%s has ended or has not begun", [contract.ref]) if {
+deny contains sprintf("%s has ended or has not begun.", [contract.ref]) if {
 	request.subject.attributes.kind == "contractor"
 	some contract in covering_contracts
 	not under_contract
@@ -50,7 +50,7 @@ runs(contract) if {
 
 # METADATA
 # title: A partner is confined to their organization
-deny contains sprintf("%s is not a resource of the subject's organization", [request.resource_ref]) if {
+deny contains sprintf("%s is not a resource of the subject's organization.", [request.resource_ref]) if {
 	request.subject.attributes.kind == "partner"
 	not hierarchy.within(request.resource, request.subject.attributes.organization)
 }

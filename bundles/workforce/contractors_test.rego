@@ -15,17 +15,17 @@ test_w8_contractor_works_on_their_project if {
 test_w8_contractor_outside_their_projects_denied if {
 	made := decision("user:kai", "read", "repository:hermes-core", {})
 	made.allowed == false
-	made.reasons == {"repository:hermes-core is in no project of the subject's contract"}
+	made.reasons == {"repository:hermes-core is in no project of the subject's contract."}
 }
 
 test_w8_contractor_gets_nothing_that_comes_with_a_department if {
-	denied("user:kai", "open", "app:code-hosting", "app:code-hosting is in no project of the subject's contract")
+	denied("user:kai", "open", "app:code-hosting", "app:code-hosting is in no project of the subject's contract.")
 }
 
 test_w8_contractor_after_the_contract_denied if {
 	made := decision("user:kim", "read", "repository:apollo-core", {})
 	made.allowed == false
-	made.reasons == {"contract:k-3 has ended or has not begun"}
+	made.reasons == {"contract:k-3 has ended or has not begun."}
 }
 
 test_w8_contract_holds_from_its_first_moment_to_its_last if {
@@ -35,20 +35,20 @@ test_w8_contract_holds_from_its_first_moment_to_its_last if {
 
 test_w8_a_moment_outside_the_contract_denied if {
 	every moment in [contract_from - 1, contract_until, contract_until + second] {
-		denied("user:kai", "read", "repository:apollo-core", "contract:k-7 has ended or has not begun") with time.now_ns as moment
+		denied("user:kai", "read", "repository:apollo-core", "contract:k-7 has ended or has not begun.") with time.now_ns as moment
 	}
 }
 
 test_w8_contract_without_dates_denied if {
 	every name in ["starts", "ends"] {
 		contract := lacking(data.directory.ref["contract:k-7"], [name])
-		denied("user:kai", "read", "repository:apollo-core", "contract:k-7 has ended or has not begun") with data.directory.ref["contract:k-7"] as contract
+		denied("user:kai", "read", "repository:apollo-core", "contract:k-7 has ended or has not begun.") with data.directory.ref["contract:k-7"] as contract
 	}
 }
 
 test_w8_contractor_without_contract_denied if {
 	nils := altered(data.directory.user.nils, {"kind": "contractor"})
-	denied("user:nils", "read", "repository:apollo-core", "repository:apollo-core is in no project of the subject's contract") with data.directory.user.nils as nils
+	denied("user:nils", "read", "repository:apollo-core", "repository:apollo-core is in no project of the subject's contract.") with data.directory.user.nils as nils
 }
 
 test_w8_one_running_contract_of_two_is_enough if {
@@ -62,10 +62,10 @@ test_w8_partner_reads_their_organization if allowed("user:pia", "read", "documen
 test_w8_partner_in_another_organization_denied if {
 	made := decision("user:pia", "read", "document:handbook", {})
 	made.allowed == false
-	made.reasons == {"document:handbook is not a resource of the subject's organization"}
+	made.reasons == {"document:handbook is not a resource of the subject's organization."}
 }
 
 test_w8_partner_without_organization_denied if {
 	pia := lacking(data.directory.user.pia, ["organization"])
-	denied("user:pia", "read", "document:globex-order", "document:globex-order is not a resource of the subject's organization") with data.directory.user.pia as pia
+	denied("user:pia", "read", "document:globex-order", "document:globex-order is not a resource of the subject's organization.") with data.directory.user.pia as pia
 }

@@ -8,7 +8,6 @@ package authz
 import rego.v2
 
 import data.verdict.hierarchy
-import data.verdict.rbac
 import data.verdict.request
 
 # METADATA
@@ -16,14 +15,14 @@ import data.verdict.request
 # description: >-
 #   A senior role has the junior ones as ancestors. Their own role is the one that
 #   lets them grant here; a role beside it is not below it.
-deny contains "a role may be given only at or below the role by which the subject gives it" if {
+deny contains "Nobody may give a role that is not at or below the one by which they give it here." if {
 	input.action.name == "grant_role"
 	count(delegable_by) == 0
 }
 
 # METADATA
 # title: The receiver is in the manager's subtree
-deny contains "a role may be given only to those in the subject's own part of the organization" if {
+deny contains "A role may be given only to those in the subject's own part of the organization." if {
 	input.action.name == "grant_role"
 	count(delegable_by) > 0
 	not receiver_in_subtree
@@ -32,7 +31,7 @@ deny contains "a role may be given only to those in the subject's own part of th
 # METADATA
 # title: Nobody gives themselves a role
 # description: Nor to a team or department that they are in.
-deny contains "nobody may give a role to themselves, nor to what they belong to" if {
+deny contains "Nobody may give a role to themselves, nor to what they belong to." if {
 	input.action.name == "grant_role"
 	hierarchy.within(request.subject, input.action.properties.subject)
 }
@@ -42,7 +41,7 @@ deny contains "nobody may give a role to themselves, nor to what they belong to"
 delegable_by contains grant if {
 	role := data.directory.ref[input.action.properties.role]
 	role.type == "role"
-	some grant in rbac.grants
+	some grant in opening_grants
 	hierarchy.within(data.directory.ref[grant.role], role.ref)
 }
 

@@ -2,11 +2,11 @@ package authz_test
 
 import rego.v2
 
-above_own := "a role may be given only at or below the role by which the subject gives it"
+above_own := "Nobody may give a role that is not at or below the one by which they give it here."
 
-outside_subtree := "a role may be given only to those in the subject's own part of the organization"
+outside_subtree := "A role may be given only to those in the subject's own part of the organization."
 
-to_oneself := "nobody may give a role to themselves, nor to what they belong to"
+to_oneself := "Nobody may give a role to themselves, nor to what they belong to."
 
 refused(made, reason) if {
 	made.allowed == false
@@ -58,7 +58,7 @@ test_w13_scope_outside_their_subtree_denied if {
 	every scope in ["department:it", "division:technology", "organization:acme"] {
 		refused(
 			granting("user:dan", "role:team_lead", "user:nils", scope),
-			sprintf("no grant in force gives user:dan the permission %s:grant_role on %s", [named(scope).type, scope]),
+			sprintf("No grant in force gives user:dan the permission %s:grant_role on %s.", [named(scope).type, scope]),
 		)
 	}
 }
@@ -66,7 +66,7 @@ test_w13_scope_outside_their_subtree_denied if {
 test_w13_whole_tenant_denied if {
 	refused(
 		granting("user:dan", "role:team_lead", "user:nils", "tenant:workforce"),
-		"the directory does not know the resource tenant:workforce",
+		"The directory does not know the resource tenant:workforce.",
 	)
 }
 
@@ -81,8 +81,8 @@ test_w13_to_themselves_denied if {
 	refused(granting("user:dan", "role:team_lead", "department:engineering", "team:platform"), to_oneself)
 }
 
-# The role and the receiver must be met by one and the same grant: Dan may head
-# teams of the web only, though he heads all of engineering as a team lead would.
+# One and the same grant must be above the role and reach the receiver. This Dan
+# heads engineering as a department, and the web team alone as a division.
 test_w13_two_grants_do_not_add_up if {
 	dan := holding(data.directory.user.dan, [
 		object.union(grant("user:dan", "role:department_head", "department:engineering"), {"id": "wide"}),
@@ -96,7 +96,7 @@ test_w13_two_grants_do_not_add_up if {
 test_w13_without_the_right_to_grant_denied if {
 	refused(
 		granting("user:nils", "role:team_lead", "user:wanda", "team:platform"),
-		"no grant in force gives user:nils the permission team:grant_role on team:platform",
+		"No grant in force gives user:nils the permission team:grant_role on team:platform.",
 	)
 }
 

@@ -14,7 +14,7 @@ clearance_levels := {"public": 0, "internal": 1, "confidential": 2, "secret": 3,
 # METADATA
 # title: The clearance meets the classification
 # description: A document or a person without a level that is known here is not cleared.
-deny contains sprintf("the document is classified %s, the subject is cleared for %s", [
+deny contains sprintf("The document is classified %s, the subject is cleared for %s.", [
 	object.get(request.resource.attributes, "classification", "nothing"),
 	object.get(request.subject.attributes, "clearance", "nothing"),
 ]) if {
@@ -31,7 +31,7 @@ cleared if {
 
 # METADATA
 # title: The reader is a member of every compartment
-deny contains "the subject is not in every compartment of the document" if {
+deny contains "The subject is not in every compartment of the document." if {
 	input.resource.type == "document"
 	not in_every_compartment
 }

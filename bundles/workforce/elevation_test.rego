@@ -26,7 +26,7 @@ test_w2_a_moment_before_the_window_denied if {
 	not administers_at(elevated_from - second)
 	denied_in(
 		{"mfa": true}, "user:sam", "administer", "server:db-1",
-		"grant sam-production begins at 2020-01-01T00:00:00Z",
+		"Grant sam-production begins at 2020-01-01T00:00:00Z.",
 	) with time.now_ns as elevated_from - second
 }
 
@@ -35,21 +35,21 @@ test_w2_a_moment_after_the_window_denied if {
 	not administers_at(elevated_until + second)
 	denied_in(
 		{"mfa": true}, "user:sam", "administer", "server:db-1",
-		"grant sam-production ended at 2100-01-01T00:00:00Z",
+		"Grant sam-production ended at 2100-01-01T00:00:00Z.",
 	) with time.now_ns as elevated_until + second
 }
 
 test_w2_ended_grant_denied if {
 	denied_in(
 		{"mfa": true}, "user:sam", "administer", "server:db-2",
-		"grant sam-staging ended at 2021-06-01T20:00:00Z",
+		"Grant sam-staging ended at 2021-06-01T20:00:00Z.",
 	)
 }
 
 test_w2_future_grant_denied if {
 	denied_in(
 		{"mfa": true}, "user:sam", "administer", "server:db-3",
-		"grant sam-recovery begins at 2095-01-01T00:00:00Z",
+		"Grant sam-recovery begins at 2095-01-01T00:00:00Z.",
 	)
 }
 
@@ -57,7 +57,7 @@ test_w2_grant_without_end_denied if {
 	sam := holding(data.directory.user.sam, [grant("user:sam", "role:server_admin", "environment:production")])
 	denied_in(
 		{"mfa": true}, "user:sam", "administer", "server:db-1",
-		"server:administer is an elevated right: it takes a grant in force that has an end",
+		"server:administer is an elevated right: it takes a grant in force that has an end.",
 	) with data.directory.user.sam as sam
 }
 
@@ -65,6 +65,6 @@ test_w2_elevated_right_by_inheritance_without_end_denied if {
 	role := object.union(data.directory.ref["role:it_admin"], {"permissions": {"server:administer": "role:server_admin"}})
 	denied_in(
 		{"mfa": true}, "user:ivan", "administer", "server:db-1",
-		"server:administer is an elevated right: it takes a grant in force that has an end",
+		"server:administer is an elevated right: it takes a grant in force that has an end.",
 	) with data.directory.ref["role:it_admin"] as role
 }

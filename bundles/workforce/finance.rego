@@ -16,7 +16,7 @@ exclusive_roles := [["role:payment_preparer", "role:payment_approver"]]
 
 # METADATA
 # title: Whoever has done one duty may not do the other
-deny contains sprintf("%s has done %q on the payment and may not do %q as well", [
+deny contains sprintf("%s has done %q on the payment and may not do %q as well.", [
 	request.subject_ref,
 	done,
 	input.action.name,
@@ -27,7 +27,7 @@ deny contains sprintf("%s has done %q on the payment and may not do %q as well",
 
 # METADATA
 # title: A payment is approved only if it is known who prepared it
-deny contains "the payment does not say who prepared it" if {
+deny contains "The payment does not say who prepared it." if {
 	input.resource.type == "payment"
 	input.action.name == "approve"
 	not request.resource.attributes.duties.prepare
@@ -35,7 +35,7 @@ deny contains "the payment does not say who prepared it" if {
 
 # METADATA
 # title: Whoever holds both roles may use neither
-deny contains sprintf("nobody may hold these roles together: %s", [concat(", ", conflict)]) if {
+deny contains sprintf("Nobody may hold these roles together: %s.", [concat(", ", conflict)]) if {
 	input.resource.type == "payment"
 	some duties in exclusive_duties
 	input.action.name in duties

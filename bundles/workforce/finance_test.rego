@@ -7,14 +7,14 @@ with_mfa(subject, action, resource) := decision(subject, action, resource, {"mfa
 test_w6_finance_opens_the_accounting_software if allowed("user:carla", "open", "app:ledger")
 
 test_w6_engineer_in_the_accounting_software_denied if {
-	denied("user:nils", "open", "app:ledger", "app:ledger is reserved for department:finance")
+	denied("user:nils", "open", "app:ledger", "app:ledger is reserved for department:finance.")
 }
 
 test_w6_grant_outside_finance_does_not_open_the_accounting_software if {
 	tom := holding(data.directory.user.tom, [grant("user:tom", "role:app_user", "app:ledger")])
 	made := decision("user:tom", "open", "app:ledger", {}) with data.directory.user.tom as tom
 	made.allowed == false
-	made.reasons == {"app:ledger is reserved for department:finance"}
+	made.reasons == {"app:ledger is reserved for department:finance."}
 }
 
 test_w6_one_prepares_another_approves if {
@@ -25,7 +25,7 @@ test_w6_one_prepares_another_approves if {
 test_w6_whoever_prepared_may_not_approve if {
 	denied_in(
 		{"mfa": true}, "user:felix", "approve", "payment:pay-2",
-		`user:felix has done "prepare" on the payment and may not do "approve" as well`,
+		`user:felix has done "prepare" on the payment and may not do "approve" as well.`,
 	)
 }
 
@@ -33,7 +33,7 @@ test_w6_whoever_prepared_with_others_may_not_approve if {
 	payment := altered(data.directory.payment["pay-1"], {"duties": {"prepare": ["user:carla", "user:felix"]}})
 	denied_in(
 		{"mfa": true}, "user:felix", "approve", "payment:pay-1",
-		`user:felix has done "prepare" on the payment and may not do "approve" as well`,
+		`user:felix has done "prepare" on the payment and may not do "approve" as well.`,
 	) with data.directory.payment["pay-1"] as payment
 }
 
@@ -41,12 +41,12 @@ test_w6_payment_prepared_by_nobody_knows_whom_denied if {
 	payment := lacking(data.directory.payment["pay-1"], ["duties"])
 	denied_in(
 		{"mfa": true}, "user:felix", "approve", "payment:pay-1",
-		"the payment does not say who prepared it",
+		"The payment does not say who prepared it.",
 	) with data.directory.payment["pay-1"] as payment
 }
 
 test_w6_holder_of_both_roles_may_use_neither if {
-	reason := "nobody may hold these roles together: role:payment_approver, role:payment_preparer"
+	reason := "Nobody may hold these roles together: role:payment_approver, role:payment_preparer."
 	denied_in({"mfa": true}, "user:dora", "prepare", "payment:pay-1", reason)
 	denied_in({"mfa": true}, "user:dora", "approve", "payment:pay-1", reason)
 }
@@ -60,7 +60,7 @@ test_w6_holding_both_roles_by_inheritance_denied if {
 	))
 	denied_in(
 		{"mfa": true}, "user:felix", "approve", "payment:pay-1",
-		"nobody may hold these roles together: role:payment_approver, role:payment_preparer",
+		"Nobody may hold these roles together: role:payment_approver, role:payment_preparer.",
 	) with data.directory.user.felix as felix
 		with data.directory.ref["role:team_lead"] as senior
 }

@@ -24,24 +24,24 @@ test_w11_division_head_may_whatever_a_department_head_may if {
 test_w11_peer_division_head_denied if {
 	denied(
 		"user:oscar", "approve", "leave_request:nils-summer",
-		"no grant in force gives user:oscar the permission leave_request:approve on leave_request:nils-summer",
+		"No grant in force gives user:oscar the permission leave_request:approve on leave_request:nils-summer.",
 	)
 	denied(
 		"user:vera", "approve", "leave_request:tom-spring",
-		"no grant in force gives user:vera the permission leave_request:approve on leave_request:tom-spring",
+		"No grant in force gives user:vera the permission leave_request:approve on leave_request:tom-spring.",
 	)
 }
 
 test_w11_peer_department_head_denied if {
 	denied(
 		"user:dan", "approve", "leave_request:ivan-winter",
-		"no grant in force gives user:dan the permission leave_request:approve on leave_request:ivan-winter",
+		"No grant in force gives user:dan the permission leave_request:approve on leave_request:ivan-winter.",
 	)
 }
 
 test_w11_member_of_the_division_denied if {
 	denied(
 		"user:nils", "approve", "leave_request:nils-summer",
-		"no grant in force gives user:nils the permission leave_request:approve on leave_request:nils-summer",
+		"No grant in force gives user:nils the permission leave_request:approve on leave_request:nils-summer.",
 	)
 }

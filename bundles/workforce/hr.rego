@@ -3,7 +3,6 @@ package authz
 
 import rego.v2
 
-import data.verdict.rbac
 import data.verdict.request
 
 # METADATA
@@ -12,9 +11,9 @@ import data.verdict.request
 #   A wildcard, or an HR role that a role of another domain inherits, opens
 #   nothing here: an administrator reads HR data only if somebody wrote down that
 #   they may.
-deny contains "HR data takes a grant that names an HR role, its holder and a part of the organization" if {
+deny contains "HR data takes a grant that names an HR role, its holder and a part of the organization." if {
 	input.resource.type in hr_types
-	not hr_data_explicitly_granted
+	count(opening_grants) == 0
 }
 
 # METADATA
@@ -22,10 +21,10 @@ deny contains "HR data takes a grant that names an HR role, its holder and a par
 hr_types := {"employee_record", "salary"}
 
 # METADATA
-# title: Some grant opens HR data explicitly
-hr_data_explicitly_granted if {
-	some grant in rbac.grants
-	hr_explicit(grant)
+# title: A grant of HR data that is not explicit does not count
+discounted(grant) if {
+	input.resource.type in hr_types
+	not hr_explicit(grant)
 }
 
 # METADATA

@@ -5,23 +5,23 @@ import rego.v2
 import data.authz
 
 test_unknown_subject_denied if {
-	denied("user:nobody", "open", "app:code-hosting", "the directory does not know the subject user:nobody")
+	denied("user:nobody", "open", "app:code-hosting", "The directory does not know the subject user:nobody.")
 }
 
 test_unknown_resource_denied if {
-	denied("user:nils", "open", "app:nowhere", "the directory does not know the resource app:nowhere")
+	denied("user:nils", "open", "app:nowhere", "The directory does not know the resource app:nowhere.")
 }
 
 test_unknown_resource_denied_under_a_grant_on_everything if {
-	denied("user:pia", "read", "document:nowhere", "the directory does not know the resource document:nowhere")
+	denied("user:pia", "read", "document:nowhere", "The directory does not know the resource document:nowhere.")
 }
 
 test_service_is_not_the_user_of_its_name if {
-	denied("service:nils", "open", "app:code-hosting", "the directory does not know the subject service:nils")
+	denied("service:nils", "open", "app:code-hosting", "The directory does not know the subject service:nils.")
 }
 
 test_ref_is_no_type if {
-	not authz.granted with input as {
+	not authz.allowed with input as {
 		"tenant": "workforce",
 		"subject": {"type": "ref", "id": "user:nils", "properties": {}},
 		"action": {"name": "open", "properties": {}},
@@ -33,28 +33,28 @@ test_ref_is_no_type if {
 test_department_is_not_the_people_in_it if {
 	denied(
 		"department:engineering", "open", "app:code-hosting",
-		"department:engineering is not active: the status is missing",
+		"department:engineering is not active: the status is missing.",
 	)
 }
 
 test_suspended_denied if {
-	denied("user:gus", "open", "app:code-hosting", "user:gus is not active: the status is suspended")
+	denied("user:gus", "open", "app:code-hosting", "user:gus is not active: the status is suspended.")
 }
 
 test_without_status_denied if {
 	nils := lacking(data.directory.user.nils, ["status"])
-	denied("user:nils", "open", "app:code-hosting", "user:nils is not active: the status is missing") with data.directory.user.nils as nils
+	denied("user:nils", "open", "app:code-hosting", "user:nils is not active: the status is missing.") with data.directory.user.nils as nils
 }
 
 test_of_no_kind_denied if {
-	reason := "user:nils is of no known kind: expected employee, contractor, partner or student"
+	reason := "user:nils is of no known kind: expected employee, contractor, partner or student."
 	nils := data.directory.user.nils
 	denied("user:nils", "open", "app:code-hosting", reason) with data.directory.user.nils as lacking(nils, ["kind"])
 	denied("user:nils", "open", "app:code-hosting", reason) with data.directory.user.nils as altered(nils, {"kind": "Contractor"})
 }
 
 test_properties_give_no_rights if {
-	not authz.granted with input as {
+	not authz.allowed with input as {
 		"tenant": "workforce",
 		"subject": {"type": "user", "id": "lea", "properties": {
 			"status": "active", "role": "role:hr_manager", "clearance": "top_secret",

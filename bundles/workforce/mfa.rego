@@ -41,4 +41,4 @@ sensitive if input.action.name in sensitive_actions
 
 # METADATA
 # title: What a deny for want of MFA says
-mfa_reason := "the action takes multi-factor authentication"
+mfa_reason := "The action takes multi-factor authentication."

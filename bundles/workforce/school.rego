@@ -8,7 +8,7 @@ import data.verdict.request
 
 # METADATA
 # title: Faculty grade the courses they teach
-deny contains "a course is graded by those who teach it" if {
+deny contains "A course is graded by those who teach it." if {
 	input.resource.type == "course"
 	input.action.name == "grade"
 	not request.subject_ref in request.resource.attributes.teachers
@@ -20,9 +20,9 @@ allow if reads_own_grade
 
 # METADATA
 # title: The grade is the subject's own
-reasons contains "students read their own grades" if {
+reasons contains "Students read their own grades." if {
 	reads_own_grade
-	granted
+	allowed
 }
 
 # METADATA

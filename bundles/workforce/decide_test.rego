@@ -18,7 +18,7 @@ decision(subject, action, resource, context) := decided({
 })
 
 decided(request) := {"allowed": allowed, "reasons": reasons, "obligations": obligations} if {
-	allowed := authz.granted with input as request
+	allowed := authz.allowed with input as request
 	reasons := authz.deny | authz.reasons with input as request
 	obligations := authz.obligations with input as request
 }
