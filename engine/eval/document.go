@@ -1,0 +1,154 @@
+package eval
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+// Document is the document input of a request. All of its parts are there,
+// empty objects where the request has none. A value that is none of those that
+// authz.Object names, and a number that cannot be computed with, are errors of
+// kind Invalid that name the field. Nesting is the caller's to bound.
+func Document(r *authz.Request) (*ast.Term, error) {
+	subject, err := object("subject.properties", r.Subject.Properties)
+	if err != nil {
+		return nil, err
+	}
+	action, err := object("action.properties", r.Action.Properties)
+	if err != nil {
+		return nil, err
+	}
+	resource, err := object("resource.properties", r.Resource.Properties)
+	if err != nil {
+		return nil, err
+	}
+	context, err := object("context", r.Context)
+	if err != nil {
+		return nil, err
+	}
+	return members{
+		{inputNames.tenant, ast.InternedTerm(r.Tenant)},
+		{inputNames.subject, members{
+			{inputNames.typ, ast.InternedTerm(r.Subject.Type)},
+			{inputNames.id, ast.InternedTerm(r.Subject.ID)},
+			{inputNames.properties, subject},
+		}.term()},
+		{inputNames.action, members{
+			{inputNames.name, ast.InternedTerm(r.Action.Name)},
+			{inputNames.properties, action},
+		}.term()},
+		{inputNames.resource, members{
+			{inputNames.typ, ast.InternedTerm(r.Resource.Type)},
+			{inputNames.id, ast.InternedTerm(r.Resource.ID)},
+			{inputNames.properties, resource},
+		}.term()},
+		{inputNames.context, context},
+	}.term(), nil
+}
+
+type members [][2]*ast.Term
+
+func (m members) term() *ast.Term { return ast.ObjectTerm(m...) }
+
+// inputNames are the names of the document's own members.
+var inputNames = struct {
+	tenant, subject, action, resource, context, typ, id, name, properties *ast.Term
+}{
+	tenant:     ast.StringTerm("tenant"),
+	subject:    ast.StringTerm("subject"),
+	action:     ast.StringTerm("action"),
+	resource:   ast.StringTerm("resource"),
+	context:    ast.StringTerm("context"),
+	typ:        ast.StringTerm("type"),
+	id:         ast.StringTerm("id"),
+	name:       ast.StringTerm("name"),
+	properties: ast.StringTerm("properties"),
+}
+
+// object is the term of a part of the request.
+func object(field string, o authz.Object) (*ast.Term, error) {
+	term, err := objectTerm(o)
+	if err != nil {
+		return nil, authz.InField(field, err)
+	}
+	return term, nil
+}
+
+func objectTerm(o authz.Object) (*ast.Term, error) {
+	if len(o) == 0 {
+		return ast.InternedEmptyObject, nil
+	}
+	pairs := make(members, 0, len(o))
+	for name, value := range o {
+		term, err := valueTerm(value)
+		if err != nil {
+			return nil, authz.InField(name, err)
+		}
+		pairs = append(pairs, [2]*ast.Term{ast.InternedTerm(name), term})
+	}
+	return pairs.term(), nil
+}
+
+func valueTerm(value any) (*ast.Term, error) {
+	switch value := value.(type) {
+	case nil:
+		return ast.InternedNullTerm, nil
+	case bool:
+		return ast.InternedTerm(value), nil
+	case string:
+		return ast.InternedTerm(value), nil
+	case json.Number:
+		return numberTerm(string(value))
+	case int:
+		return ast.InternedTerm(value), nil
+	case int64:
+		return numberTerm(strconv.FormatInt(value, 10))
+	case float64:
+		if math.IsNaN(value) || math.IsInf(value, 0) {
+			return nil, authz.Errorf(authz.Invalid, "%v is no JSON number", value)
+		}
+		return numberTerm(strconv.FormatFloat(value, 'g', -1, 64))
+	case []any:
+		terms := make([]*ast.Term, len(value))
+		for i, element := range value {
+			term, err := valueTerm(element)
+			if err != nil {
+				return nil, authz.InField(strconv.Itoa(i), err)
+			}
+			terms[i] = term
+		}
+		return ast.ArrayTerm(terms...), nil
+	case map[string]any:
+		return objectTerm(value)
+	default:
+		return nil, authz.Errorf(authz.Invalid, "a value of Go type %T: expected what JSON can hold", value)
+	}
+}
+
+func numberTerm(text string) (*ast.Term, error) {
+	if shared := ast.InternedIntNumberTermFromString(text); shared != nil {
+		return shared, nil
+	}
+	if !isNumber(text) {
+		return nil, authz.Errorf(authz.Invalid, "%s is no JSON number", authz.Quote(text))
+	}
+	number, err := ast.NumberChecked(text)
+	if err != nil {
+		return nil, authz.Errorf(authz.Invalid, "number %s cannot be computed with: its exponent is too large", authz.Quote(text))
+	}
+	return ast.NewTerm(number), nil
+}
+
+// isNumber reports whether text is a number by JSON's grammar (RFC 8259,
+// section 6).
+func isNumber(text string) bool {
+	if text == "" || text[0] != '-' && (text[0] < '0' || text[0] > '9') {
+		return false
+	}
+	return json.Valid([]byte(text))
+}

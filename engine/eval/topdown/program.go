@@ -1,0 +1,177 @@
+// Package topdown evaluates policies with OPA's own evaluator. It is the
+// reference: what it answers is right by definition.
+//
+// A program is one query over the rules of the decision, compiled at
+// activation and run once a decision, on documents that are read as the policy
+// asks for them. It knows no store: what it reads of the directory comes
+// through eval.Directory. Start with New and program.Eval.
+//
+// Where a policy binds a whole entity, such as
+// subject := data.directory.user[input.subject.id], OPA asks for the value with
+// all its members, and gets it; a reference to one member reads that member
+// alone. (A value of our own type that computes its members when they are
+// looked at is not possible: OPA compares objects by its own concrete types.)
+package topdown
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/topdown/cache"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/policy/rego"
+)
+
+// Evaluator prepares programs that run on OPA's topdown.
+type Evaluator struct{}
+
+// New is the evaluator.
+func New() Evaluator { return Evaluator{} }
+
+// Name is "topdown".
+func (Evaluator) Name() string { return "topdown" }
+
+// maxCompiled is how many compiled patterns (regular expressions, globs,
+// schemas) a program keeps from one decision to the next.
+const maxCompiled = 1_000
+
+// Prepare compiles the query of a decision.
+func (Evaluator) Prepare(_ context.Context, policy *rego.Policy) (eval.Program, error) {
+	compiler := policy.Compiler().QueryCompiler()
+	query, err := ast.ParseBody(queryText(policy))
+	if err == nil {
+		query, err = compiler.Compile(query)
+	}
+	if err != nil {
+		return nil, authz.Errorf(authz.Invalid, "bundle %s: the query of a decision does not compile: %w", policy.Name(), err)
+	}
+	most := maxCompiled
+	return &program{
+		policy:   policy,
+		query:    query,
+		compiler: compiler,
+		compiled: cache.NewInterQueryValueCache(context.Background(), &cache.Config{
+			InterQueryBuiltinValueCache: cache.InterQueryBuiltinValueCacheConfig{MaxNumEntries: &most},
+		}),
+	}, nil
+}
+
+// queryText asks for each rule that exists. A comprehension is defined whether
+// or not the rule is, so that one query yields them all:
+//
+//	allow = [v | v = data.authz.allow]; deny = [v | v = data.authz.deny]
+func queryText(policy *rego.Policy) string {
+	var parts []string
+	for _, rule := range []string{rego.Allow, rego.Deny, rego.Reasons, rego.Obligations} {
+		if policy.Has(rule) {
+			parts = append(parts, fmt.Sprintf("%s = [v | v = %s]", rule, policy.Path().Append(ast.StringTerm(rule))))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// A program is a prepared policy.
+type program struct {
+	policy   *rego.Policy
+	query    ast.Body
+	compiler ast.QueryCompiler
+	compiled cache.InterQueryValueCache
+}
+
+// Eval runs the query.
+func (p *program) Eval(ctx context.Context, in eval.Input) (eval.Output, error) {
+	if in.Explain {
+		return p.explain(ctx, in)
+	}
+	return p.run(ctx, in, nil)
+}
+
+// explain runs the query with a tracer and a record of what is read.
+func (p *program) explain(ctx context.Context, in eval.Input) (eval.Output, error) {
+	facts := &witness{Directory: in.Directory}
+	in.Directory = facts
+	tracer := newTracer(p.policy)
+	out, err := p.run(ctx, in, tracer)
+	out.Explanation = &authz.Explanation{Rules: tracer.outcomes(), Facts: facts.read}
+	return out, err
+}
+
+func (p *program) run(ctx context.Context, in eval.Input, tracer *tracer) (eval.Output, error) {
+	input, err := eval.Document(in.Request)
+	if err != nil {
+		return eval.Output{}, err
+	}
+	txn := &transaction{ctx: ctx, directory: in.Directory, static: p.policy.Data()}
+	query := topdown.NewQuery(p.query).
+		WithCompiler(p.policy.Compiler()).
+		WithQueryCompiler(p.compiler).
+		WithStore(store{}).
+		WithTransaction(txn).
+		WithInput(input).
+		WithTime(in.Now).
+		WithCancel(txn).
+		WithStrictBuiltinErrors(true).
+		WithInterQueryBuiltinValueCache(p.compiled).
+		WithMetrics(metrics.NoOp())
+	if tracer != nil {
+		// Without the index, the rules that it would have passed over are
+		// tried, and say what did not hold.
+		query = query.WithQueryTracer(tracer).WithIndexing(false)
+	}
+	var yield eval.Yield
+	err = query.Iter(ctx, func(result topdown.QueryResult) error {
+		yield = eval.Yield{
+			Allow:       only(result[rego.Allow]),
+			Deny:        only(result[rego.Deny]),
+			Reasons:     only(result[rego.Reasons]),
+			Obligations: only(result[rego.Obligations]),
+		}
+		return nil
+	})
+	if err := txn.outcome(err); err != nil {
+		return eval.Output{}, err
+	}
+	return yield.Output()
+}
+
+// only is the value that a comprehension of the query collected, or nil.
+func only(collected *ast.Term) ast.Value {
+	if collected == nil {
+		return nil
+	}
+	values := collected.Value.(*ast.Array)
+	if values.Len() == 0 {
+		return nil
+	}
+	return values.Elem(0).Value
+}
+
+// outcome is the error of an evaluation. What the directory reported goes
+// before all else: OPA may have taken it for an undefined value.
+func (t *transaction) outcome(err error) error {
+	switch {
+	case t.failure != nil:
+		return t.failure
+	case err == nil:
+		return nil
+	case topdown.IsCancel(err) && t.ctx.Err() != nil:
+		return t.ctx.Err()
+	}
+	if fault, ok := errors.AsType[*topdown.Error](err); ok && fault.Location != nil {
+		return authz.Errorf(authz.Evaluation, "%s: %s: %s%w", rego.Location(fault.Location), fault.Code, fault.Message, silent{err})
+	}
+	return authz.Errorf(authz.Evaluation, "%w", err)
+}
+
+// silent keeps a cause without its text.
+type silent struct{ error }
+
+func (silent) Error() string   { return "" }
+func (s silent) Unwrap() error { return s.error }

@@ -1,0 +1,72 @@
+package pdp
+
+import (
+	"context"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+// A Batch is requests that are decided together: by one policy, from one
+// snapshot, at one time.
+type Batch struct {
+	// Tenant is the tenant of all requests.
+	Tenant   string
+	Requests []*authz.Request
+	// Consistency and Explain hold for all requests.
+	Consistency authz.Consistency
+	Explain     bool
+	// Stop ends the batch after a decision for which it returns true, as
+	// AuthZEN's deny_on_first_deny and permit_on_first_permit do (section
+	// 7.1.2.1). Nil decides all.
+	Stop func(authz.Decision) bool
+}
+
+// DecideBatch decides the requests in their order, one decision each, and none
+// for those after Stop. Each request has limits of its own.
+//
+// A request that is invalid, one of another tenant included, gets a decision
+// with an Err of kind Invalid. An error is as Decide's, and about the batch.
+func (p *PDP) DecideBatch(ctx context.Context, batch Batch) ([]authz.Decision, error) {
+	if err := batch.Consistency.Validate(); err != nil {
+		return nil, err
+	}
+	pinned, err := p.pin(ctx, batch.Tenant, batch.Consistency)
+	if err != nil {
+		return nil, err
+	}
+	defer pinned.snapshot.Close()
+	decisions := make([]authz.Decision, 0, len(batch.Requests))
+	for _, request := range batch.Requests {
+		decision, err := p.decideItem(ctx, pinned, batch, request)
+		if err != nil {
+			return nil, err
+		}
+		decisions = append(decisions, decision)
+		if batch.Stop != nil && batch.Stop(decision) {
+			break
+		}
+	}
+	return decisions, nil
+}
+
+// decideItem decides one request of a batch. Only the end of the context is an
+// error.
+func (p *PDP) decideItem(ctx context.Context, on pin, batch Batch, request *authz.Request) (authz.Decision, error) {
+	if ctx.Err() != nil {
+		return authz.Decision{}, undecided(ctx, nil)
+	}
+	size, err := inspect(request, p.limits.InputBytes)
+	if err == nil && request.Tenant != batch.Tenant {
+		err = authz.InvalidField("tenant", "%s is not the batch's tenant, %s", authz.Quote(request.Tenant), authz.Quote(batch.Tenant))
+	}
+	var decision authz.Decision
+	if err == nil {
+		decision, err = p.decide(ctx, on, request, size, batch.Explain)
+	}
+	if err == nil || ctx.Err() != nil {
+		return decision, err
+	}
+	return authz.Decision{
+		ID: p.newID(), PolicyRevision: on.policy.Revision, DirectoryRevision: on.snapshot.Revision(), Err: err,
+	}, nil
+}

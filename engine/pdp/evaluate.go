@@ -1,0 +1,88 @@
+package pdp
+
+import (
+	"context"
+	"runtime/debug"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/eval"
+)
+
+// evaluate runs the policy within the limits. A panic is an error of kind
+// Internal.
+func (p *PDP) evaluate(ctx context.Context, on pin, request *authz.Request, size int, explain bool) (output eval.Output, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			p.logger.Error("an evaluation panicked", zap.String("tenant", request.Tenant),
+				zap.Any("fault", fault), zap.ByteString("stack", debug.Stack()))
+			output, err = eval.Output{}, authz.Errorf(authz.Internal, "the evaluation panicked: %v", fault)
+		}
+	}()
+	if size > p.limits.InputBytes {
+		return eval.Output{}, authz.Errorf(authz.LimitExceeded, "the request is larger than the input limit of %d bytes: send less, and keep what policies need in the directory", p.limits.InputBytes)
+	}
+	budget := newBudget(ctx, p.limits.Evaluation)
+	defer budget.release()
+	output, err = on.policy.Program.Eval(budget, eval.Input{
+		Request:   request,
+		Directory: p.cache.Reader(on.snapshot, p.limits.Entities),
+		Now:       on.now,
+		Explain:   explain,
+	})
+	if err != nil && ctx.Err() == nil && authz.KindOf(err) == authz.DeadlineExceeded && budget.Err() != nil {
+		err = authz.Errorf(authz.LimitExceeded, "the policy did not come to its end within the evaluation time %v: let it read by id instead of iterating, or raise the limit", p.limits.Evaluation)
+	}
+	return output, err
+}
+
+// undecided is the error of a request that got no decision.
+func undecided(ctx context.Context, err error) error {
+	if ended := ctx.Err(); ended != nil {
+		return authz.Errorf(authz.KindOf(ended), "no decision was made: %w", ended)
+	}
+	return err
+}
+
+// union is the sorted union of two sorted lists without duplicates.
+func union(a, b []string) []string {
+	if len(a) == 0 {
+		return b
+	}
+	if len(b) == 0 {
+		return a
+	}
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// log writes one line about a decision at debug level, and what is a fault of
+// Verdict itself as an error.
+func (p *PDP) log(request *authz.Request, decision *authz.Decision) {
+	level := zap.DebugLevel
+	if decision.Err != nil && authz.KindOf(decision.Err) == authz.Internal {
+		level = zap.ErrorLevel
+	}
+	line := p.logger.Check(level, "decision")
+	if line == nil {
+		return
+	}
+	fields := []zap.Field{
+		zap.String("id", decision.ID),
+		zap.String("tenant", request.Tenant),
+		zap.Stringer("subject", request.Subject.Ref()),
+		zap.String("action", request.Action.Name),
+		zap.Stringer("resource", request.Resource.Ref()),
+		zap.Bool("allowed", decision.Allowed),
+		zap.Strings("reasons", decision.Reasons),
+		zap.String("policy_revision", decision.PolicyRevision),
+		zap.Uint64("directory_revision", decision.DirectoryRevision),
+	}
+	if decision.Err != nil {
+		fields = append(fields, zap.Stringer("kind", authz.KindOf(decision.Err)), zap.Error(decision.Err))
+	}
+	line.Write(fields...)
+}

@@ -1,0 +1,156 @@
+// Package pdp is the policy decision point: it takes a request, pins the
+// tenant's active program and a snapshot of its directory, and decides.
+//
+// A decision fails closed. Whatever goes wrong once a request has a program and
+// a snapshot, a limit or a panic included, is a decision that denies and says
+// why; an error without a decision is left to requests that could not be
+// decided at all.
+//
+// The package knows no wire form and no store. Start with PDP.Decide.
+package pdp
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/engine/pip"
+)
+
+// Options are what a PDP decides with.
+type Options struct {
+	// Policy finds a tenant's active policy. Its errors are of kind NotFound
+	// for a tenant that there is none of, and Unavailable while it has no
+	// policy; they become Decide's.
+	Policy func(tenant string) (Policy, error)
+	// Snapshot pins a tenant's directory. Its errors become Decide's.
+	Snapshot func(ctx context.Context, tenant string, consistency authz.Consistency) (Snapshot, error)
+	// Cache is what decoded entities are kept in. It must be told of every
+	// commit of the directory.
+	Cache *pip.Cache
+	// Limits bound each decision; a zero limit means its default.
+	Limits Limits
+	// Clock yields the time of decisions; nil means time.Now.
+	Clock func() time.Time
+	// NewID names decisions; nil means a random UUID.
+	NewID func() string
+	// Logger gets a line a decision at debug level, and internal errors. Nil
+	// logs nothing.
+	Logger *zap.Logger
+}
+
+// A Policy is what a tenant's requests are decided by.
+type Policy struct {
+	Program eval.Program
+	// Revision is the bundle's revision.
+	Revision string
+}
+
+// A Snapshot is a tenant's directory at one revision, until it is closed.
+type Snapshot interface {
+	pip.Snapshot
+	Close()
+}
+
+// A PDP decides. It is safe for use by many goroutines at once.
+type PDP struct {
+	policy   func(tenant string) (Policy, error)
+	snapshot func(ctx context.Context, tenant string, consistency authz.Consistency) (Snapshot, error)
+	cache    *pip.Cache
+	limits   Limits
+	clock    func() time.Time
+	newID    func() string
+	logger   *zap.Logger
+}
+
+// New makes a PDP.
+func New(o Options) *PDP {
+	p := &PDP{
+		policy: o.Policy, snapshot: o.Snapshot, cache: o.Cache, limits: o.Limits.withDefaults(),
+		clock: o.Clock, newID: o.NewID, logger: cmp.Or(o.Logger, zap.NewNop()),
+	}
+	if p.clock == nil {
+		p.clock = time.Now
+	}
+	if p.newID == nil {
+		p.newID = newIDs()
+	}
+	return p
+}
+
+// DecideOptions say how one request is decided.
+type DecideOptions struct {
+	Consistency authz.Consistency
+	// Explain asks for an explanation, which costs.
+	Explain bool
+}
+
+// Decide decides one request.
+//
+// An error means that there is no decision: the request is Invalid, its tenant
+// NotFound or its policy Unavailable, the revision asked for is not to be had
+// (FailedPrecondition), or the context ended (Canceled, DeadlineExceeded).
+// Anything else that goes wrong is a decision with an Err, which denies.
+func (p *PDP) Decide(ctx context.Context, request *authz.Request, options DecideOptions) (authz.Decision, error) {
+	if err := options.Consistency.Validate(); err != nil {
+		return authz.Decision{}, err
+	}
+	size, err := inspect(request, p.limits.InputBytes)
+	if err != nil {
+		return authz.Decision{}, err
+	}
+	pinned, err := p.pin(ctx, request.Tenant, options.Consistency)
+	if err != nil {
+		return authz.Decision{}, err
+	}
+	defer pinned.snapshot.Close()
+	return p.decide(ctx, pinned, request, size, options.Explain)
+}
+
+// A pin is what one decision, or one batch of them, rests on.
+type pin struct {
+	policy   Policy
+	snapshot Snapshot
+	now      time.Time
+}
+
+func (p *PDP) pin(ctx context.Context, tenant string, consistency authz.Consistency) (pin, error) {
+	policy, err := p.policy(tenant)
+	if err != nil {
+		return pin{}, err
+	}
+	snapshot, err := p.snapshot(ctx, tenant, consistency)
+	if err != nil {
+		return pin{}, err
+	}
+	return pin{policy: policy, snapshot: snapshot, now: p.clock()}, nil
+}
+
+// decide decides a request that is valid in form and has a size.
+func (p *PDP) decide(ctx context.Context, on pin, request *authz.Request, size int, explain bool) (authz.Decision, error) {
+	decision := authz.Decision{ID: p.newID(), PolicyRevision: on.policy.Revision, DirectoryRevision: on.snapshot.Revision()}
+	output, err := p.evaluate(ctx, on, request, size, explain)
+	if err != nil && (ctx.Err() != nil || authz.KindOf(err) == authz.Invalid) {
+		return authz.Decision{}, undecided(ctx, err)
+	}
+	conclude(&decision, output, err)
+	p.log(request, &decision)
+	return decision, nil
+}
+
+// conclude makes a decision of what the policy yielded: deny overrides allow,
+// and an error denies.
+func conclude(decision *authz.Decision, output eval.Output, err error) {
+	decision.Explanation = output.Explanation
+	if err != nil {
+		decision.Err = err
+		return
+	}
+	decision.Allowed = output.Allow && len(output.Deny) == 0
+	decision.Reasons = union(output.Reasons, output.Deny)
+	decision.Obligations = output.Obligations
+}

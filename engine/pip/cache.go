@@ -1,0 +1,126 @@
+package pip
+
+import (
+	"cmp"
+	"fmt"
+	"hash/maphash"
+	"math"
+	"sync"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+// DefaultCacheBytes is the bound of a cache that is given none.
+const DefaultCacheBytes = 256 << 20
+
+// Options configure a Cache.
+type Options struct {
+	// MaxBytes bounds the memory of what the cache holds, as estimated. 0
+	// means DefaultCacheBytes.
+	MaxBytes int64
+}
+
+// A Cache holds decoded entities of all tenants and revisions, and what was
+// derived for them. It is safe for use by many goroutines at once.
+//
+// It evicts by W-TinyLFU (otter), which keeps what is read often when a scan
+// over a whole type, or a stream of unknown ids, passes through.
+type Cache struct {
+	entries *otter.Cache[key, *entry]
+	seed    maphash.Seed
+	stripes [stripeCount]stripe
+	names   names
+}
+
+const stripeCount = 1 << 10
+
+// A stripe guards the entries of a part of all keys.
+type stripe struct {
+	mu sync.Mutex
+	// invalidated is the last revision that changed an entity of the stripe.
+	invalidated uint64
+}
+
+// A key finds an entry. It is a struct, not a text, so that a look-up
+// allocates nothing.
+type key struct{ tenant, typ, id string }
+
+// NewCache makes an empty cache.
+func NewCache(options Options) *Cache {
+	c := &Cache{seed: maphash.MakeSeed()}
+	c.entries = otter.Must(&otter.Options[key, *entry]{
+		MaximumWeight: uint64(cmp.Or(options.MaxBytes, DefaultCacheBytes)),
+		Weigher:       func(_ key, e *entry) uint32 { return e.weight() },
+	})
+	return c
+}
+
+// Invalidate forgets the entities that a commit changed: those whose record it
+// wrote or deleted, and the subjects of the grants that it wrote or deleted.
+// It is called for every commit, after the one before and before a snapshot at
+// the commit's revision can be taken.
+func (c *Cache) Invalidate(tenant string, revision uint64, changed []authz.EntityRef) {
+	for _, ref := range changed {
+		k := key{tenant, ref.Type, ref.ID}
+		s := c.stripe(k)
+		s.mu.Lock()
+		s.invalidated = max(s.invalidated, revision)
+		c.entries.Invalidate(k)
+		s.mu.Unlock()
+	}
+}
+
+// Bytes is the estimated memory of what the cache holds.
+func (c *Cache) Bytes() uint64 { return c.entries.WeightedSize() }
+
+// lookup finds an entry that holds at a revision, or nil.
+func (c *Cache) lookup(k key, revision uint64) *entry {
+	if e, found := c.entries.GetIfPresent(k); found && e.revision <= revision {
+		return e
+	}
+	return nil
+}
+
+// insert keeps an entry, unless its entity may have changed since the entry
+// was read, and returns the entry to use at its revision: an older one that
+// holds as well is preferred, for more readers may use it.
+func (c *Cache) insert(e *entry) *entry {
+	s := c.stripe(e.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.invalidated > e.revision {
+		return e
+	}
+	if present, found := c.entries.GetIfPresent(e.key); found && present.revision <= e.revision {
+		return present
+	}
+	c.entries.Set(e.key, e)
+	return e
+}
+
+// grow adds to the weight of an entry that has come to hold more.
+func (c *Cache) grow(e *entry, bytes int) {
+	e.bytes.Add(int64(bytes))
+	s := c.stripe(e.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if present, found := c.entries.GetEntryQuietly(e.key); found && present.Value == e {
+		c.entries.Set(e.key, e)
+	}
+}
+
+func (c *Cache) stripe(k key) *stripe {
+	return &c.stripes[maphash.Comparable(c.seed, k)%stripeCount]
+}
+
+// weight is the entry's size for the cache's bound.
+func (e *entry) weight() uint32 { return uint32(min(e.bytes.Load(), math.MaxUint32)) }
+
+// String is the key for a person.
+func (k key) String() string {
+	return fmt.Sprintf("%s in tenant %s", authz.Quote(k.ref().String()), k.tenant)
+}
+
+func (k key) ref() authz.EntityRef { return authz.EntityRef{Type: k.typ, ID: k.id} }

@@ -1,0 +1,27 @@
+package pip
+
+import "github.com/verdictpdp/verdict/api/authz"
+
+// A Snapshot is a tenant's directory at one revision. The package's
+// documentation says what Revision and Epoch promise.
+type Snapshot interface {
+	Tenant() string
+	// Revision is the position in the order of writes that the snapshot
+	// stands at.
+	Revision() uint64
+	// Epoch is the revision of the last change above a leaf, at least 1. It is
+	// 0 where that is not known, and always where the snapshot was of the past
+	// when it was taken: then nothing read from it is kept.
+	Epoch() uint64
+	// Entity is the entity of a ref, and whether there is one.
+	Entity(ref authz.EntityRef) (entity authz.Entity, known bool, err error)
+	// GrantsOf are the grants whose subject is ref, in the order of their ids.
+	// The subject need not exist; it may be the root.
+	GrantsOf(subject authz.EntityRef) ([]authz.Grant, error)
+	// EachID visits the ids of a type's entities, in order, until visit
+	// returns false.
+	EachID(typ string, visit func(id string) bool) error
+	// EachType visits the types that have entities, in order, until visit
+	// returns false.
+	EachType(visit func(typ string) bool) error
+}
