@@ -1,11 +1,12 @@
 package rego
 
 import (
+	"slices"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/types"
 
 	"github.com/verdictpdp/verdict/api/authz"
-	"github.com/verdictpdp/verdict/policy/bundle"
 )
 
 // contract is what the rules of a decision must be able to yield.
@@ -33,8 +34,9 @@ func (p *Policy) checkDecision() error {
 			continue
 		}
 		p.defined[c.rule] = true
-		if yields := p.compiler.TypeEnv.GetByRef(ref); yields != nil && !possibly(yields, c.fits) {
-			errs = append(errs, authz.InvalidField(bundle.Location(rules[0].Location), "%s is %s; it must be %s", ref, kind(yields), c.want))
+		if yields := p.compiler.TypeEnv.GetByRef(ref); !possibly(yields, c.fits) {
+			first := slices.MinFunc(rules, func(a, b *ast.Rule) int { return a.Location.Compare(b.Location) })
+			errs = append(errs, authz.InvalidField(Location(first.Location), "%s is %s; it must be %s", ref, kind(yields), c.want))
 		}
 	}
 	if !p.defined[Allow] {
@@ -43,18 +45,18 @@ func (p *Policy) checkDecision() error {
 	return authz.JoinInvalid(errs)
 }
 
-// possibly reports whether a value of type t may fit.
+// possibly reports whether a value of type t may fit; nil is a type of which
+// nothing is known, such as that of an empty set's members.
 func possibly(t types.Type, fits func(types.Type) bool) bool {
 	union, isUnion := t.(types.Any)
-	if !isUnion {
+	switch {
+	case t == nil || isUnion && len(union) == 0:
+		return true
+	case isUnion:
+		return slices.ContainsFunc(union, fits)
+	default:
 		return fits(t)
 	}
-	for _, member := range union {
-		if fits(member) {
-			return true
-		}
-	}
-	return len(union) == 0
 }
 
 func isBoolean(t types.Type) bool { _, ok := t.(types.Boolean); return ok }
@@ -66,15 +68,19 @@ func isSet(t types.Type) bool {
 	return ok && possibly(set.Of(), func(member types.Type) bool { _, ok := member.(types.String); return ok })
 }
 
-// kind is a type without its details: "a boolean", "a set of numbers".
+// kind is a type without its details.
 func kind(t types.Type) string {
 	switch t := t.(type) {
 	case *types.Function:
 		return "a function"
 	case *types.Set:
-		return "a set that holds no strings"
-	case *types.Array, *types.Object, types.Any:
-		return "an " + t.String()
+		return "a set without strings"
+	case *types.Array:
+		return "an array"
+	case *types.Object:
+		return "an object"
+	case types.Any:
+		return "of several types"
 	default:
 		return "a " + t.String()
 	}
