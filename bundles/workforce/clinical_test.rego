@@ -67,7 +67,15 @@ test_w5_break_glass_is_for_doctors_and_nurses if {
 		made := decision(subject, "read", "patient_record:p-203", {"break_glass": true})
 		made.allowed == false
 		made.obligations == {}
+		not "The glass was broken: the patient is in no ward or care team of the subject." in made.reasons
 	}
+}
+
+test_w5_break_glass_is_for_patient_records if {
+	made := decision("user:nils", "read", "document:handbook", {"break_glass": true})
+	made.allowed
+	made.obligations == {}
+	denied_in({"break_glass": true}, "user:nils", "read", "document:roadmap", "The document is classified secret, the subject is cleared for internal.")
 }
 
 test_w5_break_glass_to_write_denied if {

@@ -46,6 +46,13 @@ test_w8_contract_without_dates_denied if {
 	}
 }
 
+# Whoever is hired may still stand in the contract that brought them.
+test_w8_employee_is_not_confined_by_a_former_contract if {
+	kim := altered(data.directory.user.kim, {"kind": "employee"})
+	allowed("user:kim", "read", "repository:hermes-core") with data.directory.user.kim as kim
+	allowed("user:kim", "read", "repository:apollo-core") with data.directory.user.kim as kim
+}
+
 test_w8_contractor_without_contract_denied if {
 	nils := altered(data.directory.user.nils, {"kind": "contractor"})
 	denied("user:nils", "read", "repository:apollo-core", "repository:apollo-core is in no project of the subject's contract.") with data.directory.user.nils as nils

@@ -37,6 +37,13 @@ denied_in(context, subject, action, resource, reason) if {
 	reason in made.reasons
 }
 
+# Denied for these reasons and no others.
+denied_only(subject, action, resource, reasons) if {
+	made := decision(subject, action, resource, {"mfa": true})
+	made.allowed == false
+	made.reasons == reasons
+}
+
 # METADATA
 # title: What is decided of a grant to be made
 granting(subject, role, receiver, scope) := decided({

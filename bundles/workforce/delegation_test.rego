@@ -45,6 +45,20 @@ test_w13_unknown_role_denied if {
 	}
 }
 
+test_w13_what_stands_above_a_role_but_is_none_denied if {
+	role := object.union(data.directory.ref["role:department_head"], {"ancestors": {"team:web": "team:web"}})
+	made := granting("user:dan", "team:web", "user:nils", "team:platform") with data.directory.ref["role:department_head"] as role
+	refused(made, above_own)
+}
+
+test_w13_properties_of_other_actions_change_nothing if {
+	decided({
+		"tenant": "workforce", "context": {},
+		"subject": named("user:dan"), "resource": named("leave_request:nils-summer"),
+		"action": {"name": "approve", "properties": {"role": "role:team_lead", "subject": "user:dan"}},
+	}).allowed
+}
+
 test_w13_role_not_named_denied if {
 	made := decided({
 		"tenant": "workforce", "context": {"mfa": true},

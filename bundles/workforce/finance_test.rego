@@ -37,6 +37,11 @@ test_w6_whoever_prepared_with_others_may_not_approve if {
 	) with data.directory.payment["pay-1"] as payment
 }
 
+test_w6_new_payment_is_prepared if {
+	payment := lacking(data.directory.payment["pay-1"], ["duties"])
+	with_mfa("user:carla", "prepare", "payment:pay-1").allowed with data.directory.payment["pay-1"] as payment
+}
+
 test_w6_payment_prepared_by_nobody_knows_whom_denied if {
 	payment := lacking(data.directory.payment["pay-1"], ["duties"])
 	denied_in(
@@ -49,6 +54,14 @@ test_w6_holder_of_both_roles_may_use_neither if {
 	reason := "Nobody may hold these roles together: role:payment_approver, role:payment_preparer."
 	denied_in({"mfa": true}, "user:dora", "prepare", "payment:pay-1", reason)
 	denied_in({"mfa": true}, "user:dora", "approve", "payment:pay-1", reason)
+}
+
+test_w6_holder_of_both_roles_may_do_other_things if {
+	dora := holding(data.directory.user.dora, array.concat(
+		data.directory.user.dora.grants,
+		[grant("user:dora", "role:it_admin", "department:finance")],
+	))
+	with_mfa("user:dora", "read", "payment:pay-1").allowed with data.directory.user.dora as dora
 }
 
 # One of the roles comes by inheritance, and on another scope.

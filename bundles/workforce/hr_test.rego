@@ -72,6 +72,14 @@ test_w3_any_action_on_hr_data_takes_the_grant if {
 		with data.directory.ref["role:it_admin"] as role
 }
 
+test_w3_hr_role_by_a_wildcard_is_not_explicit if {
+	role := object.union(
+		object.remove(data.directory.ref["role:hr_associate"], ["permissions"]),
+		{"permissions": {"employee_record:*": "role:hr_associate"}},
+	)
+	denied("user:irma", "read", "employee_record:nils", explicit_grant_wanted) with data.directory.ref["role:hr_associate"] as role
+}
+
 test_w3_hr_role_for_everyone_or_everywhere_is_not_explicit if {
 	root := "tenant:workforce"
 	ivan := data.directory.user.ivan

@@ -47,6 +47,11 @@ test_w9_student_reads_their_own_grade if {
 	made.reasons == {"Students read their own grades."}
 }
 
+test_w9_suspended_student_denied if {
+	ana := altered(data.directory.user.ana, {"status": "suspended"})
+	denied_only("user:ana", "read", "grade:biology-1-ana", {"user:ana is not active: the status is suspended."}) with data.directory.user.ana as ana
+}
+
 test_w9_student_in_anothers_grade_denied if {
 	denied(
 		"user:ana", "read", "grade:biology-1-ben",
