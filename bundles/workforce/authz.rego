@@ -14,7 +14,7 @@ import data.verdict.rbac
 import data.verdict.request
 
 # METADATA
-# title: Whether a door is open
+# title: No door is open
 default allow := false
 
 # METADATA
@@ -34,9 +34,12 @@ opening_grants contains grant if {
 }
 
 # METADATA
-# title: Allowed, and nothing denies it
+# title: The decision
+# description: For reasons and obligations to rest on.
 default allowed := false
 
+# METADATA
+# title: A door is open and nothing denies it
 allowed if {
 	allow
 	count(deny) == 0
@@ -55,7 +58,7 @@ reasons contains sprintf("Granted by %s: %s on %s.", [grant.id, grant.role, gran
 }
 
 # METADATA
-# title: No door is open
+# title: What would have opened a door
 reasons contains sprintf("No grant in force gives %s the permission %s on %s.", [
 	request.subject_ref,
 	permission,

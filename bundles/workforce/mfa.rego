@@ -34,9 +34,11 @@ mfa_missing if {
 }
 
 # METADATA
-# title: The action is sensitive
+# title: The permission is sensitive
 sensitive if permission in sensitive_permissions
 
+# METADATA
+# title: The action is sensitive on any resource
 sensitive if input.action.name in sensitive_actions
 
 # METADATA
