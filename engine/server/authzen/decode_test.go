@@ -1,0 +1,161 @@
+package authzen
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/pdp"
+)
+
+func TestRefusedBodies(t *testing.T) {
+	tests := []struct {
+		name, body, wantField, wantText string
+	}{
+		{"blank", " \n", "", "the body is empty"},
+		{"null", `null`, "", "the body is null: expected an object"},
+		{"an array", `[]`, "", "the body is an array: expected an object"},
+		{"a word", `alice`, "", "malformed at byte 0"},
+		{"cut off", `{"subject":{"type":"user"`, "subject", "unexpected EOF"},
+		{"a second object", `{}{}`, "", "goes on after its object"},
+		{"rubbish after the object", `{} x`, "", "malformed at byte 3"},
+		{"a subject that is a string", `{"subject":"alice"}`, "subject", "is a string: expected an object"},
+		{"a name that is a number", `{"action":{"name":123}}`, "action.name", "is a number: expected a string"},
+		{"an id that is a boolean", `{"resource":{"id":true}}`, "resource.id", "is a boolean: expected a string"},
+		{"a context that is an array", `{"context":[]}`, "context", "is an array: expected an object"},
+		{"properties that are a string", `{"subject":{"properties":"x"}}`, "subject.properties", "is a string: expected an object"},
+		{"a name twice", `{"context":{"a":1,"a":2}}`, "context.a", "duplicate object member name"},
+		{"a name twice by an escape", `{"context":{"a":1,"\u0061":2}}`, "context.a", "duplicate object member name"},
+		{"a name twice in what is dropped", `{"more":{"a":1,"a":2}}`, "more.a", "duplicate object member name"},
+		{"a member twice", `{"subject":{},"subject":{}}`, "subject", "duplicate object member name"},
+		{"invalid UTF-8", "{\"subject\":{\"id\":\"\xff\"}}", "subject.id", "invalid UTF-8"},
+		{"an unpaired surrogate", `{"subject":{"id":"\ud800"}}`, "subject.id", "surrogate"},
+		{"a number beyond a double", `{"context":{"n":1e999999999}}`, "context.n", "outside the range of a double"},
+		{"a number too small for a double", `{"context":{"n":1e-999999999}}`, "context.n", "outside the range of a double"},
+		{"a number without end", `{"context":{"n":` + strings.Repeat("1", maxNumberBytes+1) + `}}`, "context.n", "65 characters: at most 64"},
+		{"a number that JSON does not know", `{"context":{"n":NaN}}`, "context.n", "malformed at byte 16"},
+		{"evaluations that are an object", `{"evaluations":{}}`, "evaluations", "is an object: expected an array"},
+		{"an evaluation that is null", `{"evaluations":[null]}`, "evaluations[0]", "is null: expected an object"},
+		{"an evaluation's wrong member", `{"evaluations":[{},{"resource":7}]}`, "evaluations[1].resource", "is a number: expected an object"},
+		{"options that are a string", `{"options":"x"}`, "options", "is a string: expected an object"},
+		{"an unknown semantic", `{"options":{"evaluations_semantic":"some"}}`, "options.evaluations_semantic", `"some" is none: expected execute_all`},
+		{"a semantic that is a number", `{"options":{"evaluations_semantic":1}}`, "options.evaluations_semantic", "is a number: expected a string"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := decodeEvaluations([]byte(tt.body))
+			if authz.KindOf(err) != authz.Invalid {
+				t.Fatalf("error = %v, want one of kind invalid", err)
+			}
+			if !strings.Contains(err.Error(), tt.wantText) {
+				t.Errorf("error = %q, want it to contain %q", err, tt.wantText)
+			}
+			var fields []string
+			for _, v := range authz.ViolationsOf(err) {
+				fields = append(fields, v.Field)
+			}
+			var want []string
+			if tt.wantField != "" {
+				want = []string{tt.wantField}
+			}
+			if !slices.Equal(fields, want) {
+				t.Errorf("fields = %q, want %q", fields, want)
+			}
+		})
+	}
+}
+
+func TestNestingAtTheLimit(t *testing.T) {
+	nested := func(levels int) string {
+		return `{"context":` + strings.Repeat(`{"a":`, levels-1) + `{}` + strings.Repeat(`}`, levels-1) + `}`
+	}
+	if _, err := decodeEvaluation([]byte(nested(pdp.MaxDepth))); err != nil {
+		t.Errorf("%d levels: %v", pdp.MaxDepth, err)
+	}
+	for _, levels := range []int{pdp.MaxDepth + 1, 9_000, 100_000} {
+		if _, err := decodeEvaluation([]byte(nested(levels))); authz.KindOf(err) != authz.Invalid {
+			t.Errorf("%d levels: error = %v, want one of kind invalid", levels, err)
+		}
+	}
+	if _, err := decodeEvaluation([]byte(`{"context":{"a":` + strings.Repeat("[", 100_000))); authz.KindOf(err) != authz.Invalid {
+		t.Errorf("100000 arrays: error = %v, want one of kind invalid", err)
+	}
+}
+
+func TestNumbersAtTheLimit(t *testing.T) {
+	for _, number := range []string{"0", "-0.0", "0e-999999999", "1.7976931348623157e308", "5e-324", strings.Repeat("1", maxNumberBytes)} {
+		p, err := decodeEvaluation(fmt.Appendf(nil, `{"context":{"n":%s}}`, number))
+		if err != nil {
+			t.Errorf("%s: %v", number, err)
+			continue
+		}
+		if got := p.context["n"]; got != json.Number(number) {
+			t.Errorf("%s was read as %v", number, got)
+		}
+	}
+}
+
+func FuzzDecodeEvaluations(f *testing.F) {
+	for _, seed := range []string{
+		readRecord,
+		`{"evaluations":[{"context":{"n":1e5}},{}],"options":{"evaluations_semantic":"deny_on_first_deny"}}`,
+		`{"context":{"a":[1,{"b":null}],"a":2}}`,
+		`{"subject":"alice"}`,
+		"{\"subject\":{\"id\":\"\xff\"}}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		b, err := decodeEvaluations(body)
+		if err != nil {
+			if authz.KindOf(err) != authz.Invalid {
+				t.Errorf("error of kind %v: %v", authz.KindOf(err), err)
+			}
+			if !utf8.ValidString(err.Error()) {
+				t.Errorf("the error is not valid UTF-8: %q", err)
+			}
+			return
+		}
+		if !json.Valid(body) {
+			t.Fatal("what is no JSON was accepted")
+		}
+		for _, item := range append(b.items, b.defaults) {
+			request := item.or(b.defaults).request("default")
+			for _, object := range []authz.Object{request.Subject.Properties, request.Action.Properties, request.Resource.Properties, request.Context} {
+				checkObject(t, object, 1)
+			}
+		}
+	})
+}
+
+func checkObject(t *testing.T, value any, depth int) {
+	t.Helper()
+	if depth > pdp.MaxDepth+1 {
+		t.Fatal("nesting deeper than the limit was accepted")
+	}
+	switch value := value.(type) {
+	case nil, bool:
+	case string:
+		if !utf8.ValidString(value) {
+			t.Errorf("invalid UTF-8 was accepted: %q", value)
+		}
+	case json.Number:
+		if _, err := value.Float64(); err != nil {
+			t.Errorf("the number %s was accepted: %v", value, err)
+		}
+	case []any:
+		for _, element := range value {
+			checkObject(t, element, depth+1)
+		}
+	case authz.Object:
+		for _, member := range value {
+			checkObject(t, member, depth+1)
+		}
+	default:
+		t.Errorf("a value of type %T came out", value)
+	}
+}

@@ -1,0 +1,26 @@
+// Package authzen serves decisions over HTTP as the OpenID Authorization API 1.0
+// (AuthZEN) describes: the Access Evaluation API (section 6), the Access
+// Evaluations API (section 7) and the HTTPS JSON binding (section 10.1), for
+// the tenant "default" at the root and for every tenant below
+// /tenants/{tenant}. It also answers /healthz and /readyz.
+//
+// It must not know how a decision is made, and it does not authenticate its
+// callers or terminate TLS.
+//
+// # Requests
+//
+// JSON is read as RFC 8259 and I-JSON (RFC 7493) have it: UTF-8, no name twice
+// in an object, numbers in the range of a double. Numbers stay exact. Unknown
+// members are dropped (section 10.1.1), and a member that is null counts as
+// left out.
+//
+// # Responses
+//
+// A decision's context holds reasons, obligations, decision_id,
+// policy_revision, directory_revision, each where there is one, and error where
+// the policy could not be evaluated or an item of a batch not be decided. Where
+// there is no decision at all, the body is {"error": {status, kind, message,
+// violations}}, with the codes of engine/server/status.
+//
+// Start with New, then decode.go.
+package authzen

@@ -1,0 +1,135 @@
+package authzen
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/pdp"
+	"github.com/verdictpdp/verdict/engine/server/status"
+)
+
+// evaluation is the Access Evaluation API (section 6).
+func (s *server) evaluation(r *http.Request) (any, error) {
+	body, err := readBody(r)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := decodeEvaluation(body)
+	if err != nil {
+		return nil, err
+	}
+	return s.decide(r, parts)
+}
+
+// evaluations is the Access Evaluations API (section 7). Without evaluations it
+// is the Access Evaluation API.
+func (s *server) evaluations(r *http.Request) (any, error) {
+	body, err := readBody(r)
+	if err != nil {
+		return nil, err
+	}
+	batch, err := decodeEvaluations(body)
+	if err != nil {
+		return nil, err
+	}
+	if len(batch.items) == 0 {
+		return s.decide(r, batch.defaults)
+	}
+	tenant := tenantOf(r)
+	requests := make([]*authz.Request, len(batch.items))
+	for i, item := range batch.items {
+		requests[i] = item.or(batch.defaults).request(tenant)
+	}
+	decisions, err := s.decider.DecideBatch(r.Context(), pdp.Batch{Tenant: tenant, Requests: requests, Stop: batch.stop})
+	if err != nil {
+		return nil, err
+	}
+	response := evaluationsResponse{Evaluations: make([]evaluationResponse, len(decisions))}
+	for i, decision := range decisions {
+		response.Evaluations[i] = s.respond(decision)
+	}
+	return response, nil
+}
+
+func (s *server) decide(r *http.Request, parts parts) (any, error) {
+	decision, err := s.decider.Decide(r.Context(), parts.request(tenantOf(r)), pdp.DecideOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return s.respond(decision), nil
+}
+
+func tenantOf(r *http.Request) string { return cmp.Or(r.PathValue("tenant"), authz.DefaultTenant) }
+
+// readBody reads the body of a request, which must be JSON (section 10.1).
+func readBody(r *http.Request) ([]byte, error) {
+	contentType := r.Header.Get("Content-Type")
+	media, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil || media != "application/json" {
+		return nil, authz.Errorf(authz.Invalid, "the Content-Type is %s: expected application/json", authz.Quote(contentType))
+	}
+	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return nil, authz.Errorf(authz.Invalid, "the charset is %s: JSON is UTF-8", authz.Quote(charset))
+	}
+	body, err := io.ReadAll(r.Body)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, authz.Errorf(authz.LimitExceeded, "the body is larger than the limit of %d bytes", tooLarge.Limit)
+	case err != nil && r.Context().Err() != nil:
+		return nil, r.Context().Err()
+	case err != nil:
+		return nil, authz.Errorf(authz.Invalid, "the body could not be read to its end: %w", err)
+	}
+	return body, nil
+}
+
+type evaluationsResponse struct {
+	Evaluations []evaluationResponse `json:"evaluations"`
+}
+
+// An evaluationResponse is a decision (section 5.5).
+type evaluationResponse struct {
+	Decision bool            `json:"decision"`
+	Context  decisionContext `json:"context,omitzero"`
+}
+
+type decisionContext struct {
+	Reasons           []string     `json:"reasons,omitempty"`
+	Obligations       authz.Object `json:"obligations,omitempty"`
+	DecisionID        string       `json:"decision_id,omitempty"`
+	PolicyRevision    string       `json:"policy_revision,omitempty"`
+	DirectoryRevision uint64       `json:"directory_revision,omitempty"`
+	Error             *failureBody `json:"error,omitempty"`
+}
+
+// respond is the body of a decision, whose internal error is logged.
+func (s *server) respond(decision authz.Decision) evaluationResponse {
+	response := evaluationResponse{
+		Decision: decision.Allowed && decision.Err == nil,
+		Context: decisionContext{
+			Reasons:           decision.Reasons,
+			Obligations:       decision.Obligations,
+			DecisionID:        decision.ID,
+			PolicyRevision:    decision.PolicyRevision,
+			DirectoryRevision: decision.DirectoryRevision,
+		},
+	}
+	if decision.Err == nil {
+		return response
+	}
+	public := status.Of(decision.Err, "decision "+decision.ID)
+	if public.Kind == authz.Internal {
+		s.logger.Error("a decision failed", zap.String("decision", decision.ID), zap.Error(decision.Err))
+	}
+	body := failureOf(public)
+	response.Context.Error = &body
+	return response
+}

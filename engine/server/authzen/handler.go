@@ -1,0 +1,207 @@
+package authzen
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/pdp"
+	"github.com/verdictpdp/verdict/engine/server/status"
+)
+
+// A Decider answers requests. *pdp.PDP is one.
+type Decider interface {
+	Decide(ctx context.Context, request *authz.Request, options pdp.DecideOptions) (authz.Decision, error)
+	DecideBatch(ctx context.Context, batch pdp.Batch) ([]authz.Decision, error)
+}
+
+// Options are the parts and the limits of the handler. All parts are required.
+type Options struct {
+	Decider Decider
+	// Ready says what keeps the server from being ready; nil when it is.
+	// Several things are told one by one when it joins them by errors.Join.
+	Ready  func() error
+	Logger *zap.Logger
+	// MaxBodyBytes bounds the body of a request; 0 means 1 MiB. A larger one is
+	// refused with 413.
+	MaxBodyBytes int64
+}
+
+const defaultMaxBodyBytes = 1 << 20
+
+// New makes the handler.
+func New(o Options) http.Handler {
+	if o.MaxBodyBytes == 0 {
+		o.MaxBodyBytes = defaultMaxBodyBytes
+	}
+	s := &server{decider: o.Decider, ready: o.Ready, logger: o.Logger, maxBodyBytes: o.MaxBodyBytes}
+	mux := http.NewServeMux()
+	for _, base := range []string{"", "/tenants/{tenant}"} {
+		mux.Handle(base+"/access/v1/evaluation", s.answer(s.evaluation, http.MethodPost))
+		mux.Handle(base+"/access/v1/evaluations", s.answer(s.evaluations, http.MethodPost))
+	}
+	mux.Handle("/healthz", s.answer(s.healthz, http.MethodGet, http.MethodHead))
+	mux.Handle("/readyz", s.answer(s.readyz, http.MethodGet, http.MethodHead))
+	mux.Handle("/", s.answer(s.nowhere))
+	return mux
+}
+
+type server struct {
+	decider      Decider
+	ready        func() error
+	logger       *zap.Logger
+	maxBodyBytes int64
+}
+
+// An endpoint answers a request with something to be written as JSON.
+type endpoint func(*http.Request) (any, error)
+
+// A reply is an answer with a status of its own; any other has 200.
+type reply struct {
+	status int
+	body   any
+}
+
+// answer serves an endpoint to the methods given, or to all of them: it echoes
+// the request's id, turns errors into bodies and a panic into 500.
+func (s *server) answer(serve endpoint, methods ...string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Section 10.1.3: the identifier comes back as it was sent.
+		if id := r.Header.Get("X-Request-ID"); id != "" {
+			w.Header().Set("X-Request-ID", id)
+		}
+		if len(methods) > 0 && !slices.Contains(methods, r.Method) {
+			w.Header().Set("Allow", strings.Join(methods, ", "))
+			s.write(w, r, reply{http.StatusMethodNotAllowed, failure{failureBody{
+				Status:  http.StatusMethodNotAllowed,
+				Kind:    authz.Invalid.String(),
+				Message: fmt.Sprintf("%s cannot be done here: expected %s", r.Method, strings.Join(methods, " or ")),
+			}}})
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, s.maxBodyBytes)
+		body, err := s.call(serve, r)
+		if err != nil {
+			public := s.public(r, err)
+			body = reply{public.HTTP(), failure{failureOf(public)}}
+		}
+		s.write(w, r, body)
+	})
+}
+
+// call calls an endpoint and turns a panic into an internal error.
+func (s *server) call(serve endpoint, r *http.Request) (body any, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return serve(r)
+}
+
+// public is what a caller may read of err. Internal errors are logged.
+func (s *server) public(r *http.Request, err error) status.Public {
+	reference := "request " + rand.Text()[:12]
+	public := status.Of(err, reference)
+	if public.Kind == authz.Internal {
+		s.logger.Error("a request failed",
+			zap.String("path", r.URL.Path),
+			zap.String("reference", reference),
+			zap.Error(err))
+	}
+	return public
+}
+
+func (s *server) write(w http.ResponseWriter, r *http.Request, answer any) {
+	result, is := answer.(reply)
+	if !is {
+		result = reply{http.StatusOK, answer}
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(result.body); err != nil {
+		public := s.public(r, fmt.Errorf("encoding the answer: %w", err))
+		text.Reset()
+		result.status = public.HTTP()
+		if err := encoder.Encode(failure{failureOf(public)}); err != nil {
+			s.logger.Error("an error could not be encoded", zap.Error(err))
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(result.status)
+	if _, err := w.Write(text.Bytes()); err != nil && r.Context().Err() == nil {
+		s.logger.Debug("an answer could not be sent", zap.String("path", r.URL.Path), zap.Error(err))
+	}
+}
+
+// A failure is the body of an answer that holds no decision.
+type failure struct {
+	Error failureBody `json:"error"`
+}
+
+type failureBody struct {
+	Status     int         `json:"status"`
+	Kind       string      `json:"kind"`
+	Message    string      `json:"message"`
+	Violations []violation `json:"violations,omitempty"`
+}
+
+type violation struct {
+	Field       string `json:"field"`
+	Description string `json:"description"`
+}
+
+func failureOf(public status.Public) failureBody {
+	body := failureBody{Status: public.HTTP(), Kind: public.Kind.String(), Message: public.Message}
+	for _, v := range public.Violations {
+		body.Violations = append(body.Violations, violation{v.Field, v.Description})
+	}
+	return body
+}
+
+func (s *server) nowhere(r *http.Request) (any, error) {
+	return nil, authz.Errorf(authz.NotFound,
+		"there is nothing at %s: expected /access/v1/evaluation or /access/v1/evaluations, also below /tenants/{tenant}, /healthz or /readyz",
+		authz.Quote(r.URL.Path))
+}
+
+// healthz says that the process answers.
+func (s *server) healthz(*http.Request) (any, error) { return health{Status: "ok"}, nil }
+
+// readyz says whether requests can be decided, and what is missing otherwise.
+func (s *server) readyz(*http.Request) (any, error) {
+	err := s.ready()
+	if err == nil {
+		return health{Status: "ready"}, nil
+	}
+	return reply{http.StatusServiceUnavailable, health{Status: "not ready", Missing: texts(err)}}, nil
+}
+
+type health struct {
+	Status  string   `json:"status"`
+	Missing []string `json:"missing,omitempty"`
+}
+
+// texts are the texts of the errors that err joins.
+func texts(err error) []string {
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) {
+		return []string{err.Error()}
+	}
+	var all []string
+	for _, one := range joined.Unwrap() {
+		all = append(all, texts(one)...)
+	}
+	return all
+}

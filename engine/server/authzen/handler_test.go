@@ -1,0 +1,214 @@
+package authzen
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+const readRecord = `{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}`
+
+func TestWhatIsNoDecision(t *testing.T) {
+	long := `{"subject":{"type":"user","id":"` + strings.Repeat("a", defaultMaxBodyBytes) + `"}}`
+	tests := []struct {
+		name, method, path, contentType, body string
+		wantStatus                            int
+		wantKind, wantMessage                 string
+	}{
+		{"an unknown path", "POST", "/access/v1/evaluate", "application/json", readRecord, 404, "not_found", "/access/v1/evaluations"},
+		{"a tenant without a path", "POST", "/tenants/blue", "application/json", readRecord, 404, "not_found", "/tenants/{tenant}"},
+		{"another method", "GET", "/access/v1/evaluation", "", "", 405, "invalid", "expected POST"},
+		{"a write to the health", "POST", "/healthz", "application/json", "{}", 405, "invalid", "expected GET or HEAD"},
+		{"no content type", "POST", "/access/v1/evaluation", "", readRecord, 400, "invalid", "expected application/json"},
+		{"another content type", "POST", "/access/v1/evaluation", "text/plain", readRecord, 400, "invalid", `"text/plain"`},
+		{"another charset", "POST", "/access/v1/evaluation", "application/json; charset=latin1", readRecord, 400, "invalid", "UTF-8"},
+		{"a body over the limit", "POST", "/access/v1/evaluation", "application/json", long, 413, "limit_exceeded", "1048576 bytes"},
+		{"an empty body", "POST", "/access/v1/evaluation", "application/json", "", 400, "invalid", "the body is empty"},
+		{"an empty batch of nothing", "POST", "/access/v1/evaluations", "application/json", "", 400, "invalid", "the body is empty"},
+	}
+	handler := newHandler(allowReads)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			request := httptest.NewRequest(tt.method, tt.path, strings.NewReader(tt.body))
+			if tt.contentType != "" {
+				request.Header.Set("Content-Type", tt.contentType)
+			}
+			response := httptest.NewRecorder()
+			handler.ServeHTTP(response, request)
+			failed := failureIn(t, response)
+			if response.Code != tt.wantStatus || failed.Status != tt.wantStatus {
+				t.Errorf("status = %d, in the body %d, want %d", response.Code, failed.Status, tt.wantStatus)
+			}
+			if failed.Kind != tt.wantKind {
+				t.Errorf("kind = %q, want %q", failed.Kind, tt.wantKind)
+			}
+			if !strings.Contains(failed.Message, tt.wantMessage) {
+				t.Errorf("message = %q, want it to contain %q", failed.Message, tt.wantMessage)
+			}
+		})
+	}
+}
+
+func TestBodyAtTheLimit(t *testing.T) {
+	body := readRecord + strings.Repeat(" ", defaultMaxBodyBytes-len(readRecord))
+	handler := newHandler(allowReads)
+	if response := post(t, handler, "/access/v1/evaluation", body); response.Code != http.StatusOK {
+		t.Errorf("a body of the limit: status %d, %s", response.Code, response.Body)
+	}
+	if response := post(t, handler, "/access/v1/evaluation", body+" "); response.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("a body one byte over the limit: status %d, want 413", response.Code)
+	}
+}
+
+func TestMethodNotAllowedNamesTheOthers(t *testing.T) {
+	response := httptest.NewRecorder()
+	newHandler(allowReads).ServeHTTP(response, httptest.NewRequest(http.MethodPut, "/readyz", nil))
+	if got := response.Header().Get("Allow"); got != "GET, HEAD" {
+		t.Errorf("Allow = %q, want GET, HEAD", got)
+	}
+}
+
+func TestRequestIDComesBack(t *testing.T) {
+	handler := newHandler(allowReads)
+	for _, path := range []string{"/access/v1/evaluation", "/access/v1/evaluations", "/nowhere"} {
+		request := httptest.NewRequest(http.MethodPost, path, strings.NewReader(readRecord))
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("X-Request-ID", "bfe9eb29-ab87-4ca3-be83-a1d5d8305716")
+		response := httptest.NewRecorder()
+		handler.ServeHTTP(response, request)
+		if got := response.Header().Get("X-Request-ID"); got != "bfe9eb29-ab87-4ca3-be83-a1d5d8305716" {
+			t.Errorf("%s: X-Request-ID = %q, want it as it was sent", path, got)
+		}
+	}
+}
+
+func TestErrorsOfTheDecider(t *testing.T) {
+	tests := []struct {
+		name       string
+		err        error
+		wantStatus int
+		want       failureBody
+	}{
+		{"an unknown tenant", authz.Errorf(authz.NotFound, "unknown tenant"), 404,
+			failureBody{Status: 404, Kind: "not_found", Message: "unknown tenant"}},
+		{"a missing field", authz.InvalidField("subject.type", "is missing"), 400,
+			failureBody{Status: 400, Kind: "invalid", Message: "subject.type: is missing", Violations: []violation{{"subject.type", "is missing"}}}},
+		{"a server that is not ready", authz.Errorf(authz.Unavailable, "no policy is active"), 503,
+			failureBody{Status: 503, Kind: "unavailable", Message: "no policy is active"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			handler := newHandler(decideFunc(func(*authz.Request) (authz.Decision, error) { return authz.Decision{}, tt.err }))
+			response := post(t, handler, "/access/v1/evaluation", readRecord)
+			if response.Code != tt.wantStatus {
+				t.Errorf("status = %d, want %d", response.Code, tt.wantStatus)
+			}
+			if diff := cmp.Diff(tt.want, failureIn(t, response)); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPanicIsAnInternalErrorAndTheNextRequestIsServed(t *testing.T) {
+	core, logs := observer.New(zap.ErrorLevel)
+	panics := true
+	handler := New(Options{
+		Decider: decideFunc(func(*authz.Request) (authz.Decision, error) {
+			if panics {
+				panic("secret state")
+			}
+			return authz.Decision{Allowed: true}, nil
+		}),
+		Ready:  func() error { return nil },
+		Logger: zap.New(core),
+	})
+	response := post(t, handler, "/access/v1/evaluation", readRecord)
+	failed := failureIn(t, response)
+	if response.Code != http.StatusInternalServerError || failed.Kind != "internal" {
+		t.Errorf("status = %d, kind %q, want 500 and internal", response.Code, failed.Kind)
+	}
+	if strings.Contains(failed.Message, "secret") {
+		t.Errorf("the caller was told %q", failed.Message)
+	}
+	entries := logs.All()
+	if len(entries) != 1 {
+		t.Fatalf("%d log entries, want 1", len(entries))
+	}
+	logged := entries[0].ContextMap()
+	if text := fmt.Sprint(logged["error"]); !strings.Contains(text, "secret state") || !strings.Contains(text, "handler_test.go") {
+		t.Errorf("the log holds neither the panic nor its stack: %s", text)
+	}
+	if reference := fmt.Sprint(logged["reference"]); !strings.Contains(failed.Message, reference) {
+		t.Errorf("the caller was told %q, the log has %q", failed.Message, reference)
+	}
+
+	panics = false
+	if response := post(t, handler, "/access/v1/evaluation", readRecord); response.Code != http.StatusOK {
+		t.Errorf("the next request: status %d, want 200", response.Code)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	missing := errors.Join(
+		errors.New("tenant blue has no active policy"),
+		errors.Join(errors.New("tenant red has no active policy")),
+	)
+	tests := []struct {
+		name, path string
+		ready      error
+		wantStatus int
+		want       health
+	}{
+		{"alive", "/healthz", nil, 200, health{Status: "ok"}},
+		{"alive though not ready", "/healthz", missing, 200, health{Status: "ok"}},
+		{"ready", "/readyz", nil, 200, health{Status: "ready"}},
+		{"one thing missing", "/readyz", errors.New("the store is opening"), 503,
+			health{Status: "not ready", Missing: []string{"the store is opening"}}},
+		{"several things missing", "/readyz", missing, 503,
+			health{Status: "not ready", Missing: []string{"tenant blue has no active policy", "tenant red has no active policy"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			handler := New(Options{Decider: allowReads, Ready: func() error { return tt.ready }, Logger: zap.NewNop()})
+			response := httptest.NewRecorder()
+			handler.ServeHTTP(response, httptest.NewRequest(http.MethodGet, tt.path, nil))
+			if response.Code != tt.wantStatus {
+				t.Errorf("status = %d, want %d", response.Code, tt.wantStatus)
+			}
+			var got health
+			if err := json.Unmarshal(response.Body.Bytes(), &got); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("body (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// failureIn is the error in a response.
+func failureIn(t *testing.T, response *httptest.ResponseRecorder) failureBody {
+	t.Helper()
+	if got := response.Header().Get("Content-Type"); got != "application/json" {
+		t.Errorf("Content-Type = %q, want application/json", got)
+	}
+	var body failure
+	if err := json.Unmarshal(response.Body.Bytes(), &body); err != nil {
+		t.Fatalf("the body is no JSON: %v\n%s", err, response.Body)
+	}
+	if body.Error.Status == 0 {
+		t.Fatalf("the body has no error: %s", response.Body)
+	}
+	return body.Error
+}
