@@ -12,6 +12,9 @@ import (
 // MaxDeletedGrants is how many grants may go with a deleted entity.
 const MaxDeletedGrants = authz.MaxBatchChanges
 
+// maxSearched is how many entities a write may look at to find a cycle.
+const maxSearched = 1 << 20
+
 // Write makes the changes of a batch, in order, all or none, and returns the
 // revision they became: a new one, shared perhaps with other batches written
 // at the same time, or the present one when the batch changes nothing. It
@@ -121,7 +124,7 @@ func searchOf(tx *store.Tx) *hierarchy.Search {
 	return hierarchy.NewSearch(func(ref authz.EntityRef) ([]authz.EntityRef, error) {
 		record, _, err := tx.Entity(ref)
 		return record.Parents, err
-	})
+	}, maxSearched)
 }
 
 // findCycleAt refuses a cycle through an entity.

@@ -2,14 +2,12 @@ package hierarchy
 
 import "github.com/verdictpdp/verdict/api/authz"
 
-// MaxVisited is how many entities one search for a cycle may look at.
-const MaxVisited = 1 << 20
-
 // A Search looks for cycles. It remembers what it has found to be free of
 // them, so that searching from many entities of one graph costs as much as the
 // graph above them, once. The graph must not change between its calls.
 type Search struct {
 	parentsOf ParentsOf
+	most      int
 	state     map[authz.EntityRef]bool // whether the ref is on the path now; absent when not met
 	path      []step
 }
@@ -21,17 +19,18 @@ type step struct {
 	left []authz.EntityRef
 }
 
-// NewSearch begins a search over the edges that parentsOf finds.
-func NewSearch(parentsOf ParentsOf) *Search {
-	return &Search{parentsOf: parentsOf, state: make(map[authz.EntityRef]bool)}
+// NewSearch begins a search over the edges that parentsOf finds, which may look
+// at most at so many entities in all.
+func NewSearch(parentsOf ParentsOf, most int) *Search {
+	return &Search{parentsOf: parentsOf, most: most, state: make(map[authz.EntityRef]bool)}
 }
 
 // FindCycle finds a cycle at or above ref: the way around it, with its first
 // entity again at its end, beginning at ref when ref is on it. It is nil where
 // there is none.
 //
-// Looking at more than MaxVisited entities is an error of kind LimitExceeded;
-// an error of parentsOf is returned as it is. After an error or a cycle the
+// Having to look at more entities than allowed is an error of kind
+// LimitExceeded; an error of parentsOf is returned as it is. After an error or a cycle the
 // search is spent.
 func (s *Search) FindCycle(ref authz.EntityRef) ([]authz.EntityRef, error) {
 	if _, met := s.state[ref]; met {
@@ -63,8 +62,8 @@ func (s *Search) FindCycle(ref authz.EntityRef) ([]authz.EntityRef, error) {
 }
 
 func (s *Search) enter(ref authz.EntityRef) error {
-	if len(s.state) == MaxVisited {
-		return authz.Errorf(authz.LimitExceeded, "looking for cycles met more than %d entities: write fewer changes at once", MaxVisited)
+	if len(s.state) == s.most {
+		return authz.Errorf(authz.LimitExceeded, "looking for cycles met more than %d entities: write fewer changes at once", s.most)
 	}
 	parents, err := s.parentsOf(ref)
 	if err != nil {

@@ -86,7 +86,7 @@ func TestWalksLookAtEachEntityOnce(t *testing.T) {
 	if _, err := hierarchy.Closure(ref("l0"), root, count); err != nil {
 		t.Fatal(err)
 	}
-	search := hierarchy.NewSearch(count)
+	search := hierarchy.NewSearch(count, 2*layers+2)
 	for _, from := range []string{"l0", "r0", "l7"} {
 		if cycle, err := search.FindCycle(ref(from)); cycle != nil || err != nil {
 			t.Fatalf("FindCycle(%s) = %v, %v", from, cycle, err)
@@ -137,7 +137,7 @@ func TestFindCycle(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			cycle, err := hierarchy.NewSearch(test.edges.parentsOf).FindCycle(ref(test.from))
+			cycle, err := hierarchy.NewSearch(test.edges.parentsOf, 100).FindCycle(ref(test.from))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -148,13 +148,23 @@ func TestFindCycle(t *testing.T) {
 	}
 }
 
+func TestFindCycleIsBounded(t *testing.T) {
+	chain := edges{"a": {"b"}, "b": {"c"}}
+	if cycle, err := hierarchy.NewSearch(chain.parentsOf, 3).FindCycle(ref("a")); cycle != nil || err != nil {
+		t.Errorf("at the limit: %v, %v", cycle, err)
+	}
+	if _, err := hierarchy.NewSearch(chain.parentsOf, 2).FindCycle(ref("a")); authz.KindOf(err) != authz.LimitExceeded {
+		t.Errorf("past the limit: %v, expected a limit", err)
+	}
+}
+
 func TestErrorsOfParentsOfAreReturned(t *testing.T) {
 	broken := errors.New("disk")
 	fails := func(authz.EntityRef) ([]authz.EntityRef, error) { return nil, broken }
 	if _, err := hierarchy.Closure(ref("a"), root, fails); !errors.Is(err, broken) {
 		t.Errorf("Closure: %v", err)
 	}
-	if _, err := hierarchy.NewSearch(fails).FindCycle(ref("a")); !errors.Is(err, broken) {
+	if _, err := hierarchy.NewSearch(fails, 100).FindCycle(ref("a")); !errors.Is(err, broken) {
 		t.Errorf("FindCycle: %v", err)
 	}
 }
@@ -197,7 +207,7 @@ func TestFindCycleAgreesWithReachability(t *testing.T) {
 		for name := range above("a") {
 			want = want || above(name)[name]
 		}
-		cycle, err := hierarchy.NewSearch(graph.parentsOf).FindCycle(ref("a"))
+		cycle, err := hierarchy.NewSearch(graph.parentsOf, 100).FindCycle(ref("a"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,7 +35,7 @@ type ChangeRecord struct {
 	Previous uint64
 	// Time is when the revision was committed.
 	Time time.Time
-	// Touches are the records, in the order in which they were first changed.
+	// Touches are the records of each write, entities before grants.
 	Touches []Touch
 }
 

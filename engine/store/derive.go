@@ -37,12 +37,19 @@ func (tx *Tx) derive() (*effect, error) {
 			d.changed = append(d.changed, ref)
 		}
 	}
+	// Entities come first, so that whoever makes the changes one after the
+	// other deletes no grant that names a deleted entity again.
 	for _, touch := range tx.order {
-		if touch.Op == PutEntity {
-			if c := tx.entities[touch.Ref]; !sameEntity(c.before, c.after) {
-				change(touch.Ref)
-				d.entity(touch.Ref, c)
-			}
+		if touch.Op != PutEntity {
+			continue
+		}
+		if c := tx.entities[touch.Ref]; !sameEntity(c.before, c.after) {
+			change(touch.Ref)
+			d.entity(touch.Ref, c)
+		}
+	}
+	for _, touch := range tx.order {
+		if touch.Op != PutGrant {
 			continue
 		}
 		if c := tx.grants[touch.GrantID]; !sameGrant(c.before, c.after) {

@@ -8,17 +8,18 @@ import (
 	"syscall"
 )
 
-// lockFree reports whether no other process has the store open. Badger takes
-// the same lock, and only says in its text that it could not.
-func lockFree(dir string) (bool, error) {
+// lock locks a directory until unlock is called or the process ends.
+func lock(dir string) (unlock func(), err error) {
 	handle, err := os.Open(dir)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	defer handle.Close()
-	err = syscall.Flock(int(handle.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return false, nil
+	if err := syscall.Flock(int(handle.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		handle.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = errLocked
+		}
+		return nil, err
 	}
-	return err == nil, err
+	return func() { handle.Close() }, nil
 }

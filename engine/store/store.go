@@ -112,11 +112,15 @@ func openBadger(dir string, log *zap.Logger) (*badger.DB, error) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, authz.Errorf(authz.Unavailable, "the store's directory cannot be made: %w", err)
 		}
-		free, err := lockFree(dir)
-		if err != nil {
+		// Badger takes the same lock, and only says in its text that it could
+		// not.
+		unlock, err := lock(dir)
+		switch {
+		case err == nil:
+			unlock()
+		case !errors.Is(err, errLocked):
 			return nil, authz.Errorf(authz.Unavailable, "the store's directory cannot be opened: %w", err)
-		}
-		if !free {
+		default:
 			return nil, authz.Errorf(authz.Unavailable, "the store in %s is in use by another process%s: stop that one, ask it over the network with --server, or choose another directory", dir, lockHolder(dir))
 		}
 	}

@@ -278,3 +278,24 @@ func afterComponent(space []byte, component string) []byte {
 	}
 	return after(appendComponent(space[:len(space):len(space)], component))
 }
+
+// EachParent visits the entities that are the parent of any, in order, until
+// visit returns false. They need not exist.
+func (v *View) EachParent(visit func(authz.EntityRef) bool) error {
+	return v.EachLinked(func(ref authz.EntityRef, links Links) bool {
+		return links.Children == 0 || visit(ref)
+	})
+}
+
+// EachLinked visits the entities that records point to, in order, until visit
+// returns false.
+func (v *View) EachLinked(visit func(authz.EntityRef, Links) bool) error {
+	return scan(v.txn, prefix(v.tenant, spaceLinks), nil, true, func(key, value []byte) (bool, error) {
+		ref, err := wholeRef(key)
+		if err != nil {
+			return false, err
+		}
+		links, err := decodeLinks(value)
+		return err == nil && visit(ref, links), err
+	})
+}

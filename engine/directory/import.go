@@ -1,0 +1,290 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/store"
+)
+
+// Bounds of one batch of an import, and of what it reports.
+const (
+	maxImportLines  = authz.MaxBatchChanges
+	maxImportBytes  = 3 << 20 // of lines, which take more as keys
+	MaxImportErrors = 1_000   // refused lines that a report names
+)
+
+// ImportOptions say what an import does with what it reads.
+type ImportOptions struct {
+	// ValidateOnly reads everything and writes nothing. All lines that are
+	// wrong are reported, cycles included: each batch is tried on what would
+	// be there after those before it.
+	ValidateOnly bool
+	// KeepGoing leaves out the lines that are refused and writes the others.
+	KeepGoing bool
+	// Progress, if set, is called after each batch with the number of lines
+	// that were read so far, and of those that were refused.
+	Progress func(lines, refused int)
+}
+
+// An ImportReport says what became of the lines of an import.
+type ImportReport struct {
+	// Lines are those that were read; blank ones do not count. Each is applied,
+	// unchanged, refused, or was left when the import stopped. One that was only
+	// validated is none of the first two.
+	Lines, Applied, Unchanged, Refused int
+	// Revision is the one after which all that was applied is there.
+	Revision uint64
+	// Errors are the lines that were refused, in order, of which the first
+	// MaxImportErrors are named.
+	Errors []LineError
+}
+
+// A LineError is why a line was refused.
+type LineError struct {
+	Line    int // from 1, blank ones counted
+	Message string
+}
+
+// Import writes lines of the import format, in order, in batches that are each
+// written whole or not at all. Parents that close a cycle are looked for after
+// each batch, so that lines of one batch may swap places in a hierarchy.
+//
+// An import can be run again: what is there already stays as it is, and no
+// revision is spent on it.
+//
+// A line that is refused ends the import with an error of kind Invalid, with
+// nothing of its batch written, unless the options say otherwise; with
+// ValidateOnly or KeepGoing refused lines are in the report alone. Other
+// errors are those of Write, the reader's, and the context's. The report is
+// true up to the error.
+func (d *Directory) Import(ctx context.Context, tenant string, r io.Reader, o ImportOptions) (ImportReport, error) {
+	if err := d.known(tenant); err != nil {
+		return ImportReport{}, err
+	}
+	im := &importer{options: o}
+	if o.ValidateOnly {
+		snapshot, err := d.Snapshot(ctx, tenant, authz.Consistency{})
+		if err != nil {
+			return ImportReport{}, err
+		}
+		defer snapshot.Close()
+		im.report.Revision = snapshot.Revision()
+		im.sink = newRehearsal(snapshot)
+	} else {
+		_, im.report.Revision = d.Revisions()
+		im.sink = &writing{directory: d, ctx: ctx, tenant: tenant}
+	}
+	err := eachLine(ctx, tenant, r, im.take)
+	if err == nil {
+		err = im.flush()
+	}
+	return im.report, err
+}
+
+// An importer gathers lines into batches and keeps the report.
+type importer struct {
+	options ImportOptions
+	sink    sink
+	report  ImportReport
+	batch   []parsedLine
+	bytes   int
+	broken  bool // the batch has a line that cannot be parsed
+}
+
+// A sink takes the batches of an import.
+type sink interface {
+	// put takes a batch, whole or, where lines of it are at fault, not at all:
+	// those are returned. When skip is set it takes the others.
+	put(batch []parsedLine, skip bool) (result, error)
+}
+
+// A result is what became of a batch.
+type result struct {
+	revision           uint64
+	applied, unchanged int
+	refused            []LineError
+}
+
+func (im *importer) take(line parsedLine) error {
+	im.report.Lines++
+	if line.err != nil {
+		im.refuse(LineError{line.number, line.err.Error()})
+		im.broken = true
+		return nil
+	}
+	im.batch = append(im.batch, line)
+	im.bytes += line.bytes
+	if len(im.batch) == maxImportLines || im.bytes >= maxImportBytes {
+		return im.flush()
+	}
+	return nil
+}
+
+// flush puts the batch.
+func (im *importer) flush() error {
+	tolerant := im.options.KeepGoing || im.options.ValidateOnly
+	if im.broken && !tolerant {
+		return im.stopped()
+	}
+	if len(im.batch) > 0 {
+		if err := im.put(im.batch, tolerant); err != nil {
+			return err
+		}
+	}
+	clear(im.batch)
+	im.batch, im.bytes, im.broken = im.batch[:0], 0, false
+	if im.options.Progress != nil {
+		im.options.Progress(im.report.Lines, im.report.Refused)
+	}
+	return nil
+}
+
+// put puts some lines, in two halves when they come to more than one commit
+// takes.
+func (im *importer) put(lines []parsedLine, tolerant bool) error {
+	done, err := im.sink.put(lines, tolerant)
+	if authz.KindOf(err) == authz.LimitExceeded {
+		if len(lines) > 1 {
+			half := len(lines) / 2
+			if err := im.put(lines[:half], tolerant); err != nil {
+				return err
+			}
+			return im.put(lines[half:], tolerant)
+		}
+		done, err = result{refused: []LineError{{lines[0].number, err.Error()}}}, nil
+	}
+	if err != nil {
+		return fmt.Errorf("lines %d to %d: %w", lines[0].number, lines[len(lines)-1].number, err)
+	}
+	im.report.Applied += done.applied
+	im.report.Unchanged += done.unchanged
+	im.report.Revision = max(im.report.Revision, done.revision)
+	for _, refused := range done.refused {
+		im.refuse(refused)
+	}
+	if len(done.refused) > 0 && !tolerant {
+		return im.stopped()
+	}
+	return nil
+}
+
+func (im *importer) refuse(refused LineError) {
+	im.report.Refused++
+	if len(im.report.Errors) < MaxImportErrors {
+		im.report.Errors = append(im.report.Errors, refused)
+	}
+}
+
+// stopped is the error that ends an import at refused lines.
+func (im *importer) stopped() error {
+	return invalid("the import stopped at a line that is refused, after %d were imported: %s",
+		im.report.Applied+im.report.Unchanged, im.report.firstErrors())
+}
+
+// firstErrors names the first lines that were refused.
+func (r *ImportReport) firstErrors() string {
+	const most = 5
+	var texts []string
+	for _, refused := range r.Errors[:min(most, len(r.Errors))] {
+		texts = append(texts, fmt.Sprintf("line %d: %s", refused.Line, refused.Message))
+	}
+	if more := r.Refused - most; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(texts, "; ")
+}
+
+// A writing is the sink that writes.
+type writing struct {
+	directory *Directory
+	ctx       context.Context
+	tenant    string
+}
+
+func (w *writing) put(batch []parsedLine, skip bool) (done result, err error) {
+	done.revision, err = w.directory.store.Update(w.ctx, w.tenant, func(tx *store.Tx) error {
+		done.applied, done.unchanged = 0, 0
+		for _, line := range batch {
+			changed, err := apply(tx, line.change)
+			if err != nil {
+				return err
+			}
+			done.count(changed)
+		}
+		return findCycle(tx)
+	})
+	if authz.KindOf(err) != authz.FailedPrecondition {
+		return done, err
+	}
+	return w.putInOrder(batch, skip)
+}
+
+// putInOrder puts a batch that closes a cycle: it looks at the parents after
+// each line, and so finds the lines at fault.
+func (w *writing) putInOrder(batch []parsedLine, skip bool) (done result, err error) {
+	done.revision, err = w.directory.store.Update(w.ctx, w.tenant, func(tx *store.Tx) error {
+		done = result{}
+		for _, line := range batch {
+			changed, err := applyAlone(tx, line.change)
+			switch {
+			case authz.KindOf(err) == authz.FailedPrecondition:
+				done.refused = append(done.refused, LineError{line.number, err.Error()})
+			case err != nil:
+				return err
+			default:
+				done.count(changed)
+			}
+		}
+		if len(done.refused) > 0 && !skip {
+			return errRefused
+		}
+		return nil
+	})
+	if err == errRefused {
+		return result{refused: done.refused}, nil
+	}
+	return done, err
+}
+
+// errRefused keeps a batch with lines at fault from being written.
+var errRefused = authz.Errorf(authz.FailedPrecondition, "lines are refused")
+
+// applyAlone makes one change, or takes it back if it closes a cycle.
+func applyAlone(tx *store.Tx, c authz.Change) (changed bool, err error) {
+	if c.PutEntity == nil {
+		return apply(tx, c)
+	}
+	ref := c.PutEntity.Ref
+	before, found, err := tx.Entity(ref)
+	if err != nil {
+		return false, err
+	}
+	if changed, err = apply(tx, c); err != nil || !changed {
+		return changed, err
+	}
+	cycle := findCycleAt(tx, searchOf(tx), ref)
+	if cycle == nil {
+		return true, nil
+	}
+	if found {
+		_, err = tx.PutEntity(before.Entity)
+	} else {
+		_, err = tx.DeleteEntity(ref)
+	}
+	if err != nil {
+		return false, err
+	}
+	return false, cycle
+}
+
+func (r *result) count(changed bool) {
+	if changed {
+		r.applied++
+	} else {
+		r.unchanged++
+	}
+}
