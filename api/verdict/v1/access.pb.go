@@ -114,9 +114,9 @@ type Subject struct {
 	// The id, unique within its type. Required.
 	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	// What the caller claims about the subject. Numbers are doubles on this
-	// wire: one that is integral and beyond ±2^53 may have been rounded and is
-	// refused with INVALID_ARGUMENT; send it as a string. NaN and infinities are
-	// refused. At most 64 levels deep.
+	// wire: an integer of 2^53 or more, either side of 0, may have been rounded
+	// and is refused with INVALID_ARGUMENT; send it as a string. NaN, infinities
+	// and a value without a kind are refused. At most 64 levels deep.
 	Properties    *structpb.Struct `protobuf:"bytes,3,opt,name=properties,proto3" json:"properties,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

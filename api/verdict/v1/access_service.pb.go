@@ -191,8 +191,9 @@ type CheckAccessResponse struct {
 	Reasons []string `protobuf:"bytes,2,rep,name=reasons,proto3" json:"reasons,omitempty"`
 	// What the caller must do besides, such as step up to MFA, mask a field, log.
 	// A caller that cannot meet an obligation of an allow must treat it as a
-	// deny (XACML 3.0, section 7.18). A number that a double cannot hold exactly
-	// is a string of its decimal digits.
+	// deny (XACML 3.0, section 7.18). An integer of 2^53 or more, either side of
+	// 0, and any other number that would not come back from a double digit by
+	// digit, is a string of its text.
 	Obligations *structpb.Struct `protobuf:"bytes,3,opt,name=obligations,proto3" json:"obligations,omitempty"`
 	// The decision's name in logs and in support. Empty when none was made.
 	DecisionId string `protobuf:"bytes,4,opt,name=decision_id,json=decisionId,proto3" json:"decision_id,omitempty"`
@@ -540,8 +541,8 @@ func (x *BatchCheckAccessResponse) GetResponses() []*CheckAccessResponse {
 // StreamCheckAccessRequest is one request on a stream.
 type StreamCheckAccessRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The caller's name for the request, which the answer repeats; at most 256
-	// bytes. Keeping ids apart is the caller's business.
+	// The caller's name for the request, which the answer repeats. Keeping ids
+	// apart is the caller's business.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// What is asked. Required.
 	Request       *CheckAccessRequest `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`

@@ -668,10 +668,12 @@ type ImportOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tenant to write to. Empty means "default".
 	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	// Checks every line and writes nothing.
+	// Checks every line, parents that would close a cycle included, and writes
+	// nothing. All refused lines are in the response.
 	ValidateOnly bool `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// Imports the good lines where others are refused. Otherwise one refused line
-	// keeps all of them out.
+	// Leaves out the lines that are refused, which are in the response, and
+	// imports the others. Otherwise the first batch with such a line ends the
+	// import.
 	KeepGoing     bool `protobuf:"varint,3,opt,name=keep_going,json=keepGoing,proto3" json:"keep_going,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -728,20 +730,18 @@ func (x *ImportOptions) GetKeepGoing() bool {
 	return false
 }
 
-// ImportResponse tells what became of the lines. Lines that were refused are
-// reported here, with status OK.
+// ImportResponse tells what became of the lines.
 type ImportResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many lines were read, empty ones left out.
 	Lines uint64 `protobuf:"varint,1,opt,name=lines,proto3" json:"lines,omitempty"`
-	// How many changed the directory, or would have with validate_only.
+	// How many changed the directory; none with validate_only.
 	Applied uint64 `protobuf:"varint,2,opt,name=applied,proto3" json:"applied,omitempty"`
-	// How many said what the directory holds already.
+	// How many said what the directory holds already; none with validate_only.
 	Unchanged uint64 `protobuf:"varint,3,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
-	// How many were refused. Greater than 0 without keep_going, nothing was
-	// written.
+	// How many were refused.
 	Refused uint64 `protobuf:"varint,4,opt,name=refused,proto3" json:"refused,omitempty"`
-	// The directory revision after the import.
+	// The directory revision that shows all that was applied.
 	Revision uint64 `protobuf:"varint,5,opt,name=revision,proto3" json:"revision,omitempty"`
 	// The refused lines, in order; at most the first 1,000.
 	Errors        []*LineError `protobuf:"bytes,6,rep,name=errors,proto3" json:"errors,omitempty"`
@@ -824,7 +824,7 @@ func (x *ImportResponse) GetErrors() []*LineError {
 // LineError says what is wrong with a line of an import.
 type LineError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The line's number, from 1.
+	// The line's number, from 1, empty ones counted.
 	Line uint64 `protobuf:"varint,1,opt,name=line,proto3" json:"line,omitempty"`
 	// What is wrong and what was expected.
 	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`

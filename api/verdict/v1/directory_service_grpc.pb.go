@@ -54,10 +54,12 @@ type DirectoryServiceClient interface {
 	// first.
 	ListGrants(ctx context.Context, in *ListGrantsRequest, opts ...grpc.CallOption) (*ListGrantsResponse, error)
 	// Import applies lines in the import format: one JSON object a line, which
-	// puts or deletes an entity or a grant. What is refused is told line by line.
-	// The lines are written as a sequence of batches, so an interrupted import
-	// may be applied in part; running it again is safe, and what is there already
-	// counts as unchanged.
+	// puts or deletes an entity or a grant. The lines are written as a sequence of
+	// batches, each all or nothing, so an import that ends early may be applied in
+	// part; running it again is safe, and what is there already counts as
+	// unchanged. INVALID_ARGUMENT, naming the lines, when one is refused, unless
+	// the options say otherwise: to keep a file with errors out as a whole, send
+	// it with validate_only first.
 	Import(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ImportRequest, ImportResponse], error)
 	// Export streams everything in the import format, read at one revision:
 	// entities by type and id, then grants by id. Importing it into an empty
@@ -65,10 +67,12 @@ type DirectoryServiceClient interface {
 	// when the stream ends with OK.
 	Export(ctx context.Context, in *ExportRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportResponse], error)
 	// Watch streams what every later write changed, in the order of revisions,
-	// without gaps and without repeats, until the caller ends it. A slow reader
-	// holds up nobody but itself. FAILED_PRECONDITION when changes that the caller
-	// has not seen are no longer kept: export, and watch from the revision of the
-	// export.
+	// without gaps and without repeats, until the caller ends it. Made in order
+	// over an export of the revision before, they give each later state. A slow
+	// reader holds up nobody but itself. FAILED_PRECONDITION when changes that the
+	// caller has not seen are no longer kept, or its revision is still to come:
+	// export, and watch from the revision of the export. The response header is
+	// sent at once.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 }
 
@@ -197,10 +201,12 @@ type DirectoryServiceServer interface {
 	// first.
 	ListGrants(context.Context, *ListGrantsRequest) (*ListGrantsResponse, error)
 	// Import applies lines in the import format: one JSON object a line, which
-	// puts or deletes an entity or a grant. What is refused is told line by line.
-	// The lines are written as a sequence of batches, so an interrupted import
-	// may be applied in part; running it again is safe, and what is there already
-	// counts as unchanged.
+	// puts or deletes an entity or a grant. The lines are written as a sequence of
+	// batches, each all or nothing, so an import that ends early may be applied in
+	// part; running it again is safe, and what is there already counts as
+	// unchanged. INVALID_ARGUMENT, naming the lines, when one is refused, unless
+	// the options say otherwise: to keep a file with errors out as a whole, send
+	// it with validate_only first.
 	Import(grpc.ClientStreamingServer[ImportRequest, ImportResponse]) error
 	// Export streams everything in the import format, read at one revision:
 	// entities by type and id, then grants by id. Importing it into an empty
@@ -208,10 +214,12 @@ type DirectoryServiceServer interface {
 	// when the stream ends with OK.
 	Export(*ExportRequest, grpc.ServerStreamingServer[ExportResponse]) error
 	// Watch streams what every later write changed, in the order of revisions,
-	// without gaps and without repeats, until the caller ends it. A slow reader
-	// holds up nobody but itself. FAILED_PRECONDITION when changes that the caller
-	// has not seen are no longer kept: export, and watch from the revision of the
-	// export.
+	// without gaps and without repeats, until the caller ends it. Made in order
+	// over an export of the revision before, they give each later state. A slow
+	// reader holds up nobody but itself. FAILED_PRECONDITION when changes that the
+	// caller has not seen are no longer kept, or its revision is still to come:
+	// export, and watch from the revision of the export. The response header is
+	// sent at once.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	mustEmbedUnimplementedDirectoryServiceServer()
 }
