@@ -1,0 +1,85 @@
+package grpcapi
+
+import (
+	"fmt"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/server/status"
+)
+
+// responseOf is the message of a decision.
+func responseOf(decision authz.Decision) (*verdictv1.CheckAccessResponse, error) {
+	obligations, err := structOf(decision.Obligations)
+	if err != nil {
+		return nil, fmt.Errorf("obligations of decision %s: %w", decision.ID, err)
+	}
+	response := &verdictv1.CheckAccessResponse{
+		Allowed:           decision.Allowed && decision.Err == nil,
+		Reasons:           decision.Reasons,
+		Obligations:       obligations,
+		DecisionId:        decision.ID,
+		PolicyRevision:    decision.PolicyRevision,
+		DirectoryRevision: decision.DirectoryRevision,
+		Explanation:       explanationOf(decision.Explanation),
+	}
+	if decision.Err != nil {
+		response.Error = decisionErrorOf(status.Of(decision.Err, "decision "+decision.ID))
+	}
+	return response, nil
+}
+
+func decisionErrorOf(public status.Public) *verdictv1.DecisionError {
+	message := &verdictv1.DecisionError{Kind: kindOf(public.Kind), Message: public.Message}
+	for _, v := range public.Violations {
+		message.Violations = append(message.Violations, &verdictv1.FieldViolation{Field: v.Field, Description: v.Description})
+	}
+	return message
+}
+
+func kindOf(kind authz.Kind) verdictv1.ErrorKind {
+	switch kind {
+	case authz.Invalid:
+		return verdictv1.ErrorKind_ERROR_KIND_INVALID
+	case authz.NotFound:
+		return verdictv1.ErrorKind_ERROR_KIND_NOT_FOUND
+	case authz.FailedPrecondition:
+		return verdictv1.ErrorKind_ERROR_KIND_FAILED_PRECONDITION
+	case authz.LimitExceeded:
+		return verdictv1.ErrorKind_ERROR_KIND_LIMIT_EXCEEDED
+	case authz.Unavailable:
+		return verdictv1.ErrorKind_ERROR_KIND_UNAVAILABLE
+	case authz.DeadlineExceeded:
+		return verdictv1.ErrorKind_ERROR_KIND_DEADLINE_EXCEEDED
+	case authz.Canceled:
+		return verdictv1.ErrorKind_ERROR_KIND_CANCELED
+	case authz.Evaluation:
+		return verdictv1.ErrorKind_ERROR_KIND_EVALUATION
+	default:
+		return verdictv1.ErrorKind_ERROR_KIND_INTERNAL
+	}
+}
+
+func explanationOf(explanation *authz.Explanation) *verdictv1.Explanation {
+	if explanation == nil {
+		return nil
+	}
+	message := &verdictv1.Explanation{
+		Rules: make([]*verdictv1.RuleOutcome, len(explanation.Rules)),
+		Facts: make([]*verdictv1.Fact, len(explanation.Facts)),
+	}
+	for i, rule := range explanation.Rules {
+		message.Rules[i] = &verdictv1.RuleOutcome{
+			Rule:             rule.Rule,
+			Title:            rule.Title,
+			Location:         rule.Location,
+			Held:             rule.Held,
+			FailedAt:         rule.FailedAt,
+			FailedExpression: rule.FailedExpr,
+		}
+	}
+	for i, fact := range explanation.Facts {
+		message.Facts[i] = &verdictv1.Fact{Ref: fact.Ref, Known: fact.Known}
+	}
+	return message
+}

@@ -1,0 +1,99 @@
+package grpcapi
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"runtime/debug"
+
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	grpcstatus "google.golang.org/grpc/status"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/server/status"
+)
+
+// A guard stands between every method and the wire: it turns errors into
+// statuses and a panic into INTERNAL, so that the next call is served.
+type guard struct {
+	logger *zap.Logger
+}
+
+func (g *guard) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (response any, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = g.panicked(info.FullMethod, cause)
+		}
+		err = g.status(info.FullMethod, err)
+	}()
+	return handle(ctx, request)
+}
+
+func (g *guard) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = g.panicked(info.FullMethod, cause)
+		}
+		err = g.status(info.FullMethod, err)
+	}()
+	return handle(server, reportingStream{stream})
+}
+
+// A panicError is a panic that was logged.
+type panicError struct {
+	reference string
+}
+
+func (e panicError) Error() string { return "panic, logged under " + e.reference }
+
+// panicked logs a panic. It must be called where it was recovered, so that the
+// stack shows where it came from.
+func (g *guard) panicked(method string, cause any) error {
+	err := panicError{reference: newReference()}
+	g.logger.Error("a call panicked",
+		zap.String("method", method),
+		zap.String("reference", err.reference),
+		zap.String("panic", fmt.Sprint(cause)),
+		zap.ByteString("stack", debug.Stack()))
+	return err
+}
+
+// status is the status of err. One that is a status already, of the stream
+// itself, is left as it is.
+func (g *guard) status(method string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, is := grpcstatus.FromError(err); is {
+		return err
+	}
+	return g.public(method, err).GRPC().Err()
+}
+
+// public is what a caller may read of err. Internal errors are logged.
+func (g *guard) public(method string, err error) status.Public {
+	if panicked, is := err.(panicError); is {
+		return status.Of(err, panicked.reference)
+	}
+	reference := newReference()
+	public := status.Of(err, reference)
+	if public.Kind == authz.Internal {
+		g.logger.Error("a call failed",
+			zap.String("method", method),
+			zap.String("reference", reference),
+			zap.Error(err))
+	}
+	return public
+}
+
+// decided logs the internal error of a decision, which the caller is told under
+// the decision's id only.
+func (g *guard) decided(decision authz.Decision) {
+	if decision.Err != nil && authz.KindOf(decision.Err) == authz.Internal {
+		g.logger.Error("a decision failed", zap.String("decision", decision.ID), zap.Error(decision.Err))
+	}
+}
+
+// newReference names a failure in the log.
+func newReference() string { return "request " + rand.Text()[:12] }

@@ -1,0 +1,93 @@
+package grpcapi
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	encodingproto "google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/server/status"
+)
+
+// A message that cannot be read, invalid UTF-8 in a string for example, is the
+// caller's mistake. grpc-go answers it with INTERNAL from within RecvMsg, where
+// no interceptor can change it. So messages are received into an envelope,
+// which the codec fills or marks as malformed, and never fails.
+
+// An envelope is a message to be received.
+type envelope struct {
+	message   any
+	malformed error
+}
+
+// err is INVALID_ARGUMENT for a malformed message.
+func (e *envelope) err() error {
+	if e.malformed == nil {
+		return nil
+	}
+	return authz.Errorf(authz.Invalid, "the message cannot be read as verdict.v1 describes it: %w", e.malformed)
+}
+
+// lenientCodec is grpc's codec for protobuf, which also receives envelopes.
+type lenientCodec struct {
+	encoding.CodecV2
+}
+
+func newLenientCodec() lenientCodec {
+	return lenientCodec{encoding.GetCodecV2(encodingproto.Name)}
+}
+
+func (c lenientCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	e, is := v.(*envelope)
+	if !is {
+		return c.CodecV2.Unmarshal(data, v)
+	}
+	e.malformed = c.CodecV2.Unmarshal(data, e.message)
+	return nil
+}
+
+// reportingStream receives messages in envelopes.
+type reportingStream struct {
+	grpc.ServerStream
+}
+
+func (s reportingStream) RecvMsg(message any) error {
+	e := envelope{message: message}
+	if err := s.ServerStream.RecvMsg(&e); err != nil {
+		return err
+	}
+	return e.err()
+}
+
+// reporting registers services whose methods with one request receive it in an
+// envelope. Streams do by reportingStream.
+type reporting struct {
+	*grpc.Server
+}
+
+func (r reporting) RegisterService(service *grpc.ServiceDesc, implementation any) {
+	wrapped := *service
+	wrapped.Methods = make([]grpc.MethodDesc, len(service.Methods))
+	for i, method := range service.Methods {
+		wrapped.Methods[i] = grpc.MethodDesc{MethodName: method.MethodName, Handler: receiveEnveloped(method.Handler)}
+	}
+	r.Server.RegisterService(&wrapped, implementation)
+}
+
+func receiveEnveloped(handle grpc.MethodHandler) grpc.MethodHandler {
+	return func(server any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+		return handle(server, ctx, func(message any) error {
+			e := envelope{message: message}
+			if err := receive(&e); err != nil {
+				return err
+			}
+			if err := e.err(); err != nil { // no interceptor sees this one
+				return status.Of(err, "").GRPC().Err()
+			}
+			return nil
+		}, interceptor)
+	}
+}

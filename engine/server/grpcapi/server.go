@@ -1,0 +1,139 @@
+package grpcapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/directory"
+	"github.com/verdictpdp/verdict/engine/pdp"
+)
+
+// A Decider answers requests. *pdp.PDP is one.
+type Decider interface {
+	Decide(ctx context.Context, request *authz.Request, options pdp.DecideOptions) (authz.Decision, error)
+	DecideBatch(ctx context.Context, batch pdp.Batch) ([]authz.Decision, error)
+}
+
+// A Directory keeps entities and grants. *directory.Directory is one.
+type Directory interface {
+	Keeper
+	Mover
+}
+
+// A Keeper writes batches and reads snapshots.
+type Keeper interface {
+	Write(ctx context.Context, tenant string, batch authz.Batch) (revision uint64, err error)
+	Snapshot(ctx context.Context, tenant string, consistency authz.Consistency) (*directory.Snapshot, error)
+}
+
+// A Mover moves whole directories in and out, and tells what changes.
+type Mover interface {
+	Import(ctx context.Context, tenant string, lines io.Reader, options directory.ImportOptions) (directory.ImportReport, error)
+	Export(ctx context.Context, tenant string, consistency authz.Consistency, lines io.Writer) (revision uint64, err error)
+	Watch(ctx context.Context, tenant string, after uint64, visit func(directory.ChangeRecord) error) error
+}
+
+// Policies tells which policies decide. *activation.Set is one.
+type Policies interface {
+	Status() []activation.Status
+}
+
+// Options are the parts and the limits of a server. All parts are required.
+type Options struct {
+	Decider   Decider
+	Directory Directory
+	Policies  Policies
+	// Ready says what keeps the server from being ready; nil when it is.
+	Ready  func() error
+	Logger *zap.Logger
+	// MaxMessageBytes bounds a message received; 0 means 16 MiB. A larger one
+	// is refused with RESOURCE_EXHAUSTED.
+	MaxMessageBytes int
+}
+
+const defaultMaxMessageBytes = 16 << 20
+
+// streamWorkers is how many goroutines wait for calls, so that a call need not
+// grow a new one's stack. BenchmarkCheckAccess pays for it.
+const streamWorkers = 32
+
+// A Server serves the gRPC API.
+type Server struct {
+	grpc *grpc.Server
+	// closing is done once Shutdown is called, which ends the streams that
+	// would never end by themselves.
+	closing context.Context
+	close   context.CancelFunc
+}
+
+// New makes a server with everything registered. It serves once Serve is
+// called.
+func New(o Options) *Server {
+	if o.MaxMessageBytes == 0 {
+		o.MaxMessageBytes = defaultMaxMessageBytes
+	}
+	closing, closeAll := context.WithCancel(context.Background())
+	g := &guard{logger: o.Logger}
+	s := &Server{
+		grpc: grpc.NewServer(
+			grpc.MaxRecvMsgSize(o.MaxMessageBytes),
+			grpc.NumStreamWorkers(streamWorkers),
+			grpc.SharedWriteBuffer(true),
+			grpc.ForceServerCodecV2(newLenientCodec()),
+			grpc.UnaryInterceptor(g.unary),
+			grpc.StreamInterceptor(g.stream),
+		),
+		closing: closing,
+		close:   closeAll,
+	}
+	registrar := reporting{s.grpc}
+	verdictv1.RegisterAccessServiceServer(registrar, &accessServer{decider: o.Decider, guard: g, closing: closing})
+	verdictv1.RegisterDirectoryServiceServer(registrar, &directoryServer{directory: o.Directory, closing: closing})
+	verdictv1.RegisterPolicyServiceServer(registrar, &policyServer{policies: o.Policies})
+	healthpb.RegisterHealthServer(registrar, newHealthServer(o.Ready, closing))
+	reflection.Register(s.grpc)
+	return s
+}
+
+// Serve answers calls that come in on the listener, which it closes, until
+// Shutdown. It then returns nil.
+func (s *Server) Serve(listener net.Listener) error {
+	err := s.grpc.Serve(listener)
+	if errors.Is(err, grpc.ErrServerStopped) {
+		return nil
+	}
+	return err
+}
+
+// Shutdown stops accepting, ends watches and decision streams with UNAVAILABLE,
+// and waits for the calls in flight. Those that last longer than ctx are cut
+// off, and its error is returned.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.close()
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		s.grpc.GracefulStop()
+	}()
+	select {
+	case <-finished:
+		return nil
+	case <-ctx.Done():
+		s.grpc.Stop()
+		<-finished
+		return ctx.Err()
+	}
+}
+
+// errClosing ends a stream that would outlive the server.
+var errClosing = authz.Errorf(authz.Unavailable, "the server is closing: connect again")

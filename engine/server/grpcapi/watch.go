@@ -1,0 +1,53 @@
+package grpcapi
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+
+	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/directory"
+)
+
+// Watch sends the header at once, so that a caller can tell a watch that waits
+// from one that was not accepted yet.
+func (s *directoryServer) Watch(message *verdictv1.WatchRequest, stream grpc.ServerStreamingServer[verdictv1.WatchResponse]) error {
+	ctx, cancel := context.WithCancelCause(stream.Context())
+	defer cancel(nil)
+	defer context.AfterFunc(s.closing, func() { cancel(errClosing) })()
+
+	if err := stream.SendHeader(metadata.MD{}); err != nil {
+		return err
+	}
+	err := s.directory.Watch(ctx, tenantOf(message.GetTenant()), message.GetAfterRevision(), func(record directory.ChangeRecord) error {
+		return sendChanges(stream, record)
+	})
+	if cause := context.Cause(ctx); errors.Is(cause, errClosing) {
+		return cause
+	}
+	return err
+}
+
+// sendChanges sends one record, in as many messages as it needs. It waits while
+// the caller does not read.
+func sendChanges(stream grpc.ServerStreamingServer[verdictv1.WatchResponse], record directory.ChangeRecord) error {
+	message := &verdictv1.WatchResponse{Revision: record.Revision, CommittedAt: timestampOf(record.Time)}
+	bytes := 0
+	for _, change := range record.Changes {
+		part := changeMessage(change)
+		if bytes > maxAnswerBytes {
+			message.Continued = true
+			if err := stream.Send(message); err != nil {
+				return err
+			}
+			message = &verdictv1.WatchResponse{Revision: message.Revision, CommittedAt: message.CommittedAt}
+			bytes = 0
+		}
+		message.Changes = append(message.Changes, part)
+		bytes += proto.Size(part)
+	}
+	return stream.Send(message)
+}
