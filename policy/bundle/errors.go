@@ -38,14 +38,24 @@ func describe(e *ast.Error) string {
 	}
 	var details []string
 	for _, line := range e.Details.Lines() {
-		if line = strings.TrimSpace(line); line != "" && line != "^" {
-			details = append(details, line)
+		if line = strings.TrimSpace(line); strings.Trim(line, "^") != "" {
+			details = append(details, cut(line))
 		}
 	}
 	if len(details) == 0 {
 		return e.Message
 	}
 	return e.Message + " (" + strings.Join(details, "; ") + ")"
+}
+
+// maxDetail is how many bytes of a line of details an error repeats.
+const maxDetail = 160
+
+func cut(line string) string {
+	if len(line) <= maxDetail {
+		return line
+	}
+	return strings.ToValidUTF8(line[:maxDetail], "") + "…"
 }
 
 // Location is a place in a module as file:line; empty where there is none.

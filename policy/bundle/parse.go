@@ -7,6 +7,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	opa "github.com/open-policy-agent/opa/v1/bundle"
+	"github.com/open-policy-agent/opa/v1/util"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
@@ -73,7 +74,7 @@ func readDocuments(files []file, from origin) (*opa.Bundle, error) {
 	}
 	var errs []error
 	for _, f := range documents {
-		if err := checkJSON(f, from); err != nil {
+		if err := checkDocument(f, from); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -83,18 +84,20 @@ func readDocuments(files []file, from origin) (*opa.Bundle, error) {
 	return nil, authz.JoinInvalid(errs)
 }
 
-// checkJSON finds the line of a fault that OPA's reader reports without one.
-func checkJSON(f file, from origin) error {
-	var target any
+// checkDocument finds the place of a fault that OPA's reader reports without
+// one. Faults of YAML name their line in the text.
+func checkDocument(f file, from origin) error {
+	var err error
 	switch {
 	case f.name == manifestName:
-		target = new(opa.Manifest)
+		err = json.Unmarshal(f.raw, new(opa.Manifest))
+	case opa.IsYAMLDataFile(f.name):
+		if err = util.Unmarshal(f.raw, new(any)); err != nil {
+			return authz.InvalidField(from.file(f.name), "%s", err)
+		}
 	case path.Ext(f.name) == ".json":
-		target = new(any)
-	default:
-		return nil
+		err = json.Unmarshal(f.raw, new(any))
 	}
-	err := json.Unmarshal(f.raw, target)
 	if err == nil {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package bundle_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -26,7 +27,10 @@ func TestReadRefuses(t *testing.T) {
 		{"JSON that does not parse", files{"data.json": "{\n  \"a\": 1,\n}"}, []string{"b/data.json:3: invalid character"}},
 		{"JSON that goes on", files{"data.json": "{}\n{}"}, []string{"b/data.json:2: "}},
 		{"data that is no object", files{"data.json": "[1]"}, []string{"must be object"}},
-		{"YAML that does not parse", files{"data.yaml": "a: 1\nb: c: d"}, []string{"data.yaml", "line 2"}},
+		{"YAML that does not parse", files{"data.yaml": "a: 1\nb: c: d"}, []string{"b/data.yaml: ", "line 2"}},
+		{"YAML whose aliases explode", files{"data.yaml": laughs()}, []string{"b/data.yaml: ", "aliasing"}},
+		{"JSON nested too deep", files{"data.json": `{"a":` + strings.Repeat("[", 1e5) + strings.Repeat("]", 1e5) + "}"}, []string{"b/data.json:1: ", "max depth"}},
+		{"Rego nested too deep", files{"authz.rego": "package authz\n\nx := " + strings.Repeat("[", 2e5)}, []string{"b/authz.rego:3: ", "max parsing recursion depth", "[…"}},
 		{"data that stands twice", files{"data.json": `{"a": 1}`, "a/data.json": "2"}, []string{"a"}},
 		{"a manifest that does not parse", files{".manifest": `{"revision": }`}, []string{"b/.manifest:1: "}},
 		{"a manifest of other types", files{".manifest": "{\n \"revision\": 5}"}, []string{"b/.manifest:2: ", "revision"}},
@@ -101,6 +105,16 @@ func TestReadReportsAllFaultsAtOnce(t *testing.T) {
 func TestReadReportsAllDocumentsAtOnce(t *testing.T) {
 	_, err := bundle.ReadFS(files{"data.json": "{", "a/data.json": "\n\n]", ".manifest": "[]"}.fs(), ".")
 	wantError(t, err, authz.Invalid, "data.json:1: ", "a/data.json:3: ", ".manifest:1: ")
+}
+
+// laughs are ten words in a list, ten of the lists in a list, and so on.
+func laughs() string {
+	var text strings.Builder
+	text.WriteString("a: &a [" + strings.Repeat("x, ", 10) + "]\n")
+	for name := 'b'; name < 'j'; name++ {
+		fmt.Fprintf(&text, "%c: &%c [%s]\n", name, name, strings.Repeat(fmt.Sprintf("*%c, ", name-1), 10))
+	}
+	return text.String()
 }
 
 // below puts files below a directory.
