@@ -78,3 +78,7 @@ test_c4_consent_opens_processing_and_nothing_else if {
 	decided(asks("service:newsletter", "read", "user:ana")).reasons == {not_yours}
 	decided(asks("app:fitbuddy", "read", "user:ana")).reasons == {not_yours}
 }
+
+test_c4_nobody_is_processed_who_is_unknown if {
+	decided(asks("service:newsletter", "process", "user:gone")).reasons == {"The directory does not know the resource user:gone."}
+}

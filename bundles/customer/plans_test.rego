@@ -84,3 +84,19 @@ test_c2_the_api_is_for_people_with_an_account if {
 	decided(asks("service:newsletter", "call", "api:orders")).reasons == {"No rule lets service:newsletter call api:orders."}
 	decided(asks("viewer:ana", "call", "api:orders")).reasons == {"No rule lets viewer:ana call api:orders."}
 }
+
+test_c2_a_lapse_is_the_only_reason_when_a_subscription_has_lapsed if {
+	lapsed := changed(data.directory.user.ben, {"subscription": {"paid_until": "2025-01-01T00:00:00Z"}})
+	sentence := "The subscription has lapsed: it was paid until 2025-01-01T00:00:00Z, and its grace period is over."
+
+	calling := decided(asks("user:ben", "call", "api:orders")) with data.directory.user.ben as lapsed
+	calling.reasons == {sentence}
+	streaming := decided(streams("viewer:ben", "title:opera", 9)) with data.directory.ref["user:ben"] as lapsed
+	streaming.reasons == {sentence}
+}
+
+test_c2_a_payment_is_reminded_of_where_it_matters if {
+	decision := decided_at(asks("user:cleo", "read", "user:cleo"), paid_until_ns) with data.directory.user.cleo as lapsing
+	decision.allowed
+	decision.obligations == {}
+}

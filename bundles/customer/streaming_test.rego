@@ -20,12 +20,6 @@ test_c8_a_title_above_the_plans_tier_is_not if {
 	}
 }
 
-test_c8_a_lapsed_subscription_streams_nothing if {
-	lapsed := changed(data.directory.user.ben, {"subscription": {"paid_until": "2025-01-01T00:00:00Z"}})
-	decision := decided(streams("viewer:ben", "title:pond", 0)) with data.directory.ref["user:ben"] as lapsed
-	not decision.allowed
-}
-
 test_c8_the_last_device_streams_and_one_more_does_not if {
 	decided(streams("viewer:ana", "title:pond", 3)).allowed
 	decision := decided(streams("viewer:ana", "title:pond", 4))
@@ -99,4 +93,11 @@ test_c8_a_kids_profile_cannot_claim_to_be_grown_up if {
 		"value": {"kids": false, "max_age": 99},
 	}])
 	not decided(request).allowed
+}
+
+test_c8_a_profile_streams_titles_and_does_nothing_else if {
+	every action, resource in {"read": "title:orbit", "stream": "api:orders"} {
+		request := asks_in("viewer:ana-kids", action, resource, {"active_devices": 0})
+		decided(request).reasons == {sprintf("No rule lets viewer:ana-kids %s %s.", [action, resource])}
+	}
 }

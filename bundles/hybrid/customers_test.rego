@@ -1,0 +1,61 @@
+package authz_test
+
+import rego.v2
+
+workforces := "Customers do not reach what belongs to the workforce."
+
+own_alone := "Customers read their own record and no other."
+
+claiming(request) := object.union(request, {"subject": {"properties": {
+	"role": "admin",
+	"type": "user",
+	"parents": ["department:support"],
+	"grants": data.directory.user.ines.grants,
+}}})
+
+test_h2_customers_read_their_own_record_unlogged if decided(asks("customer:carla", "read", "customer_record:carla")) == {
+	"allowed": true,
+	"reasons": set(),
+	"obligations": {},
+}
+
+test_h2_customers_read_no_other_record if {
+	decided(asks("customer:carla", "read", "customer_record:eva")) == denied({own_alone})
+}
+
+test_h2_a_claimed_role_gains_nothing if {
+	decided(claiming(asks("customer:carla", "read", "customer_record:eva"))) == denied({own_alone})
+	decided(claiming(reads("customer:carla", "customer_record:eva", "ticket:t-1"))) == denied({own_alone})
+	decided(claiming(asks("customer:carla", "read", "runbook:outage"))) == denied({workforces})
+}
+
+test_h2_a_claimed_owner_gains_nothing if {
+	request := object.union(
+		asks("customer:carla", "read", "customer_record:eva"),
+		{"resource": {"properties": {"customer": "customer:carla"}}},
+	)
+	not decided(request).allowed
+}
+
+test_h2_customers_reach_nothing_of_the_workforce if {
+	every resource in {"runbook:outage", "employee_record:lee", "department:support", "user:ines", "organization:northwind"} {
+		every action in {"read", "update", "delete"} {
+			decided(asks("customer:carla", action, resource)) == denied({workforces})
+		}
+	}
+}
+
+test_h2_not_even_by_a_grant_to_everyone if {
+	open_to_all := {
+		"id": "oops", "subject": "tenant:hybrid", "role": "role:employee", "scope": "tenant:hybrid",
+		"not_before_ns": 0, "not_after_ns": 9223372036854775807,
+	}
+	granted := object.union(data.directory.customer.carla, {"grants": [open_to_all], "grants_by_scope": {"tenant:hybrid": [open_to_all]}})
+	decision := decided(asks("customer:carla", "read", "runbook:outage")) with data.directory.customer.carla as granted
+	decision == denied({workforces})
+}
+
+test_h2_a_user_of_a_customers_name_is_another if {
+	not decided(asks("user:carla", "read", "customer_record:carla")).allowed
+	not decided(asks("customer:ines", "read", "runbook:outage")).allowed
+}

@@ -1,0 +1,24 @@
+package authz
+
+import rego.v2
+
+import data.verdict.hierarchy
+import data.verdict.rbac
+import data.verdict.request
+
+# METADATA
+# title: The workforce uses what belongs to its organization, by role
+allow if {
+	_workforce_asks
+	rbac.permitted
+}
+
+# METADATA
+# title: The role is missing
+missing contains "No role of the subject permits this here." if _workforce_asks
+
+_workforce_asks if {
+	input.subject.type == "user"
+	request.subject_known
+	count(hierarchy.ancestors_of_type(request.resource, "organization")) > 0
+}
