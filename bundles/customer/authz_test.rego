@@ -65,7 +65,7 @@ test_unknown_subjects_are_denied_with_the_reason if {
 			}
 		}
 	}
-	every subject in {"service:ana", "ref:user:ana", "tenant:customer"} {
+	every subject in {"service:ana", "ref:user:ana", root} {
 		not decided(asks(subject, "read", "user:ana")).allowed
 	}
 }
@@ -150,14 +150,14 @@ workforce_resources := {
 
 test_h2_not_even_if_it_were_there_and_a_role_permitted_everything if {
 	everything := {
-		"id": "everything", "subject": "user:ida", "role": "role:all", "scope": "tenant:customer",
+		"id": "everything", "subject": "user:ida", "role": "role:all", "scope": root,
 		"not_before_ns": 0, "not_after_ns": 9223372036854775807,
 	}
-	powerful := object.union(data.directory.user.ida, {"grants_by_scope": {"tenant:customer": [everything]}})
+	powerful := object.union(data.directory.user.ida, {"grants_by_scope": {root: [everything]}})
 	all := {"type": "role", "id": "all", "ref": "role:all", "permissions": {"*:*": "role:all"}}
 	stray := {
 		"type": "employee_record", "id": "mina", "ref": "employee_record:mina", "attributes": {"owner": "user:ida"},
-		"ancestors": {"employee_record:mina": "employee_record:mina", "tenant:customer": "tenant:customer"},
+		"ancestors": {"employee_record:mina": "employee_record:mina", root: root},
 	}
 	request := asks("user:ida", "read", "employee_record:mina")
 

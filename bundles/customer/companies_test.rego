@@ -28,8 +28,8 @@ test_c9_people_of_no_company_are_out_of_reach if not decided(asks("user:ida", "r
 
 test_c9_a_grant_on_the_whole_tenant_still_ends_at_the_company if {
 	[acme] := data.directory.user.ida.grants
-	everywhere := object.union(acme, {"scope": "tenant:customer"})
-	overreaching := object.union(data.directory.user.ida, {"grants": [everywhere], "grants_by_scope": {"tenant:customer": [everywhere]}})
+	everywhere := object.union(acme, {"scope": root})
+	overreaching := object.union(data.directory.user.ida, {"grants": [everywhere], "grants_by_scope": {root: [everywhere]}})
 
 	own := decided(asks("user:ida", "suspend", "user:jon")) with data.directory.user.ida as overreaching
 	own.allowed

@@ -5,7 +5,7 @@ import rego.v2
 known := {entity.ref | some type in {"user", "customer", "customer_record", "ticket", "runbook", "employee_record"}; some entity in data.directory[type]}
 
 test_unknown_subjects_are_denied_with_the_reason if {
-	every subject in {"user:nobody", "customer:nobody", "service:ines", "ref:user:ines", "tenant:hybrid"} {
+	every subject in {"user:nobody", "customer:nobody", "service:ines", "ref:user:ines", root} {
 		every resource in {"customer_record:carla", "ticket:t-1"} {
 			decided(reads(subject, resource, "ticket:t-1")) == denied({sprintf("The directory does not know the subject %s.", [subject])})
 		}

@@ -47,10 +47,10 @@ test_h2_customers_reach_nothing_of_the_workforce if {
 
 test_h2_not_even_by_a_grant_to_everyone if {
 	open_to_all := {
-		"id": "oops", "subject": "tenant:hybrid", "role": "role:employee", "scope": "tenant:hybrid",
+		"id": "oops", "subject": root, "role": "role:employee", "scope": root,
 		"not_before_ns": 0, "not_after_ns": 9223372036854775807,
 	}
-	granted := object.union(data.directory.customer.carla, {"grants": [open_to_all], "grants_by_scope": {"tenant:hybrid": [open_to_all]}})
+	granted := object.union(data.directory.customer.carla, {"grants": [open_to_all], "grants_by_scope": {root: [open_to_all]}})
 	decision := decided(asks("customer:carla", "read", "runbook:outage")) with data.directory.customer.carla as granted
 	decision == denied({workforces})
 }

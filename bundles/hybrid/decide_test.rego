@@ -8,10 +8,16 @@ import data.authz
 # The time of a decision where a test sets no other.
 now := time.parse_rfc3339_ns("2026-01-15T12:00:00Z")
 
+# The root of the tenant that the directory was loaded into.
+root := ref if {
+	some ref in data.directory.user.ines.ancestors
+	startswith(ref, "tenant:")
+}
+
 asks(subject, action, resource) := asks_in(subject, action, resource, {})
 
 asks_in(subject, action, resource, context) := {
-	"tenant": "hybrid",
+	"tenant": trim_prefix(root, "tenant:"),
 	"subject": object.union(parsed(subject), {"properties": {}}),
 	"action": {"name": action, "properties": {}},
 	"resource": object.union(parsed(resource), {"properties": {}}),
