@@ -123,5 +123,5 @@ func unlessMissing(err error) error {
 }
 
 func unwatched(path string, err error) error {
-	return authz.Errorf(authz.Unavailable, "%s cannot be watched (on Linux, raise fs.inotify.max_user_instances or max_user_watches): %w", path, err)
+	return authz.Errorf(authz.Unavailable, "%s cannot be watched: raise the system's limit (on Linux fs.inotify.max_user_instances and max_user_watches): %w", path, err)
 }

@@ -73,6 +73,7 @@ type Set struct {
 	logger    *zap.Logger
 	clock     func() time.Time
 	slots     map[string]*slot
+	watchPath func(path string) (*changes, error)
 }
 
 // A slot is one tenant's place in a Set.
@@ -97,6 +98,7 @@ func New(opts Options) *Set {
 		logger:    opts.Logger,
 		clock:     opts.Clock,
 		slots:     make(map[string]*slot, len(opts.Tenants)),
+		watchPath: watchPath,
 	}
 	for _, t := range opts.Tenants {
 		s.slots[t.Name] = &slot{Tenant: t}
@@ -174,7 +176,7 @@ func (s *Set) activate(ctx context.Context, slot *slot) error {
 	slot.active.Store(next)
 	slot.digest = digest
 	s.logger.Info("policy activated", zap.String("tenant", slot.Name),
-		zap.String("bundle", next.BundleName), zap.String("revision", next.Revision),
+		zap.String("bundle", next.BundleName), zap.String("revision", next.Revision), zap.String("digest", digest),
 		zap.String("evaluator", next.Evaluator), zap.Duration("took", next.ActivatedAt.Sub(start)))
 	return nil
 }

@@ -2,10 +2,10 @@ package activation
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 )
 
 // How changes of a bundle become an activation.
@@ -19,46 +19,39 @@ const (
 // there, until ctx ends; then it returns nil. It reads every one of them once
 // at the beginning, so that no change since the first activation is missed.
 //
-// The error is of kind Unavailable where the system grants no watch at all.
-// Where it stops granting them later, the log says so and the bundle is read
-// every ten seconds until it does again.
+// Where the system grants no watch (on Linux, their number is bounded), the log
+// says so, and the bundle is read every ten seconds until it does.
 func (s *Set) Watch(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
+	var watching sync.WaitGroup
 	for _, slot := range s.slots {
 		if slot.Path != "" {
-			group.Go(func() error { return s.watch(ctx, slot) })
+			watching.Go(func() { s.watch(ctx, slot) })
 		}
 	}
-	return group.Wait()
+	watching.Wait()
+	return nil
 }
 
 // watch sets its watches anew for each reading, before it: so directories that
 // came or were replaced are watched, and no change falls between.
-func (s *Set) watch(ctx context.Context, slot *slot) error {
-	changes, err := watchPath(slot.Path)
-	if err != nil {
-		return err
-	}
-	for {
-		_ = s.activate(ctx, slot) // the failure is in the status and the log
-		if err != nil {
-			s.logger.Warn("bundle cannot be watched, reading it every so often",
-				zap.String("tenant", slot.Name), zap.Duration("interval", again), zap.Error(err))
-			pause(ctx, again)
-		} else {
+func (s *Set) watch(ctx context.Context, slot *slot) {
+	for warned := false; ctx.Err() == nil; {
+		changes, err := s.watchPath(slot.Path)
+		_ = s.activate(ctx, slot) // its failure is in the status and the log
+		if err == nil {
 			changes.wait(ctx)
 			changes.close()
+			warned = false
+			continue
 		}
-		if ctx.Err() != nil {
-			return nil
+		if !warned {
+			s.logger.Warn("bundle cannot be watched and is read every so often instead",
+				zap.String("tenant", slot.Name), zap.Duration("interval", again), zap.Error(err))
+			warned = true
 		}
-		changes, err = watchPath(slot.Path)
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
+		select {
+		case <-ctx.Done():
+		case <-time.After(again):
+		}
 	}
 }
