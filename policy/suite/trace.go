@@ -8,28 +8,25 @@ import (
 )
 
 // failedExpr is the expression at which the test rule that stands at a location
-// failed, or nil where OPA does not tell. OPA's runner keeps no trace of a test
-// unless it keeps those of all, so the one that failed is run once more.
+// failed, or nil where OPA does not tell. OPA's runner traces all tests or
+// none, so the one that failed is run once more.
 func (r run) failedExpr(ctx context.Context, at *ast.Location) *ast.Expr {
 	rule := r.ruleAt(at)
 	if rule == nil {
 		return nil
 	}
+	body := bodyTracer{rule: rule, queries: make(map[uint64]bool)}
 	results, err := r.runner().
 		SetPrefixMatchers(rule.Ref().GroundPrefix()).
 		SetParallel(1).
-		EnableTracing(true).
+		SetCoverageQueryTracer(&body).
 		RunTests(ctx, nil)
 	if err != nil {
 		return nil
 	}
-	var expr *ast.Expr
-	for result := range results {
-		if result.Location == at {
-			expr = furthestFailure(result.Trace, rule)
-		}
+	for range results { // the tracer has what matters
 	}
-	return expr
+	return body.furthest
 }
 
 func (r run) ruleAt(at *ast.Location) *ast.Rule {
@@ -43,22 +40,27 @@ func (r run) ruleAt(at *ast.Location) *ast.Rule {
 	return nil
 }
 
-// furthestFailure is the last expression of the rule's own body that failed,
+// A bodyTracer keeps the last expression of a rule's own body that failed,
 // counted along the body: those before it held at least once.
-func furthestFailure(trace []*topdown.Event, rule *ast.Rule) *ast.Expr {
-	bodies := make(map[uint64]bool)
-	var furthest *ast.Expr
-	for _, event := range trace {
-		switch node := event.Node.(type) {
-		case *ast.Rule:
-			if event.Op == topdown.EnterOp && node == rule {
-				bodies[event.QueryID] = true
-			}
-		case *ast.Expr:
-			if event.Op == topdown.FailOp && bodies[event.QueryID] && (furthest == nil || node.Index >= furthest.Index) {
-				furthest = node
-			}
+type bodyTracer struct {
+	rule     *ast.Rule
+	queries  map[uint64]bool // evaluations of the rule's body
+	furthest *ast.Expr
+}
+
+func (t *bodyTracer) Enabled() bool { return true }
+
+func (t *bodyTracer) Config() topdown.TraceConfig { return topdown.TraceConfig{} }
+
+func (t *bodyTracer) TraceEvent(event topdown.Event) {
+	switch node := event.Node.(type) {
+	case *ast.Rule:
+		if event.Op == topdown.EnterOp && node == t.rule {
+			t.queries[event.QueryID] = true
+		}
+	case *ast.Expr:
+		if event.Op == topdown.FailOp && t.queries[event.QueryID] && (t.furthest == nil || node.Index >= t.furthest.Index) {
+			t.furthest = node
 		}
 	}
-	return furthest
 }
