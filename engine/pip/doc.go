@@ -15,22 +15,24 @@
 //   - Invalidate(c, changed) has returned for every commit c, with every entity
 //     whose record or own grants it changed, before a snapshot at c or later
 //     can be taken.
-//   - A snapshot whose Epoch is not 0 was the latest when it was taken, so that
-//     every commit after it is one that the cache is told of.
-//   - Epoch is the revision of the last change, at or before the snapshot, of
-//     anything that stands above something else: of an edge, a grant or an
-//     attribute there. Two snapshots of one epoch agree on all proper ancestors
-//     of every entity that is the same in both.
+//   - A snapshot whose Epoch is known, that is not 0, is not older than the
+//     cache: every commit after it is one that the cache has been or will be
+//     told of.
+//   - Epoch changes with every change of what stands above something else: of
+//     an edge, a grant or an attribute there, or of a grant to the root. Two
+//     snapshots of one known epoch agree on all proper ancestors of every
+//     entity that is the same in both.
 //
 // An entry is what a reader loaded of one entity at its revision R. It is put
 // into the cache only if R's epoch is known and no commit after R has touched
 // the entry's stripe, both under the stripe's lock, under which Invalidate
 // notes its commit and deletes. Hence:
 //
-//  1. An entry in the cache was not changed by any commit in (R, S] for any
-//     snapshot S >= R that exists while it is looked up: such a commit's
-//     Invalidate has returned; had it come after the entry, it would have
-//     deleted it, and had it come before, the entry would have been refused.
+//  1. An entity in the cache was not changed by any commit in (R, S], for any
+//     snapshot S >= R that exists when it is looked up: the cache was told of
+//     such a commit before; had that been after the entry was put, it would
+//     have deleted it, and had it been before, the entry would have been
+//     refused.
 //  2. A reader at S < R does not use the entry; it loads its own. So whoever
 //     holds an entry is pinned within [R, the entity's next change), where the
 //     record and the own grants are constant. What is decoded or read later on
@@ -40,6 +42,6 @@
 //     the epoch of the reader that computed it, and used by readers of the same
 //     epoch. By 2 they agree on the entity itself, and by the third promise on
 //     everything above it.
-//  4. A reader of an unknown epoch (0: the past) uses entries by 1, puts none,
-//     and neither uses nor leaves anything derived.
+//  4. A reader of an unknown epoch uses entries by 1, puts none, and neither
+//     uses nor leaves anything derived.
 package pip

@@ -9,9 +9,9 @@ type Snapshot interface {
 	// Revision is the position in the order of writes that the snapshot
 	// stands at.
 	Revision() uint64
-	// Epoch is the revision of the last change above a leaf, at least 1. It is
-	// 0 where that is not known, and always where the snapshot was of the past
-	// when it was taken: then nothing read from it is kept.
+	// Epoch is the revision of the last change above a leaf, as far as that is
+	// known. It is 0 where it is not, and always for a snapshot older than the
+	// cache: then nothing that is read is kept.
 	Epoch() uint64
 	// Entity is the entity of a ref, and whether there is one.
 	Entity(ref authz.EntityRef) (entity authz.Entity, known bool, err error)

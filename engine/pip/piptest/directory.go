@@ -6,7 +6,6 @@
 package piptest
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -31,11 +30,15 @@ type state struct {
 	epoch    uint64
 	entities map[authz.EntityRef]authz.Entity
 	grants   map[string]authz.Grant
+	// bySubject are the grants of each subject, by id.
+	bySubject func() map[authz.EntityRef][]authz.Grant
 }
 
 // New makes an empty directory, at revision 1.
 func New(tenant string) *Directory {
-	return &Directory{Tenant: tenant, states: []state{{epoch: 1}}}
+	empty := state{epoch: 1, entities: make(map[authz.EntityRef]authz.Entity), grants: make(map[string]authz.Grant)}
+	empty.bySubject = sync.OnceValue(empty.groupGrants)
+	return &Directory{Tenant: tenant, states: []state{empty}}
 }
 
 // Write commits changes and returns the revision. Deleting an entity deletes
@@ -45,9 +48,6 @@ func (d *Directory) Write(changes ...authz.Change) uint64 {
 	defer d.mu.Unlock()
 	before := d.states[len(d.states)-1]
 	after := state{epoch: before.epoch, entities: maps.Clone(before.entities), grants: maps.Clone(before.grants)}
-	if after.entities == nil {
-		after.entities, after.grants = make(map[authz.EntityRef]authz.Entity), make(map[string]authz.Grant)
-	}
 	changed := make(map[authz.EntityRef]bool)
 	for _, c := range changes {
 		after.apply(c, d.Tenant, changed)
@@ -56,6 +56,7 @@ func (d *Directory) Write(changes ...authz.Change) uint64 {
 	if before.anyAbove(changed) || after.anyAbove(changed) {
 		after.epoch = revision
 	}
+	after.bySubject = sync.OnceValue(after.groupGrants)
 	if d.OnCommit != nil {
 		d.OnCommit(d.Tenant, revision, slices.SortedFunc(maps.Keys(changed), authz.EntityRef.Compare))
 	}
@@ -153,14 +154,16 @@ func (s *Snapshot) Entity(ref authz.EntityRef) (authz.Entity, bool, error) {
 
 // GrantsOf are the grants of a subject, by id.
 func (s *Snapshot) GrantsOf(subject authz.EntityRef) ([]authz.Grant, error) {
-	var found []authz.Grant
-	for _, g := range s.state.grants {
-		if g.Subject == subject {
-			found = append(found, g)
-		}
+	return s.state.bySubject()[subject], nil
+}
+
+func (s state) groupGrants() map[authz.EntityRef][]authz.Grant {
+	bySubject := make(map[authz.EntityRef][]authz.Grant)
+	for _, id := range slices.Sorted(maps.Keys(s.grants)) {
+		g := s.grants[id]
+		bySubject[g.Subject] = append(bySubject[g.Subject], g)
 	}
-	slices.SortFunc(found, func(a, b authz.Grant) int { return cmp.Compare(a.ID, b.ID) })
-	return found, nil
+	return bySubject
 }
 
 // EachID visits the ids of a type's entities, in order.

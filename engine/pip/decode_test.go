@@ -1,0 +1,87 @@
+package pip
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+func TestDecode(t *testing.T) {
+	for _, test := range []struct{ name, attributes, want string }{
+		{"absent", "", "{}"},
+		{"empty", "{}", "{}"},
+		{"all types", `{"a":[],"b":true,"f":false,"n":null,"o":{"x":{}},"s":"é\n\"","z":0}`, `{"a": [], "b": true, "f": false, "n": null, "o": {"x": {}}, "s": "é\n\"", "z": 0}`},
+		{"exact numbers", `{"big":9007199254740993,"cents":0.10,"exp":1e2,"neg":-7,"one":1.0}`, `{"big": 9007199254740993, "cents": 0.10, "exp": 1e2, "neg": -7, "one": 1.0}`},
+		{"nested lists", `{"l":[1,"two",[3,[null]],{"k":[4]}]}`, `{"l": [1, "two", [3, [null]], {"k": [4]}]}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, _, err := decode([]byte(test.attributes), new(names))
+			if err != nil || got.String() != test.want {
+				t.Errorf("got %v, %v; expected %s", got, err, test.want)
+			}
+		})
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	for _, test := range []struct {
+		attributes string
+		kind       authz.Kind
+		text       string
+	}{
+		{`{"n":1e999999999}`, authz.Evaluation, "cannot be computed with"},
+		{`[1]`, authz.Internal, "not an object"},
+		{`{"a":`, authz.Internal, "EOF"},
+		{`{"a" 1}`, authz.Internal, ""},
+		{`{"a":[1}`, authz.Internal, ""},
+	} {
+		_, _, err := decode([]byte(test.attributes), new(names))
+		if err == nil || authz.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.text) {
+			t.Errorf("%s: %v; expected %s with %q", test.attributes, err, test.kind, test.text)
+		}
+	}
+}
+
+func TestNamesAreBounded(t *testing.T) {
+	var n names
+	long := strings.Repeat("x", maxNameBytes+1)
+	if n.term(long) == n.term(long) {
+		t.Error("a long name is shared")
+	}
+	if n.term("title") != n.term("title") {
+		t.Error("a short name is not shared")
+	}
+	for i := range maxNames + 10 {
+		n.term(strings.Repeat("a", i%maxNameBytes) + string(rune('a'+i/maxNameBytes)))
+	}
+	if len(n.terms) > maxNames {
+		t.Errorf("%d names are kept", len(n.terms))
+	}
+}
+
+// FuzzDecode holds decode to OPA's own reading of JSON.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"a":[1,2.50,{"b":"c"}],"d":null}`))
+	f.Add([]byte(`{"é":"\ud83d\ude00","n":-0,"e":1E+2}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got, _, err := decode(text, new(names))
+		if err != nil || len(text) == 0 {
+			return
+		}
+		want, err := ast.ValueFromReader(bytes.NewReader(text))
+		if err != nil {
+			return // decode refuses at least what is no JSON at its beginning
+		}
+		if !json.Valid(text) {
+			return // more follows the object
+		}
+		if got.Compare(want) != 0 {
+			t.Errorf("%s is %s, by OPA %s", text, got, want)
+		}
+	})
+}
