@@ -1,0 +1,335 @@
+package directory_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/directory"
+)
+
+// A history is a directory and the models of its tenants, step by step.
+type history struct {
+	dir     string
+	d       *directory.Directory
+	models  map[string]*model
+	changed map[string]map[uint64][]authz.EntityRef // what OnCommit told
+}
+
+var tenants = []string{"customers", "workforce"}
+
+func (h *history) open(t *rapid.T) {
+	d, err := directory.Open(directory.Options{Dir: h.dir, Tenants: tenants, OnCommit: func(tenant string, revision uint64, changed []authz.EntityRef) {
+		h.changed[tenant][revision] = changed
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.d = d
+}
+
+// TestHistory writes random batches into two tenants, and compares what can be
+// read with the models after every step.
+func TestHistory(t *testing.T) {
+	scratch := t.TempDir()
+	runs := 0
+	rapid.Check(t, func(t *rapid.T) {
+		runs++
+		h := &history{models: map[string]*model{}, changed: map[string]map[uint64][]authz.EntityRef{}}
+		if rapid.IntRange(0, 9).Draw(t, "on disk from 8") >= 8 {
+			h.dir = fmt.Sprintf("%s/%d", scratch, runs)
+		}
+		for _, tenant := range tenants {
+			h.models[tenant] = newModel(tenant)
+			h.changed[tenant] = map[uint64][]authz.EntityRef{}
+		}
+		h.open(t)
+		defer func() { h.d.Close() }()
+		t.Repeat(map[string]func(*rapid.T){
+			"write":  h.write,
+			"reopen": h.reopen,
+			"past":   h.readPast,
+			"":       h.check,
+		})
+		for _, tenant := range tenants {
+			h.watch(t, tenant)
+		}
+	})
+}
+
+func (h *history) reopen(t *rapid.T) {
+	if h.dir == "" {
+		return
+	}
+	if err := h.d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h.open(t)
+}
+
+func (h *history) write(t *rapid.T) {
+	tenant := rapid.SampledFrom(tenants).Draw(t, "tenant")
+	m := h.models[tenant]
+	batch := batches(tenant).Draw(t, "batch")
+	for i := range batch.Preconditions {
+		if rapid.Bool().Draw(t, "met") {
+			p := &batch.Preconditions[i]
+			p.Revision = m.latest().entities[p.Ref].revision
+		}
+	}
+	_, latest := h.d.Revisions()
+	next, changed, accepted := m.after(batch, latest+1)
+	revision, err := h.d.Write(t.Context(), tenant, batch)
+	switch {
+	case accepted && err != nil:
+		t.Fatalf("write: %v", err)
+	case !accepted:
+		if authz.KindOf(err) != authz.FailedPrecondition {
+			t.Fatalf("write: revision %d, error %v, expected a failed precondition", revision, err)
+		}
+	case !changed:
+		if revision != latest {
+			t.Fatalf("a write that changes nothing got revision %d after %d", revision, latest)
+		}
+	default:
+		if revision != latest+1 {
+			t.Fatalf("a write got revision %d after %d", revision, latest)
+		}
+		m.history = append(m.history, next)
+		if len(h.changed[tenant][revision]) == 0 {
+			t.Fatalf("nobody was told of revision %d", revision)
+		}
+	}
+}
+
+// check compares the latest revision with the models.
+func (h *history) check(t *rapid.T) {
+	for _, tenant := range tenants {
+		s, err := h.d.Snapshot(t.Context(), tenant, authz.Consistency{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(t, s, h.models[tenant].latest())
+		s.Close()
+		report, err := h.d.Check(t.Context(), tenant, directory.CheckOptions{Deep: true})
+		if err != nil || len(report.Damage) > 0 {
+			t.Fatalf("check of %s: %v, %v", tenant, report.Damage, err)
+		}
+	}
+}
+
+func (h *history) readPast(t *rapid.T) {
+	_, latest := h.d.Revisions()
+	if latest == 0 {
+		return
+	}
+	revision := rapid.Uint64Range(1, latest).Draw(t, "revision")
+	for _, tenant := range tenants {
+		s, err := h.d.Snapshot(t.Context(), tenant, authz.Consistency{Exact: revision})
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(t, s, h.models[tenant].at(revision))
+		s.Close()
+	}
+}
+
+// watch replays all changes into another directory, and compares each step.
+func (h *history) watch(t *rapid.T, tenant string) {
+	m := h.models[tenant]
+	replica, err := directory.Open(directory.Options{Tenants: []string{tenant}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer replica.Close()
+	wanted := m.history[1:]
+	if len(wanted) == 0 {
+		return
+	}
+	done := errors.New("done")
+	seen := 0
+	err = h.d.Watch(t.Context(), tenant, 0, func(r directory.ChangeRecord) error {
+		if r.Revision != wanted[seen].revision {
+			return fmt.Errorf("watched revision %d, expected %d", r.Revision, wanted[seen].revision)
+		}
+		if _, err := replica.Write(context.Background(), tenant, authz.Batch{Changes: r.Changes}); err != nil {
+			return err
+		}
+		s, err := replica.Snapshot(context.Background(), tenant, authz.Consistency{})
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		compareContent(t, s, wanted[seen])
+		if seen++; seen == len(wanted) {
+			return done
+		}
+		return nil
+	})
+	if !errors.Is(err, done) {
+		t.Fatal(err)
+	}
+}
+
+// compare compares all that can be read of a snapshot with a state.
+func compare(t *rapid.T, s *directory.Snapshot, want state) {
+	for _, ref := range refs {
+		record, err := s.Record(ref)
+		e, there := want.entities[ref]
+		if there != (err == nil) || !there && authz.KindOf(err) != authz.NotFound {
+			t.Fatalf("at %d: record %s: %v, expected it: %v", s.Revision(), ref, err, there)
+		}
+		if record.Revision != e.revision {
+			t.Fatalf("at %d: %s is of revision %d, expected %d", s.Revision(), ref, record.Revision, e.revision)
+		}
+	}
+	compareContent(t, s, want)
+}
+
+func compareContent(t *rapid.T, s *directory.Snapshot, want state) {
+	var types []string
+	if err := s.EachType(func(typ string) bool { types = append(types, typ); return true }); err != nil {
+		t.Fatal(err)
+	}
+	for _, typ := range []string{"group", "role", "user"} {
+		ids := want.ids(typ)
+		if slices.Contains(types, typ) != (len(ids) > 0) {
+			t.Fatalf("types %v, and of %s there are %q", types, typ, ids)
+		}
+		var got []string
+		for after := ""; ; { // in pages of two
+			page, err := s.Entities(typ, after, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range page {
+				e := want.entities[r.Ref]
+				if string(r.Attributes) != e.attributes || !slices.Equal(r.Parents, e.parents) {
+					t.Fatalf("%s is %s %v, expected %s %v", r.Ref, r.Attributes, r.Parents, e.attributes, e.parents)
+				}
+				got = append(got, r.Ref.ID)
+			}
+			if len(page) < 2 {
+				break
+			}
+			after = page[1].Ref.ID
+		}
+		if !slices.Equal(got, ids) {
+			t.Fatalf("entities of %s are %q, expected %q", typ, got, ids)
+		}
+	}
+	root := authz.Root(s.Tenant())
+	scopeOf := func(g authz.Grant) authz.EntityRef {
+		if g.Scope.IsZero() {
+			return root
+		}
+		return g.Scope
+	}
+	for _, ref := range append(refs[:len(refs):len(refs)], root) {
+		own, err := s.GrantsOf(ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameGrants(t, "own grants of "+ref.String(), own, want.grantsWith(func(g authz.Grant) bool { return g.Subject == ref }))
+		byRole, err := s.Grants(directory.GrantQuery{Role: ref}, "", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameGrants(t, "grants of "+ref.String(), byRole, want.grantsWith(func(g authz.Grant) bool { return g.Role == ref }))
+		byBoth, err := s.Grants(directory.GrantQuery{Scope: ref, Subject: refs[0]}, "", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameGrants(t, "grants on "+ref.String(), byBoth, want.grantsWith(func(g authz.Grant) bool { return scopeOf(g) == ref && g.Subject == refs[0] }))
+	}
+	expiring, err := s.Expiring(times[1], times[2], 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(expiring, func(a, b authz.Grant) int { return cmpString(a.ID, b.ID) })
+	sameGrants(t, "expiring grants", expiring, want.grantsWith(func(g authz.Grant) bool {
+		return !g.NotAfter.Before(times[1]) && g.NotAfter.Before(times[2])
+	}))
+}
+
+func cmpString(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+func sameGrants(t *rapid.T, what string, got, want []authz.Grant) {
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Fatalf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+var (
+	refs = []authz.EntityRef{
+		{Type: "group", ID: "a"}, {Type: "group", ID: "a\x00"}, {Type: "group", ID: "a\x00\x01"}, {Type: "group", ID: "a:b"},
+		{Type: "user", ID: "é"}, {Type: "user", ID: "\x00"}, {Type: "user", ID: "z"},
+		{Type: "role", ID: "r"}, {Type: "role", ID: "s"},
+	}
+	times = []time.Time{
+		time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 1, 0, 0, 0, 1, time.UTC), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC),
+	}
+)
+
+func batches(tenant string) *rapid.Generator[authz.Batch] {
+	return rapid.Custom(func(t *rapid.T) authz.Batch {
+		batch := authz.Batch{Changes: rapid.SliceOfN(changes(tenant), 1, 6).Draw(t, "changes")}
+		if rapid.IntRange(0, 3).Draw(t, "preconditions from 3") == 3 {
+			batch.Preconditions = append(batch.Preconditions, authz.Precondition{
+				Ref: rapid.SampledFrom(refs).Draw(t, "ref"), Revision: rapid.Uint64Range(0, 5).Draw(t, "revision"),
+			})
+		}
+		return batch
+	})
+}
+
+func changes(tenant string) *rapid.Generator[authz.Change] {
+	return rapid.Custom(func(t *rapid.T) authz.Change {
+		grantIDs := []string{"1", "1\x00", "2"}
+		switch rapid.IntRange(0, 9).Draw(t, "kind") {
+		case 0:
+			ref := rapid.SampledFrom(refs).Draw(t, "deleted")
+			return authz.Change{DeleteEntity: &ref}
+		case 1:
+			id := rapid.SampledFrom(grantIDs).Draw(t, "deleted grant")
+			return authz.Change{DeleteGrant: &id}
+		case 2, 3, 4:
+			g := authz.Grant{
+				ID:      rapid.SampledFrom(grantIDs).Draw(t, "grant"),
+				Subject: rapid.SampledFrom(append(refs[:3:3], authz.Root(tenant))).Draw(t, "subject"),
+				Role:    rapid.SampledFrom(refs[7:]).Draw(t, "role"),
+				Scope:   rapid.SampledFrom(append(refs[:2:2], authz.EntityRef{})).Draw(t, "scope"),
+				Reason:  rapid.SampledFrom([]string{"", "because"}).Draw(t, "reason"),
+			}
+			if rapid.Bool().Draw(t, "ends") {
+				g.NotAfter = rapid.SampledFrom(times).Draw(t, "not after")
+			}
+			return authz.Change{PutGrant: &g}
+		}
+		e := authz.Entity{Ref: rapid.SampledFrom(refs).Draw(t, "put")}
+		if text := rapid.SampledFrom([]string{"", `{"n":1}`, `{"n":1.0}`}).Draw(t, "attributes"); text != "" {
+			e.Attributes = []byte(text)
+		}
+		others := slices.DeleteFunc(slices.Clone(refs), func(r authz.EntityRef) bool { return r == e.Ref })
+		if parents := rapid.SliceOfNDistinct(rapid.SampledFrom(others), 0, 2, rapid.ID).Draw(t, "parents"); len(parents) > 0 {
+			e.Parents = parents
+		}
+		return authz.Change{PutEntity: &e}
+	})
+}
