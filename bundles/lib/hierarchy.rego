@@ -24,7 +24,9 @@ below(entity, ref) if {
 # description: Refs, with the entity itself where it is of the type.
 ancestors_of_type(entity, type) := {ref |
 	some ref in entity.ancestors
-	startswith(ref, concat("", [type, ":"]))
+	startswith(ref, prefix)
+} if {
+	prefix := concat("", [type, ":"])
 }
 
 # METADATA

@@ -130,13 +130,19 @@ test_claimed_roles_and_grants_count_for_nothing if {
 	permitted(subject, "read", fixture.record("r1")) == false
 }
 
-test_grants_name_what_permits if {
-	rbac.grants == {fixture.rota} with input as fixture.asks(fixture.user("mina"), "read", fixture.record("r1"))
+grants(subject, action, resource) := found if {
+	found := rbac.grants with input as fixture.asks(subject, action, resource)
 		with data.directory as fixture.directory
 		with time.now_ns as fixture.now
 }
 
-test_no_grants_for_the_unknown if {
-	rbac.grants == set() with input as fixture.asks(fixture.user("nobody"), "read", fixture.record("r1"))
-		with data.directory as fixture.directory
+test_grants_name_what_permits if {
+	grants(fixture.user("mina"), "read", fixture.record("r1")) == {fixture.rota}
+	grants(fixture.user("olga"), "audit", fixture.record("r9")) == {fixture.audit}
+}
+
+test_grants_leave_out_what_does_not_permit if {
+	grants(fixture.user("mina"), "shred", fixture.record("r1")) == set()
+	grants(fixture.user("mina"), "read", fixture.record("r2")) == set()
+	grants(fixture.user("nobody"), "read", fixture.record("r1")) == set()
 }
