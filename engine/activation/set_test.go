@@ -3,7 +3,9 @@ package activation_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -138,6 +140,39 @@ func TestActivateSeesAChangeUnderTheSameRevision(t *testing.T) {
 	if after := activate(t, set); after == before {
 		t.Error("the changed policy is not active")
 	}
+}
+
+func TestActiveIsThereThroughoutActivations(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, sound("r0"))
+	set, _ := newSet(dir)
+	activate(t, set)
+
+	var reading sync.WaitGroup
+	done := make(chan struct{})
+	for range 4 {
+		reading.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				active, err := set.Active(tenant)
+				if err != nil || active.Program != (program{active.Revision}) {
+					t.Errorf("got %+v and error %v, want a program of its own revision", active, err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 50 {
+		write(t, dir, sound(fmt.Sprintf("r%d", i)))
+		activate(t, set)
+		set.Status()
+	}
+	close(done)
+	reading.Wait()
 }
 
 func TestActivateInACanceledContextIsNoFailureOfThePolicy(t *testing.T) {

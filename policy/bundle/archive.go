@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"archive/tar"
-	"cmp"
 	"compress/gzip"
 	"errors"
 	"io"
@@ -38,7 +37,6 @@ func readArchive(r io.Reader, from origin, max limits) (*Bundle, error) {
 	case err != nil:
 		return nil, err
 	}
-	slices.SortFunc(files, func(a, b file) int { return cmp.Compare(a.name, b.name) })
 	return parse(files, from)
 }
 

@@ -34,11 +34,12 @@ type Bundle struct {
 	// Revision is the manifest's; where it has none, it is "sha256:" and the
 	// first twelve digits of Digest.
 	Revision string
-	// Digest is the SHA-256, in hexadecimal, of the paths and contents of
-	// everything but the tests. It changes whenever a decision could, also
-	// when the author leaves the manifest's revision as it is.
+	// Digest is the SHA-256, in hexadecimal, of the paths and contents of the
+	// files that count, except for the tests. It changes whenever a decision
+	// could, also when the author leaves the manifest's revision as it is.
 	Digest string
-	// Modules are the policy, in the order of their paths.
+	// Modules are the policy, in the order of their paths; those of a library
+	// come last.
 	Modules []Module
 	// TestModules are the files called *_test.rego, in the order of their
 	// paths. They are no part of what is activated.
@@ -65,10 +66,11 @@ type Module struct {
 // fault whose field is file:line.
 func Read(path string) (*Bundle, error) {
 	info, err := os.Stat(path)
-	if err != nil {
-		return nil, unreadable(path, err)
-	}
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, missing(path)
+	case err != nil:
+		return nil, unreadable(path, err)
 	case info.IsDir():
 		return readDirectory(os.DirFS(path), ".", origin{name: nameOf(path), path: path}, defaultLimits)
 	case info.Mode().IsRegular():
@@ -84,6 +86,8 @@ func ReadFS(fsys fs.FS, root string) (*Bundle, error) {
 	from := origin{name: path.Base(root), path: root}
 	info, err := fs.Stat(fsys, root)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, missing(root)
 	case err != nil:
 		return nil, unreadable(root, err)
 	case !info.IsDir():
@@ -141,13 +145,14 @@ func nameOf(p string) string {
 	return name
 }
 
+func missing(path string) error {
+	return authz.Errorf(authz.NotFound, "bundle %s does not exist: give a directory or an OPA bundle (.tar.gz)", path)
+}
+
 func unreadable(path string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return authz.Errorf(authz.NotFound, "bundle %s does not exist: give a directory or an OPA bundle (.tar.gz)", path)
-	}
 	var inner *fs.PathError
 	if errors.As(err, &inner) {
 		err = inner.Err
 	}
-	return authz.Errorf(authz.Invalid, "bundle %s cannot be read: %w", path, err)
+	return authz.Errorf(authz.Invalid, "%s cannot be read: %w", path, err)
 }

@@ -45,6 +45,7 @@ func (f files) in(t *testing.T, dir string) string {
 var complete = files{
 	".manifest":              `{"revision": "r1", "roots": ["authz", "limits"]}`,
 	"authz.rego":             "package authz\n\nimport rego.v2\n\n# METADATA\n# title: Everyone\nallow if true\n",
+	"hr.rego":                "package authz.hr",
 	"hr/salary.rego":         "package authz.hr\n\nfloor := data.limits.floor\n",
 	"authz_test.rego":        "package authz_test\n\ntest_allow if data.authz.allow\n",
 	"limits/data.json":       `{"floor": 9007199254740993}`,
@@ -75,7 +76,7 @@ func TestReadOfADirectory(t *testing.T) {
 	if b.Name != "workforce" || b.Revision != "r1" {
 		t.Errorf("got bundle %q at revision %q, want workforce at r1", b.Name, b.Revision)
 	}
-	if diff := cmp.Diff([]string{dir + "/authz.rego", dir + "/hr/salary.rego"}, paths(b.Modules)); diff != "" {
+	if diff := cmp.Diff([]string{dir + "/authz.rego", dir + "/hr.rego", dir + "/hr/salary.rego"}, paths(b.Modules)); diff != "" {
 		t.Errorf("modules (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{dir + "/authz_test.rego"}, paths(b.TestModules)); diff != "" {
@@ -241,6 +242,18 @@ func TestReadOfWhatIsNoBundle(t *testing.T) {
 			wantError(t, err, c.kind, c.path, c.text)
 		})
 	}
+	t.Run("a link to nothing", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.Symlink("gone.rego", filepath.Join(dir, "authz.rego")); err != nil {
+			t.Fatal(err)
+		}
+		_, err := bundle.Read(dir)
+		wantError(t, err, authz.Invalid, dir+"/authz.rego cannot be read: ")
+	})
+	t.Run("nothing in a file system", func(t *testing.T) {
+		_, err := bundle.ReadFS(os.DirFS(dir), "missing")
+		wantError(t, err, authz.NotFound, "missing does not exist")
+	})
 	t.Run("a file of a file system", func(t *testing.T) {
 		_, err := bundle.ReadFS(os.DirFS(dir), "authz.rego")
 		wantError(t, err, authz.Invalid, "not a directory")

@@ -36,7 +36,12 @@ const (
 	foreign // belongs to a bundle of a sort that is refused
 )
 
-const manifestName = ".manifest"
+// Names that mean something at the top of a bundle.
+const (
+	manifestName = ".manifest"
+	wasmName     = "policy.wasm"
+	patchName    = "patch.json"
+)
 
 // roleOf finds the role of a file by its path inside the bundle.
 func roleOf(name string) role {
@@ -53,7 +58,7 @@ func roleOf(name string) role {
 		return policy
 	case base == "data.json", base == "data.yaml", base == "data.yml":
 		return data
-	case base == "policy.wasm", base == "patch.json":
+	case name == wasmName, name == patchName:
 		return foreign
 	default:
 		return ignored
@@ -74,12 +79,12 @@ func hidden(p string) bool {
 
 // accept reports a file that makes the bundle one that cannot be taken.
 func accept(from origin, name string) error {
-	switch role := roleOf(name); {
-	case role == foreign && path.Base(name) == "patch.json":
+	switch {
+	case name == patchName:
 		return authz.InvalidField(from.file(name), "a delta bundle changes one that is already loaded: give the whole bundle")
-	case role == foreign:
+	case name == wasmName:
 		return authz.InvalidField(from.file(name), "compiled policy is not evaluated: build the bundle with its Rego (opa build -t rego)")
-	case role == manifest && path.Dir(name) != ".":
+	case roleOf(name) == manifest && path.Dir(name) != ".":
 		return authz.InvalidField(from.file(name), "a manifest stands at the top of its bundle: give %s itself", path.Dir(from.file(name)))
 	}
 	return nil

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	opa "github.com/open-policy-agent/opa/v1/bundle"
@@ -12,11 +14,11 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 )
 
-// parse makes a bundle of its files, which are in the order of their names.
-// OPA's reader takes the manifest and the data; the modules are parsed here,
-// since OPA's reader stops at the first that is wrong and does not tell tests
-// from policy.
+// parse makes a bundle of its files. OPA's reader takes the manifest and the
+// data; the modules are parsed here, since OPA's reader stops at the first that
+// is wrong and does not tell tests from policy.
 func parse(files []file, from origin) (*Bundle, error) {
+	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	described, err := readDocuments(files, from)
 	if err != nil {
 		return nil, err

@@ -76,6 +76,7 @@ func TestReadTakes(t *testing.T) {
 			".manifest":  `{"file_rego_versions": {"/old/*.rego": 0}}`,
 			"authz.rego": "package authz\n\nallow if data.old.allow", "old/x.rego": "package old\n\nallow { input.x }",
 		}},
+		{"a patch of something else", files{"k8s/patch.json": "{}", "authz.rego": allow}},
 		{"signatures", files{".signatures.json": `{}`, "authz.rego": allow}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
