@@ -36,7 +36,7 @@ type Options struct {
 	Limits Limits
 	// Clock yields the time of decisions; nil means time.Now.
 	Clock func() time.Time
-	// NewID names decisions; nil means a random UUID.
+	// NewID names decisions; nil means a UUID that sorts by time.
 	NewID func() string
 	// Logger gets a line a decision at debug level, and internal errors. Nil
 	// logs nothing.
@@ -77,7 +77,7 @@ func New(o Options) *PDP {
 		p.clock = time.Now
 	}
 	if p.newID == nil {
-		p.newID = newIDs()
+		p.newID = newID
 	}
 	return p
 }

@@ -1,0 +1,119 @@
+package pdp
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+func TestIDs(t *testing.T) {
+	last := ""
+	for range 1000 {
+		id := newID()
+		if parsed, err := uuid.Parse(id); err != nil || parsed.Version() != 7 {
+			t.Fatalf("%s is no UUID of version 7: %v", id, err)
+		}
+		if id <= last {
+			t.Fatalf("%s does not come after %s", id, last)
+		}
+		last = id
+	}
+}
+
+func TestBudget(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	b := newBudget(ctx, time.Hour)
+	defer b.release()
+	if err := b.Err(); err != nil {
+		t.Errorf("before the end: %v", err)
+	}
+	select {
+	case <-b.Done():
+		t.Error("done before the end")
+	default:
+	}
+	cancel()
+	<-b.Done()
+	if err := b.Err(); err != context.Canceled {
+		t.Errorf("after the caller's end: %v", err)
+	}
+	over := newBudget(t.Context(), -time.Second)
+	defer over.release()
+	if err := over.Err(); err != context.DeadlineExceeded {
+		t.Errorf("after the time: %v", err)
+	}
+	<-over.Done()
+	early, cancelEarly := context.WithDeadline(t.Context(), time.Now().Add(time.Minute))
+	defer cancelEarly()
+	want, _ := early.Deadline()
+	if got, _ := newBudget(early, time.Hour).Deadline(); !got.Equal(want) {
+		t.Errorf("the deadline is %v, the caller's %v", got, want)
+	}
+}
+
+// FuzzInspect feeds requests as an edge decodes them, and holds the estimate
+// of their size to the bytes of their JSON.
+func FuzzInspect(f *testing.F) {
+	f.Add("t", "user", "ann", "read", "doc", "d", []byte(`{"a":[1,{"b":null}],"c":"é"}`))
+	f.Add("", "\xff", "x", "", "a:b", "d", []byte(`[]`))
+	f.Add("t", "u", "a", "r", "d", "d", []byte(strings.Repeat(`{"x":`, 70)+"1"+strings.Repeat("}", 70)))
+	f.Fuzz(func(t *testing.T, tenant, subjectType, subjectID, action, resourceType, resourceID string, properties []byte) {
+		var object authz.Object
+		decoder := json.NewDecoder(strings.NewReader(string(properties)))
+		decoder.UseNumber()
+		if decoder.Decode(&object) != nil {
+			object = nil
+		}
+		request := &authz.Request{
+			Tenant: tenant, Subject: authz.Subject{Type: subjectType, ID: subjectID, Properties: object},
+			Action: authz.Action{Name: action}, Resource: authz.Resource{Type: resourceType, ID: resourceID},
+		}
+		size, err := inspect(request, math.MaxInt)
+		if err != nil {
+			if authz.KindOf(err) != authz.Invalid || len(authz.ViolationsOf(err)) == 0 {
+				t.Errorf("%v is of kind %s", err, authz.KindOf(err))
+			}
+			return
+		}
+		exact, err := json.Marshal(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Escapes make JSON longer, up to six bytes for one.
+		if size > len(exact)+envelopeBytes || len(exact) > 6*size {
+			t.Errorf("%d bytes are estimated at %d", len(exact), size)
+		}
+	})
+}
+
+func BenchmarkNewID(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		newID()
+	}
+}
+
+func BenchmarkBudget(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		budget := newBudget(b.Context(), time.Second)
+		_ = budget.Err()
+		budget.release()
+	}
+}
+
+func BenchmarkContextWithTimeout(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		ctx, cancel := context.WithTimeout(b.Context(), time.Second)
+		_ = ctx.Err()
+		cancel()
+	}
+}
