@@ -148,20 +148,6 @@ func TestReadRefusesArchives(t *testing.T) {
 	}
 }
 
-func TestReadRefusesABomb(t *testing.T) {
-	zeros := string(make([]byte, 1<<20))
-	var bomb []entry
-	for i := range 1 + bundle.MaxBytes>>20 {
-		bomb = append(bomb, regular("zeros/"+string(rune('a'+i%26))+string(rune('a'+i/26))+".bin", zeros))
-	}
-	packed := pack(t, bomb...)
-	if len(packed) > 1<<20 {
-		t.Fatalf("the bomb has %d bytes: it is none", len(packed))
-	}
-	_, err := readArchive(t, packed)
-	wantError(t, err, authz.LimitExceeded, "more than 134217728 bytes")
-}
-
 // zip gzips bytes that need be no archive.
 func zip(raw []byte) []byte {
 	var zipped bytes.Buffer

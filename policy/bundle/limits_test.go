@@ -76,6 +76,15 @@ func TestLimitsOfAnArchive(t *testing.T) {
 	}
 }
 
+func TestLimitsOfAnArchiveHoldForFilesThatDoNotCount(t *testing.T) {
+	bomb := archive(t, fstest.MapFS{
+		"a.rego":    {Data: []byte("package a")},
+		"zeros.bin": {Data: make([]byte, 1<<20)},
+	})
+	_, err := readArchive(zipped(t, bomb), origin{name: "b", path: "b"}, limits{files: 2, fileBytes: 100, bytes: 1 << 20})
+	checkLimit(t, err, "bundle b has more than 1048576 bytes")
+}
+
 // archive is a tar archive of files, not yet gzipped.
 func archive(t testing.TB, files fstest.MapFS) []byte {
 	t.Helper()
