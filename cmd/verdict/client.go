@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+)
+
+// A remote is the server that a command talks to, and the tenant it means.
+type remote struct {
+	server string
+	tenant string
+}
+
+// addFlags offers --server and --tenant.
+func (r *remote) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&r.server, "server", defaultGRPC, "gRPC `address` of the server, host:port or unix:///path")
+	r.addTenantFlag(cmd)
+}
+
+func (r *remote) addTenantFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&r.tenant, "tenant", authz.DefaultTenant, "the `tenant` that is meant")
+}
+
+// maxMessageBytes is the largest message taken from a server: a page of a
+// listing stays far below it.
+const maxMessageBytes = 64 << 20
+
+func (r *remote) dial() (*grpc.ClientConn, error) {
+	conn, err := grpc.NewClient(r.server,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessageBytes)))
+	if err != nil {
+		return nil, fmt.Errorf("--server %s: %w", r.server, err)
+	}
+	return conn, nil
+}
+
+// dialable is a listener's address as --server takes it.
+func dialable(addr net.Addr) string {
+	if addr.Network() == "unix" {
+		return unixPrefix + addr.String()
+	}
+	return addr.String()
+}
+
+// consistencyFlags choose the directory revision that is read.
+type consistencyFlags struct {
+	atLeast, exact uint64
+}
+
+func (c *consistencyFlags) addFlags(cmd *cobra.Command) {
+	cmd.Flags().Uint64Var(&c.atLeast, "at-least", 0, "wait until the directory has reached this `revision`")
+	cmd.Flags().Uint64Var(&c.exact, "exact", 0, "read the directory at exactly this `revision`")
+	cmd.MarkFlagsMutuallyExclusive("at-least", "exact")
+}
+
+func (c *consistencyFlags) proto() *verdictv1.Consistency {
+	switch {
+	case c.exact != 0:
+		return &verdictv1.Consistency{Requirement: &verdictv1.Consistency_Exact{Exact: c.exact}}
+	case c.atLeast != 0:
+		return &verdictv1.Consistency{Requirement: &verdictv1.Consistency_AtLeast{AtLeast: c.atLeast}}
+	}
+	return nil
+}
+
+func requestProto(r *authz.Request) (*verdictv1.CheckAccessRequest, error) {
+	subject, err := properties("subject", r.Subject.Properties)
+	if err != nil {
+		return nil, err
+	}
+	action, err := properties("action", r.Action.Properties)
+	if err != nil {
+		return nil, err
+	}
+	resource, err := properties("resource", r.Resource.Properties)
+	if err != nil {
+		return nil, err
+	}
+	requestContext, err := properties("context", r.Context)
+	if err != nil {
+		return nil, err
+	}
+	return &verdictv1.CheckAccessRequest{
+		Tenant:   r.Tenant,
+		Subject:  &verdictv1.Subject{Type: r.Subject.Type, Id: r.Subject.ID, Properties: subject},
+		Action:   &verdictv1.Action{Name: r.Action.Name, Properties: action},
+		Resource: &verdictv1.Resource{Type: r.Resource.Type, Id: r.Resource.ID, Properties: resource},
+		Context:  requestContext,
+	}, nil
+}
+
+func properties(field string, object authz.Object) (*structpb.Struct, error) {
+	if len(object) == 0 {
+		return nil, nil
+	}
+	s, err := structpb.NewStruct(object)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", field, err)
+	}
+	return s, nil
+}
+
+func decisionOf(r *verdictv1.CheckAccessResponse) authz.Decision {
+	d := authz.Decision{
+		Allowed:           r.GetAllowed(),
+		Reasons:           r.GetReasons(),
+		Obligations:       r.GetObligations().AsMap(),
+		ID:                r.GetDecisionId(),
+		PolicyRevision:    r.GetPolicyRevision(),
+		DirectoryRevision: r.GetDirectoryRevision(),
+	}
+	if e := r.GetError(); e != nil {
+		d.Err = &authz.Error{Kind: kindOf(e.GetKind()), Message: e.GetMessage()}
+	}
+	if e := r.GetExplanation(); e != nil {
+		d.Explanation = &authz.Explanation{}
+		for _, rule := range e.GetRules() {
+			d.Explanation.Rules = append(d.Explanation.Rules, authz.RuleOutcome{
+				Rule: rule.GetRule(), Title: rule.GetTitle(), Location: rule.GetLocation(),
+				Held: rule.GetHeld(), FailedAt: rule.GetFailedAt(), FailedExpr: rule.GetFailedExpression(),
+			})
+		}
+		for _, fact := range e.GetFacts() {
+			d.Explanation.Facts = append(d.Explanation.Facts, authz.Fact{Ref: fact.GetRef(), Known: fact.GetKnown()})
+		}
+	}
+	return d
+}
+
+// kindOf finds the kind by its name: ERROR_KIND_LIMIT_EXCEEDED is
+// limit_exceeded. What has no such kind is internal.
+func kindOf(kind verdictv1.ErrorKind) authz.Kind {
+	name := strings.ToLower(strings.TrimPrefix(kind.String(), "ERROR_KIND_"))
+	for k := authz.Internal; k.String() != authz.Internal.String() || k == authz.Internal; k++ {
+		if k.String() == name {
+			return k
+		}
+	}
+	return authz.Internal
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap/zapcore"
+)
+
+func TestExampleConfigHoldsEveryDefault(t *testing.T) {
+	const example = "../../verdict.example.yaml"
+	cfg, err := loadConfig(example, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(defaultConfig(), cfg); diff != "" {
+		t.Errorf("the example differs from the defaults (-defaults +example):\n%s", diff)
+	}
+	text, err := os.ReadFile(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := append(settingNames(reflect.TypeFor[config](), ""), settingNames(reflect.TypeFor[tenantConfig](), "")...)
+	for _, name := range names {
+		last := name[strings.LastIndex(name, ".")+1:]
+		if !strings.Contains(string(text), last+":") {
+			t.Errorf("the example does not show %s", name)
+		}
+	}
+}
+
+func TestConfigLayers(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "verdict.yaml")
+	write(t, file, "grpc: {address: 127.0.0.1:1}\nlimits: {input: 2MiB, evaluation: 50ms}\nlog: {level: debug}\n")
+	cfg, err := loadConfig(file, []string{"VERDICT_LIMITS_EVALUATION=70ms", "VERDICT_LOG_FORMAT=console", "HOME=/nowhere"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaultConfig()
+	want.GRPC.Address = "127.0.0.1:1"
+	want.Limits.Input = 2 << 20
+	want.Limits.Evaluation = 70 * time.Millisecond
+	want.Log = logConfig{Level: zapcore.DebugLevel, Format: "console"}
+	if diff := cmp.Diff(want, cfg); diff != "" {
+		t.Errorf("config (-want +got):\n%s", diff)
+	}
+}
+
+func TestConfigRefusals(t *testing.T) {
+	tests := []struct {
+		name, file string
+		environ    []string
+		wants      []string
+	}{
+		{name: "unknown key", file: "data: d\ngrpcs:\n  address: x\n", wants: []string{"[2:1]", `unknown field "grpcs"`}},
+		{name: "unknown key inside", file: "limits:\n  input: 1MiB\n  inptu: 1MiB\n", wants: []string{"[3:3]", `unknown field "inptu"`}},
+		{name: "wrong type", file: "limits:\n  entities: many\n", wants: []string{"[2:13]", "entities"}},
+		{name: "key twice", file: "data: a\ndata: b\n", wants: []string{"[2:1]", "data"}},
+		{name: "no YAML", file: "data: [\n", wants: []string{"[1:"}},
+		{name: "size", file: "limits: {input: huge}\n", wants: []string{`"huge" is no size`}},
+		{name: "level", file: "log: {level: loud}\n", wants: []string{"loud"}},
+		{name: "unknown variable", environ: []string{"VERDICT_GRPC_ADRESS=x"}, wants: []string{"VERDICT_GRPC_ADRESS is no setting", "VERDICT_GRPC_ADDRESS"}},
+		{name: "variable of the wrong type", environ: []string{"VERDICT_LIMITS_ENTITIES=many"}, wants: []string{"environment", "Entities"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "verdict.yaml")
+			write(t, file, tt.file)
+			_, err := loadConfig(file, tt.environ)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range tt.wants {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error lacks %q:\n%v", want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestConfigValidateNamesEverySetting(t *testing.T) {
+	cfg := defaultConfig()
+	cfg.GRPC.Address = ""
+	cfg.Limits = limitsConfig{}
+	cfg.Directory.Retention = minRetention - 1
+	cfg.Log.Format = "xml"
+	cfg.Tenants = map[string]tenantConfig{"Bad Name": {Bundle: "b"}}
+	err := cfg.validate()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"grpc.address", "limits.input", "limits.evaluation", "limits.entities", "directory.retention", "log.format", "tenants.Bad Name"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error lacks %q:\n%v", want, err)
+		}
+	}
+	cfg = defaultConfig()
+	cfg.Directory.Retention = minRetention
+	if err := cfg.validate(); err != nil {
+		t.Errorf("the smallest retention: %v", err)
+	}
+}
+
+// FuzzConfig holds that no file makes the reader panic, and that what it
+// refuses it refuses with words.
+func FuzzConfig(f *testing.F) {
+	f.Add([]byte("data: d\nlimits: {input: 1MiB}\n"))
+	f.Add([]byte("tenants:\n  a: {bundle: b, builtins: [x]}\n"))
+	f.Add([]byte("a: &a [*a]\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		cfg := defaultConfig()
+		if err := cfg.readYAML(text); err != nil {
+			if err.Error() == "" {
+				t.Error("an error without words")
+			}
+			return
+		}
+		if err := cfg.validate(); err != nil && err.Error() == "" {
+			t.Error("an error without words")
+		}
+	})
+}
+
+// settingNames lists the paths of all settings below a struct, as in the file.
+func settingNames(t reflect.Type, prefix string) []string {
+	var names []string
+	for i := range t.NumField() {
+		field := t.Field(i)
+		name := prefix + field.Tag.Get("yaml")
+		if field.Type.Kind() == reflect.Struct {
+			names = append(names, settingNames(field.Type, name+".")...)
+			continue
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+
+	"github.com/clipperhouse/displaywidth"
+	"golang.org/x/term"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// A format is how results are printed. It is a flag's value.
+type format string
+
+const (
+	formatText format = "text" // for people
+	formatJSON format = "json" // stable, for programs
+)
+
+func (f *format) Set(s string) error {
+	switch format(s) {
+	case formatText, formatJSON:
+		*f = format(s)
+		return nil
+	}
+	return errors.New("expected text or json")
+}
+
+func (f *format) String() string {
+	if *f == "" {
+		*f = formatText
+	}
+	return string(*f)
+}
+
+func (f *format) Type() string { return "format" }
+
+// A printer writes results to standard output and progress to standard error.
+type printer struct {
+	out, err io.Writer
+	format   format
+}
+
+func (p *printer) json() bool { return p.format == formatJSON }
+
+// printJSON writes v as one line of JSON.
+func (p *printer) printJSON(v any) error {
+	encoder := json.NewEncoder(p.out)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}
+
+// printf writes text for people.
+func (p *printer) printf(format string, args ...any) { fmt.Fprintf(p.out, format, args...) }
+
+// table writes aligned columns. A cell may be painted.
+func (p *printer) table(rows [][]string) error {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], cellWidth(cell))
+		}
+	}
+	var text strings.Builder
+	for _, row := range rows {
+		var line strings.Builder
+		for i, cell := range row {
+			line.WriteString(cell)
+			line.WriteString(strings.Repeat(" ", widths[i]-cellWidth(cell)+columnGap))
+		}
+		text.WriteString(strings.TrimRight(line.String(), " "))
+		text.WriteByte('\n')
+	}
+	_, err := io.WriteString(p.out, text.String())
+	return err
+}
+
+// columnGap is the space between two columns.
+const columnGap = 2
+
+var colourCode = regexp.MustCompile("\x1b\\[[0-9]*m")
+
+// cellWidth is how many places a cell takes on the screen.
+func cellWidth(cell string) int {
+	return displaywidth.String(colourCode.ReplaceAllString(cell, ""))
+}
+
+// The colours of a terminal.
+const (
+	green = "32"
+	red   = "31"
+)
+
+// paint colours text where people look at it: on a terminal, unless NO_COLOR
+// is set.
+func (p *printer) paint(colour, text string) string {
+	if !isTerminal(p.out) || os.Getenv("NO_COLOR") != "" {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// A progress is one line on the terminal that a long job rewrites. It writes
+// nothing where there is no terminal.
+type progress struct {
+	out   io.Writer
+	shown bool
+}
+
+func (p *printer) progress() *progress {
+	if !isTerminal(p.err) {
+		return &progress{}
+	}
+	return &progress{out: p.err}
+}
+
+func (g *progress) update(format string, args ...any) {
+	if g.out == nil {
+		return
+	}
+	g.shown = true
+	fmt.Fprintf(g.out, "\r\x1b[K"+format, args...)
+}
+
+// done removes the line.
+func (g *progress) done() {
+	if g.shown {
+		fmt.Fprint(g.out, "\r\x1b[K")
+	}
+}
+
+// errorText is an error as a person reads it. A server's status loses its
+// code and gains its violations.
+func errorText(err error) string {
+	st, ok := status.FromError(err)
+	if !ok || st.Code() == codes.OK {
+		return err.Error()
+	}
+	lines := []string{st.Message()}
+	for _, detail := range st.Details() {
+		bad, ok := detail.(*errdetails.BadRequest)
+		if !ok {
+			continue
+		}
+		for _, v := range bad.GetFieldViolations() {
+			line := v.GetField() + ": " + v.GetDescription()
+			if !strings.Contains(st.Message(), line) {
+				lines = append(lines, "  "+line)
+			}
+		}
+	}
+	if st.Code() == codes.Unavailable {
+		lines = append(lines, "Is a server running there? Start one with: verdict demo")
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/bundles"
+	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/directory"
+	"github.com/verdictpdp/verdict/engine/eval/topdown"
+	"github.com/verdictpdp/verdict/engine/pdp"
+	"github.com/verdictpdp/verdict/engine/pip"
+	"github.com/verdictpdp/verdict/policy/bundle"
+)
+
+// A point is a decision point that nobody can reach yet: a directory, the
+// active policies and what decides by them.
+type point struct {
+	directory *directory.Directory
+	programs  *activation.Set
+	decisions *pdp.PDP
+}
+
+type pointOptions struct {
+	// dir is where the directory is kept; empty keeps it in memory.
+	dir     string
+	tenants []activation.Tenant
+	config  config
+	clock   func() time.Time
+	logger  *zap.Logger
+}
+
+// openPoint opens the directory and puts everything together. No policy is
+// active yet.
+func openPoint(o pointOptions) (*point, error) {
+	cache := pip.NewCache(pip.Options{MaxBytes: int64(o.config.Directory.Cache)})
+	names := make([]string, len(o.tenants))
+	for i, tenant := range o.tenants {
+		names[i] = tenant.Name
+	}
+	dir, err := directory.Open(directory.Options{
+		Dir:       o.dir,
+		Tenants:   names,
+		Retention: o.config.Directory.Retention,
+		Clock:     o.clock,
+		Logger:    o.logger,
+		OnCommit:  cache.Invalidate,
+	})
+	if err != nil {
+		return nil, err
+	}
+	programs := activation.New(activation.Options{
+		Tenants:   o.tenants,
+		Evaluator: topdown.New(),
+		Logger:    o.logger,
+		Clock:     o.clock,
+	})
+	decisions := pdp.New(pdp.Options{
+		Policy: func(tenant string) (pdp.Policy, error) {
+			active, err := programs.Active(tenant)
+			if err != nil {
+				return pdp.Policy{}, err
+			}
+			return pdp.Policy{Program: active.Program, Revision: active.Revision}, nil
+		},
+		Snapshot: func(ctx context.Context, tenant string, c authz.Consistency) (pdp.Snapshot, error) {
+			snapshot, err := dir.Snapshot(ctx, tenant, c)
+			if err != nil {
+				return nil, err // and no interface around a nil pointer
+			}
+			return snapshot, nil
+		},
+		Cache:  cache,
+		Clock:  o.clock,
+		Logger: o.logger,
+		Limits: pdp.Limits{
+			InputBytes: int(o.config.Limits.Input),
+			Evaluation: o.config.Limits.Evaluation,
+			Entities:   o.config.Limits.Entities,
+		},
+	})
+	return &point{directory: dir, programs: programs, decisions: decisions}, nil
+}
+
+func (p *point) Close() error { return p.directory.Close() }
+
+// library is the standard library that every policy can import.
+func library() (*bundle.Bundle, error) { return bundle.ReadFS(bundles.FS, "lib") }
+
+// bundleAt is a tenant whose bundle is a directory or a file.
+func bundleAt(name string, cfg tenantConfig) activation.Tenant {
+	return activation.Tenant{
+		Name:     name,
+		Path:     cfg.Bundle,
+		Package:  cfg.Package,
+		Builtins: cfg.Builtins,
+		Load: func() (*bundle.Bundle, error) {
+			b, err := bundle.Read(cfg.Bundle)
+			return withLibrary(b, err)
+		},
+	}
+}
+
+// shippedBundle is a tenant whose bundle is one of those in the binary.
+func shippedBundle(name string) activation.Tenant {
+	return activation.Tenant{
+		Name: name,
+		Load: func() (*bundle.Bundle, error) {
+			b, err := bundle.ReadFS(bundles.FS, name)
+			return withLibrary(b, err)
+		},
+	}
+}
+
+func withLibrary(b *bundle.Bundle, err error) (*bundle.Bundle, error) {
+	if err != nil {
+		return nil, err
+	}
+	lib, err := library()
+	if err != nil {
+		return nil, err
+	}
+	return b.With(lib), nil
+}
+
+// maxShownErrors is how many refused lines a person is shown at most.
+const maxShownErrors = 20
+
+// openLocal is a point in memory with one tenant: a bundle from disk and a
+// directory from a file of JSON lines, which may be empty. clock is the time
+// of its decisions.
+func openLocal(ctx context.Context, tenant string, cfg tenantConfig, directoryFile string, clock func() time.Time) (*point, error) {
+	if err := authz.ValidateTenant(tenant); err != nil {
+		return nil, err
+	}
+	p, err := openPoint(pointOptions{
+		tenants: []activation.Tenant{bundleAt(tenant, cfg)},
+		config:  defaultConfig(),
+		clock:   clock,
+		logger:  zap.NewNop(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := p.fillLocal(ctx, tenant, cfg.Bundle, directoryFile); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+func (p *point) fillLocal(ctx context.Context, tenant, bundlePath, directoryFile string) error {
+	if directoryFile != "" {
+		file, err := os.Open(directoryFile)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := importAll(ctx, p.directory, tenant, directoryFile, file); err != nil {
+			return err
+		}
+	}
+	if bundlePath == "" {
+		return nil
+	}
+	return p.programs.Activate(ctx, tenant)
+}
+
+// importAll loads a small file into a directory of its own. A line that is
+// refused is an error.
+func importAll(ctx context.Context, dir *directory.Directory, tenant, name string, lines io.Reader) error {
+	report, err := dir.Import(ctx, tenant, lines, directory.ImportOptions{})
+	for i, line := range report.Errors {
+		if i == maxShownErrors {
+			return fmt.Errorf("%s: %d lines are refused, %w", name, report.Refused, err)
+		}
+		err = errors.Join(err, fmt.Errorf("%s:%d: %s", name, line.Line, line.Message))
+	}
+	return err
+}

@@ -1,0 +1,272 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/server/authzen"
+	"github.com/verdictpdp/verdict/engine/server/grpcapi"
+)
+
+func newServeCommand(p *printer) *cobra.Command {
+	var file, bundlePath, dataDir, grpcAddress, httpAddress string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve decisions and the directory over gRPC and HTTP",
+		Long: `Serve decisions and the directory over gRPC and HTTP until SIGTERM.
+
+The tenants come from the configuration file; --bundle gives the tenant
+"default" its policy. A change to a bundle on disk becomes active at once,
+unless it does not compile: then the old one stays, and the log says why.`,
+		Example: `  verdict serve --bundle ./policy
+  verdict serve --config verdict.yaml --grpc unix:///run/verdict.sock`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(file, os.Environ())
+			if err != nil {
+				return err
+			}
+			if bundlePath != "" {
+				tenant := cfg.Tenants[authz.DefaultTenant]
+				tenant.Bundle = bundlePath
+				cfg.Tenants[authz.DefaultTenant] = tenant
+			}
+			override(&cfg.Data, dataDir)
+			override(&cfg.GRPC.Address, grpcAddress)
+			override(&cfg.HTTP.Address, httpAddress)
+			if err := cfg.validate(); err != nil {
+				return err
+			}
+			if len(cfg.Tenants) == 0 {
+				return errors.New("there is no policy to serve: give one with --bundle, or name tenants in a --config file; verdict demo shows it at work")
+			}
+			return serve(cmd.Context(), cfg, newLogger(cfg.Log, p.err))
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&file, "config", "", "configuration `file` (YAML)")
+	flags.StringVar(&bundlePath, "bundle", "", "the policy of the tenant \"default\": a directory or a .tar.gz `file`")
+	flags.StringVar(&dataDir, "data", "", "`directory` of the store (default \"verdict-data\")")
+	flags.StringVar(&grpcAddress, "grpc", "", "gRPC `address`, host:port or unix:///path (default \""+defaultGRPC+"\")")
+	flags.StringVar(&httpAddress, "http", "", "HTTP `address`, host:port or unix:///path (default \""+defaultHTTP+"\")")
+	return cmd
+}
+
+func override(setting *string, value string) {
+	if value != "" {
+		*setting = value
+	}
+}
+
+// serve runs a service on the configured tenants until ctx is done.
+func serve(ctx context.Context, cfg config, logger *zap.Logger) error {
+	tenants := make([]activation.Tenant, 0, len(cfg.Tenants))
+	for name, tenant := range cfg.Tenants {
+		tenants = append(tenants, bundleAt(name, tenant))
+	}
+	s, err := openService(pointOptions{dir: cfg.Data, tenants: tenants, config: cfg, clock: time.Now, logger: logger})
+	if err != nil {
+		return err
+	}
+	if err := s.activate(ctx); err != nil && ctx.Err() == nil {
+		return errors.Join(err, s.Close())
+	}
+	return errors.Join(s.run(ctx), s.Close())
+}
+
+// A service is a point with its ways in. openService opens all of it and Close
+// closes all of it; demo and the tests run this same struct.
+type service struct {
+	*point
+	config  config
+	logger  *zap.Logger
+	tenants []string
+
+	grpcListener, httpListener net.Listener
+	grpc                       *grpcapi.Server
+	http                       *http.Server
+}
+
+// openService opens the store and the listeners. Requests are answered once
+// run is called, and the service is ready once every tenant has a policy.
+func openService(o pointOptions) (_ *service, err error) {
+	p, err := openPoint(o)
+	if err != nil {
+		return nil, err
+	}
+	s := &service{point: p, config: o.config, logger: o.logger}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	for _, tenant := range o.tenants {
+		s.tenants = append(s.tenants, tenant.Name)
+	}
+	if s.grpcListener, err = listen(o.config.GRPC.Address); err != nil {
+		return nil, fmt.Errorf("gRPC: %w", err)
+	}
+	if s.httpListener, err = listen(o.config.HTTP.Address); err != nil {
+		return nil, fmt.Errorf("HTTP: %w", err)
+	}
+	s.grpc = grpcapi.New(grpcapi.Options{
+		Decider:   p.decisions,
+		Directory: p.directory,
+		Policies:  p.programs,
+		Ready:     s.ready,
+		Logger:    o.logger,
+	})
+	s.http = &http.Server{
+		Handler:           authzen.New(authzen.Options{Decider: p.decisions, Ready: s.ready, Logger: o.logger}),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          zap.NewStdLog(o.logger),
+	}
+	return s, nil
+}
+
+// activate makes every tenant's policy active. A tenant whose policy is
+// refused is logged, and tried again when its bundle changes; only when no
+// tenant at all can be served is it an error.
+func (s *service) activate(ctx context.Context) error {
+	var errs []error
+	for _, tenant := range s.tenants {
+		if err := s.programs.Activate(ctx, tenant); err != nil {
+			errs = append(errs, fmt.Errorf("tenant %s: %w", tenant, err))
+		}
+	}
+	if len(errs) == len(s.tenants) {
+		return errors.Join(errs...)
+	}
+	return nil
+}
+
+// ready reports what is missing for every tenant to be served.
+func (s *service) ready() error {
+	var missing []string
+	for _, status := range s.programs.Status() {
+		if status.Revision != "" {
+			continue
+		}
+		text := "tenant " + status.Tenant + " has no active policy"
+		if status.LastError != "" {
+			text += ": " + status.LastError
+		}
+		missing = append(missing, text)
+	}
+	if len(missing) > 0 {
+		return authz.Errorf(authz.Unavailable, "%s", strings.Join(missing, "; "))
+	}
+	return nil
+}
+
+// run answers requests until ctx is done, then finishes those in flight.
+func (s *service) run(ctx context.Context) error {
+	s.logger.Info("serving",
+		zap.String("grpc", s.grpcListener.Addr().String()),
+		zap.String("http", s.httpListener.Addr().String()),
+		zap.Strings("tenants", s.tenants))
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.grpc.Serve(s.grpcListener) })
+	group.Go(func() error {
+		if err := s.http.Serve(s.httpListener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error { return s.programs.Watch(ctx) })
+	group.Go(func() error {
+		<-ctx.Done()
+		s.shutdown()
+		return nil
+	})
+	err := group.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// shutdown stops accepting and waits for what is in flight, for as long as the
+// configuration grants.
+func (s *service) shutdown() {
+	s.logger.Info("shutting down", zap.Duration("grace", s.config.Shutdown.Grace))
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.Shutdown.Grace)
+	defer cancel()
+	var both sync.WaitGroup
+	both.Go(func() {
+		if err := s.http.Shutdown(ctx); err != nil {
+			s.logger.Warn("HTTP requests were cut off", zap.Error(err))
+			s.http.Close()
+		}
+	})
+	both.Go(func() {
+		if err := s.grpc.Shutdown(ctx); err != nil {
+			s.logger.Warn("gRPC requests were cut off", zap.Error(err))
+		}
+	})
+	both.Wait()
+}
+
+// Close closes what is open. run must have returned.
+func (s *service) Close() error {
+	for _, listener := range []net.Listener{s.grpcListener, s.httpListener} {
+		if listener != nil {
+			listener.Close() // closed already when it was served
+		}
+	}
+	return s.point.Close()
+}
+
+const unixPrefix = "unix://"
+
+// listen opens host:port or unix:///path. A socket that a dead process left
+// behind is removed; one that answers is not.
+func listen(address string) (net.Listener, error) {
+	path, isUnix := strings.CutPrefix(address, unixPrefix)
+	if !isUnix {
+		return net.Listen("tcp", address)
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode().Type() == os.ModeSocket {
+		conn, err := net.DialTimeout("unix", path, time.Second)
+		if err == nil {
+			conn.Close()
+			return nil, fmt.Errorf("%s is in use by another process", path)
+		}
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	return net.Listen("unix", path)
+}
+
+// newLogger logs to standard error, structured.
+func newLogger(cfg logConfig, out io.Writer) *zap.Logger {
+	encoding := zap.NewProductionEncoderConfig()
+	encoding.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	encoding.TimeKey = "time"
+	encoder := zapcore.NewJSONEncoder(encoding)
+	if cfg.Format == "console" {
+		encoding.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
+		encoder = zapcore.NewConsoleEncoder(encoding)
+	}
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(out)), cfg.Level))
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/directory"
+	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/engine/eval/topdown"
+	"github.com/verdictpdp/verdict/engine/pip"
+	"github.com/verdictpdp/verdict/policy/bundle"
+	"github.com/verdictpdp/verdict/policy/suite"
+)
+
+// bundleDirectory is the file of a bundle that its tests find in
+// data.directory.
+const bundleDirectory = "directory.jsonl"
+
+// A tester is the verb's flags.
+type tester struct {
+	tenant    string
+	directory string
+	filter    string
+	timeout   time.Duration
+	verbose   bool
+	builtins  []string
+}
+
+func newTestCommand(p *printer) *cobra.Command {
+	var t tester
+	cmd := &cobra.Command{
+		Use:   "test BUNDLE…",
+		Short: "Run the Rego tests of bundles",
+		Long: `Run the Rego tests of bundles: the rules test_… in their files *_test.rego.
+
+data.directory is what the bundle's directory.jsonl, or another file in the
+import format, says; a test can put anything else in its place:
+  test_suspended if not allow with data.directory.user.mina as {…}
+
+Exit code: 0 when all tests hold, 1 when one does not, 2 when they cannot run.`,
+		Example: `  verdict test ./policy
+  verdict test ./policy --run contractor --directory other.jsonl`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			total := testReport{Bundles: []bundleReport{}}
+			for _, path := range args {
+				report, err := t.run(cmd.Context(), path)
+				if err != nil {
+					return err
+				}
+				if len(report.Tests) == 0 && t.filter == "" {
+					return fmt.Errorf("bundle %s has no tests: write rules test_… into a file *_test.rego", path)
+				}
+				total.add(path, report)
+			}
+			return total.print(p, t.verbose)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&t.tenant, "tenant", authz.DefaultTenant, "the `tenant` whose root stands above the directory")
+	flags.StringVar(&t.directory, "directory", "", "the directory, a `file` in the import format (default: directory.jsonl in the bundle)")
+	flags.StringVar(&t.filter, "run", "", "run the tests whose full name matches this `regexp`")
+	flags.DurationVar(&t.timeout, "timeout", suite.DefaultTimeout, "how long one test may take")
+	flags.StringSliceVar(&t.builtins, "builtins", nil, "built-in `functions` to turn on that are off by default, such as http.send")
+	flags.BoolVarP(&t.verbose, "verbose", "v", false, "list the tests that hold, too")
+	return cmd
+}
+
+// run runs the tests of one bundle.
+func (t *tester) run(ctx context.Context, path string) (suite.Report, error) {
+	b, err := bundle.Read(path)
+	b, err = withLibrary(b, err)
+	if err != nil {
+		return suite.Report{}, err
+	}
+	file := t.directory
+	if file == "" {
+		file = filepath.Join(path, bundleDirectory)
+		if _, err := os.Stat(file); err != nil {
+			file = "" // it has none, or is an archive
+		}
+	}
+	point, err := openLocal(ctx, t.tenant, tenantConfig{}, file, time.Now)
+	if err != nil {
+		return suite.Report{}, err
+	}
+	report, err := t.runOn(ctx, b, point.directory)
+	return report, errors.Join(err, point.Close())
+}
+
+func (t *tester) runOn(ctx context.Context, b *bundle.Bundle, dir *directory.Directory) (suite.Report, error) {
+	snapshot, err := dir.Snapshot(ctx, t.tenant, authz.Consistency{})
+	if err != nil {
+		return suite.Report{}, err
+	}
+	defer snapshot.Close()
+	cache := pip.NewCache(pip.Options{})
+	store, err := topdown.NewStore(b.Data, func() eval.Directory { return cache.Reader(snapshot, math.MaxInt) })
+	if err != nil {
+		return suite.Report{}, err
+	}
+	return suite.Run(ctx, suite.Options{Bundle: b, Store: store, Builtins: t.builtins, Filter: t.filter, Timeout: t.timeout})
+}
+
+// A testReport is what became of the tests, as --output json prints it.
+type testReport struct {
+	Bundles []bundleReport `json:"bundles"`
+	Passed  int            `json:"passed"`
+	Failed  int            `json:"failed"`
+	Errors  int            `json:"errors"`
+	Skipped int            `json:"skipped"`
+}
+
+type bundleReport struct {
+	Bundle string     `json:"bundle"`
+	Tests  []testJSON `json:"tests"`
+}
+
+type testJSON struct {
+	Package     string   `json:"package"`
+	Name        string   `json:"name"`
+	Location    string   `json:"location"`
+	Outcome     string   `json:"outcome"`
+	DurationNS  int64    `json:"duration_ns"`
+	Output      string   `json:"output,omitempty"`
+	FailedAt    string   `json:"failed_at,omitempty"`
+	FailedExpr  string   `json:"failed_expr,omitempty"`
+	FailedCases []string `json:"failed_cases,omitempty"`
+	Error       string   `json:"error,omitempty"`
+}
+
+func (r *testReport) add(path string, report suite.Report) {
+	b := bundleReport{Bundle: path, Tests: []testJSON{}}
+	for _, t := range report.Tests {
+		b.Tests = append(b.Tests, testJSON{
+			Package: t.Package, Name: t.Name, Location: t.Location,
+			Outcome: t.Outcome.String(), DurationNS: t.Duration.Nanoseconds(), Output: t.Output,
+			FailedAt: t.FailedAt, FailedExpr: t.FailedExpr, FailedCases: t.FailedCases, Error: t.Err,
+		})
+	}
+	r.Bundles = append(r.Bundles, b)
+	r.Passed += report.Passed
+	r.Failed += report.Failed
+	r.Errors += report.Errored
+	r.Skipped += report.Skipped
+}
+
+func (r *testReport) print(p *printer, verbose bool) error {
+	if p.json() {
+		if err := p.printJSON(r); err != nil {
+			return err
+		}
+	} else {
+		for _, b := range r.Bundles {
+			for _, t := range b.Tests {
+				if verbose || t.Outcome != suite.Pass.String() {
+					t.print(p)
+				}
+			}
+		}
+		p.printf("%d tests: %d passed, %d failed, %d errors, %d skipped\n",
+			r.Passed+r.Failed+r.Errors+r.Skipped, r.Passed, r.Failed, r.Errors, r.Skipped)
+	}
+	if r.Failed+r.Errors > 0 {
+		return errNo
+	}
+	return nil
+}
+
+func (t testJSON) print(p *printer) {
+	colour := green
+	if t.Outcome != suite.Pass.String() {
+		colour = red
+	}
+	p.printf("%s  %s.%s  %s\n", p.paint(colour, t.Outcome), t.Package, t.Name, t.Location)
+	if t.FailedExpr != "" {
+		p.printf("      not so: %s (%s)\n", t.FailedExpr, t.FailedAt)
+	}
+	if len(t.FailedCases) > 0 {
+		p.printf("      cases: %s\n", strings.Join(t.FailedCases, ", "))
+	}
+	if t.Error != "" {
+		p.printf("      %s %s\n", t.Error, t.FailedAt)
+	}
+	for line := range strings.Lines(t.Output) {
+		p.printf("      | %s\n", strings.TrimRight(line, "\n"))
+	}
+}
