@@ -10,6 +10,7 @@ test_unknown_subjects_are_denied_with_the_reason if {
 			decided(reads(subject, resource, "ticket:t-1")) == denied({sprintf("The directory does not know the subject %s.", [subject])})
 		}
 	}
+	decided(asks("user:nobody", "read", "runbook:outage")) == denied({"The directory does not know the subject user:nobody."})
 }
 
 test_unknown_resources_are_denied_with_the_reason if {

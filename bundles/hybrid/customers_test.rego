@@ -13,14 +13,19 @@ claiming(request) := object.union(request, {"subject": {"properties": {
 	"grants": data.directory.user.ines.grants,
 }}})
 
-test_h2_customers_read_their_own_record_unlogged if decided(asks("customer:carla", "read", "customer_record:carla")) == {
-	"allowed": true,
-	"reasons": set(),
-	"obligations": {},
+test_h2_customers_read_their_own_record_unlogged if {
+	every request in [
+		asks("customer:carla", "read", "customer_record:carla"),
+		reads("customer:carla", "customer_record:carla", "ticket:t-1"),
+	] {
+		decided(request) == {"allowed": true, "reasons": set(), "obligations": {}}
+	}
 }
 
 test_h2_customers_read_no_other_record if {
-	decided(asks("customer:carla", "read", "customer_record:eva")) == denied({own_alone})
+	every record in {"customer_record:eva", "customer_record:diego"} {
+		decided(asks("customer:carla", "read", record)) == denied({own_alone})
+	}
 }
 
 test_h2_a_claimed_role_gains_nothing if {
@@ -55,7 +60,19 @@ test_h2_not_even_by_a_grant_to_everyone if {
 	decision == denied({workforces})
 }
 
+test_h2_even_their_own_record_is_out_of_reach_among_the_workforces if {
+	misplaced := object.union(data.directory.customer_record.carla, {"ancestors": data.directory.runbook.outage.ancestors})
+	decision := decided(asks("customer:carla", "read", "customer_record:carla")) with data.directory.customer_record.carla as misplaced
+	decision == denied({workforces})
+}
+
 test_h2_a_user_of_a_customers_name_is_another if {
 	not decided(asks("user:carla", "read", "customer_record:carla")).allowed
 	not decided(asks("customer:ines", "read", "runbook:outage")).allowed
+}
+
+test_h2_only_a_customer_has_a_record_of_their_own if {
+	staffs := changed(data.directory.customer_record.carla, {"customer": "user:lee"})
+	decision := decided(asks("user:lee", "read", "customer_record:carla")) with data.directory.customer_record.carla as staffs
+	not decision.allowed
 }
