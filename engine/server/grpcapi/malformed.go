@@ -8,7 +8,6 @@ import (
 	encodingproto "google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
 
-	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/server/status"
 )
 
@@ -17,18 +16,10 @@ import (
 // no interceptor can change it. So messages are received into an envelope,
 // which the codec fills or marks as malformed, and never fails.
 
-// An envelope is a message to be received.
+// An envelope is a message to be received, and why it cannot be read.
 type envelope struct {
 	message   any
 	malformed error
-}
-
-// err is INVALID_ARGUMENT for a malformed message.
-func (e *envelope) err() error {
-	if e.malformed == nil {
-		return nil
-	}
-	return authz.Errorf(authz.Invalid, "the message cannot be read as verdict.v1 describes it: %w", e.malformed)
 }
 
 // lenientCodec is grpc's codec for protobuf, which also receives envelopes.
@@ -45,7 +36,9 @@ func (c lenientCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	if !is {
 		return c.CodecV2.Unmarshal(data, v)
 	}
-	e.malformed = c.CodecV2.Unmarshal(data, e.message)
+	if err := c.CodecV2.Unmarshal(data, e.message); err != nil {
+		e.malformed = unreadable(e.message, data.Materialize(), err)
+	}
 	return nil
 }
 
@@ -59,7 +52,7 @@ func (s reportingStream) RecvMsg(message any) error {
 	if err := s.ServerStream.RecvMsg(&e); err != nil {
 		return err
 	}
-	return e.err()
+	return e.malformed
 }
 
 // reporting registers services whose methods with one request receive it in an
@@ -84,8 +77,8 @@ func receiveEnveloped(handle grpc.MethodHandler) grpc.MethodHandler {
 			if err := receive(&e); err != nil {
 				return err
 			}
-			if err := e.err(); err != nil { // no interceptor sees this one
-				return status.Of(err, "").GRPC().Err()
+			if e.malformed != nil { // no interceptor sees this one
+				return status.Of(e.malformed, "").GRPC().Err()
 			}
 			return nil
 		}, interceptor)
