@@ -1,9 +1,11 @@
 package directory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -82,7 +84,14 @@ func (d *Directory) Import(ctx context.Context, tenant string, r io.Reader, o Im
 	if err == nil {
 		err = im.flush()
 	}
+	im.report.sort()
 	return im.report, err
+}
+
+// sort puts the refused lines in order: within a batch those that are wrong by
+// themselves are found before those that close a cycle.
+func (r *ImportReport) sort() {
+	slices.SortStableFunc(r.Errors, func(a, b LineError) int { return cmp.Compare(a.Line, b.Line) })
 }
 
 // An importer gathers lines into batches and keeps the report.
@@ -188,6 +197,7 @@ func (im *importer) stopped() error {
 // firstErrors names the first lines that were refused.
 func (r *ImportReport) firstErrors() string {
 	const most = 5
+	r.sort()
 	var texts []string
 	for _, refused := range r.Errors[:min(most, len(r.Errors))] {
 		texts = append(texts, fmt.Sprintf("line %d: %s", refused.Line, refused.Message))

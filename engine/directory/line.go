@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -77,7 +78,7 @@ func (p *Parser) line() (change authz.Change, err error) {
 }
 
 func (p *Parser) entity() (e authz.Entity, err error) {
-	err = p.object("entity", func(name string) error {
+	err = p.object("", func(name string) error {
 		switch name {
 		case "type":
 			return p.string(name, &e.Ref.Type)
@@ -103,7 +104,7 @@ func (p *Parser) entity() (e authz.Entity, err error) {
 }
 
 func (p *Parser) grant() (g authz.Grant, err error) {
-	err = p.object("grant", func(name string) error {
+	err = p.object("", func(name string) error {
 		switch name {
 		case "id":
 			return p.string(name, &g.ID)
@@ -131,7 +132,7 @@ func (p *Parser) grant() (g authz.Grant, err error) {
 func (p *Parser) deletion(change *authz.Change) error {
 	const expected = "expected one of entity, grant"
 	members := 0
-	err := p.object("delete", func(name string) error {
+	err := p.object("", func(name string) error {
 		if members++; members > 1 {
 			return invalid("the second member %s: %s", authz.Quote(name), expected)
 		}
@@ -235,11 +236,11 @@ func (p *Parser) time(name string, to *time.Time) error {
 	return nil
 }
 
-// parseTime reads a time of RFC 3339, of at most nanoseconds. It takes only
-// what time.Time's own JSON takes, which is stricter than time.Parse.
+// parseTime reads a time of RFC 3339, of at most nanoseconds. Go's own reading
+// is strict but for a comma, and drops what is finer.
 func parseTime(text string) (time.Time, error) {
 	var t time.Time
-	if err := t.UnmarshalText([]byte(text)); err != nil || moreThanNanoseconds(text) {
+	if err := t.UnmarshalText([]byte(text)); err != nil || strings.Contains(text, ",") || finerThanNanoseconds(text) {
 		return t, fmt.Errorf("%s: expected a time as RFC 3339 writes it, such as 2026-01-01T00:00:00Z", authz.Quote(text))
 	}
 	if t.IsZero() {
@@ -248,13 +249,9 @@ func parseTime(text string) (time.Time, error) {
 	return storable("", t)
 }
 
-func moreThanNanoseconds(text string) bool {
-	const second, nanosecond = len("2006-01-02T15:04:05"), len(".999999999")
-	digits := 0
-	for i := second; i < len(text) && (text[i] == '.' || text[i] >= '0' && text[i] <= '9'); i++ {
-		digits++
-	}
-	return digits > nanosecond
+func finerThanNanoseconds(text string) bool {
+	_, fraction, _ := strings.Cut(text, ".")
+	return strings.IndexAny(fraction+"Z", "Z+-") > len("999999999")
 }
 
 // mismatch is an error about a value of the wrong kind; a value that is no
