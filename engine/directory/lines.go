@@ -28,7 +28,7 @@ type parsedLine struct {
 const (
 	blockLines    = 512
 	blockBytes    = 256 << 10
-	blocksWaiting = 32
+	blocksWaiting = 8
 )
 
 // A block is some lines that are parsed together.

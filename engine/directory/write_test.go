@@ -307,10 +307,10 @@ func TestBatchOfManyBytesIsRefused(t *testing.T) {
 		}
 		return b
 	}
-	if _, err := d.Write(t.Context(), tenant, batch("user", 135)); err != nil {
-		t.Errorf("just below 8 MiB: %v", err)
+	if _, err := d.Write(t.Context(), tenant, batch("user", 100)); err != nil {
+		t.Errorf("just below 6 MiB: %v", err)
 	}
-	_, err := d.Write(t.Context(), tenant, batch("group", 137))
+	_, err := d.Write(t.Context(), tenant, batch("group", 103))
 	wantKind(t, err, authz.LimitExceeded, "send several smaller ones")
 	mustBeSound(t, d)
 }

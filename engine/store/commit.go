@@ -14,8 +14,8 @@ import (
 // bytes and in nodes of its list; what is refused here is refused beforehand
 // and with words.
 const (
-	maxCommitBytes   = 8 << 20 // of 10,066,329
-	maxCommitEntries = 90_000  // of 104,857
+	maxCommitBytes   = 6 << 20 // of 7,549,747
+	maxCommitEntries = 75_000  // of 78,643
 
 	// What an entry takes in a transaction beyond key and value: its
 	// timestamp, flags and size.

@@ -171,6 +171,10 @@ func (l *Loader) LineOf(ref authz.EntityRef) (line int, err error) {
 	return line, err
 }
 
+// loadTableBytes makes tables of 32 MiB: the writer multiplies it, and holds
+// some tables in memory.
+const loadTableBytes = 1 << 20
+
 // Streams are written at the same time, each in the order of its keys.
 const (
 	systemStream = iota + 1
@@ -179,7 +183,7 @@ const (
 )
 
 func (l *Loader) write(dir string, o LoadOptions) (err error) {
-	db, err := badger.OpenManaged(badgerOptions(dir, o.Logger))
+	db, err := badger.OpenManaged(badgerOptions(dir, o.Logger).WithBaseTableSize(loadTableBytes))
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // maxRunBytes is how much a sorter holds in memory before it writes a run.
-const maxRunBytes = 32 << 20
+const maxRunBytes = 24 << 20
 
 // A sorter sorts keys with values that do not fit into memory: it writes
 // sorted runs to files, and merges them.

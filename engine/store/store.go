@@ -36,10 +36,11 @@ type Options struct {
 	OnCommit func(tenant string, revision uint64, changed []authz.EntityRef)
 }
 
-// Settings of Badger; see MEASURED in the design for the figures behind them.
+// Settings of Badger. Memtables make up most of the memory of an import, and
+// their size bounds that of a transaction: see maxCommitBytes.
 const (
-	memTableBytes = 64 << 20
-	memTables     = 3
+	memTableBytes = 48 << 20
+	memTables     = 2
 	compactors    = 2
 )
 
