@@ -1119,6 +1119,234 @@ func (x *WatchResponse) GetContinued() bool {
 	return false
 }
 
+// CheckDirectoryRequest asks what is amiss in a tenant.
+type CheckDirectoryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant to look at. Empty means "default".
+	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// Whether to compare indexes, reverse edges and change records with the
+	// records that they are derived from, too.
+	Deep          bool `protobuf:"varint,2,opt,name=deep,proto3" json:"deep,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckDirectoryRequest) Reset() {
+	*x = CheckDirectoryRequest{}
+	mi := &file_verdict_v1_directory_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckDirectoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckDirectoryRequest) ProtoMessage() {}
+
+func (x *CheckDirectoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_verdict_v1_directory_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckDirectoryRequest.ProtoReflect.Descriptor instead.
+func (*CheckDirectoryRequest) Descriptor() ([]byte, []int) {
+	return file_verdict_v1_directory_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *CheckDirectoryRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *CheckDirectoryRequest) GetDeep() bool {
+	if x != nil {
+		return x.Deep
+	}
+	return false
+}
+
+// CheckDirectoryResponse is what was found.
+type CheckDirectoryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The directory revision that was looked at.
+	DirectoryRevision uint64 `protobuf:"varint,1,opt,name=directory_revision,json=directoryRevision,proto3" json:"directory_revision,omitempty"`
+	// References to entities that do not exist; of those of parents and of those
+	// of grants the first 1,000 each. They are allowed, since a load comes in any
+	// order, and give nobody anything.
+	Dangling []*DanglingReference `protobuf:"bytes,2,rep,name=dangling,proto3" json:"dangling,omitempty"`
+	// What does not agree with what it is derived from; the first 1,000 findings.
+	// There is none unless the disk or the program is at fault.
+	Damage        []string `protobuf:"bytes,3,rep,name=damage,proto3" json:"damage,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckDirectoryResponse) Reset() {
+	*x = CheckDirectoryResponse{}
+	mi := &file_verdict_v1_directory_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckDirectoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckDirectoryResponse) ProtoMessage() {}
+
+func (x *CheckDirectoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_verdict_v1_directory_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckDirectoryResponse.ProtoReflect.Descriptor instead.
+func (*CheckDirectoryResponse) Descriptor() ([]byte, []int) {
+	return file_verdict_v1_directory_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *CheckDirectoryResponse) GetDirectoryRevision() uint64 {
+	if x != nil {
+		return x.DirectoryRevision
+	}
+	return 0
+}
+
+func (x *CheckDirectoryResponse) GetDangling() []*DanglingReference {
+	if x != nil {
+		return x.Dangling
+	}
+	return nil
+}
+
+func (x *CheckDirectoryResponse) GetDamage() []string {
+	if x != nil {
+		return x.Damage
+	}
+	return nil
+}
+
+// DanglingReference is a reference to an entity that does not exist.
+type DanglingReference struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the reference stands.
+	//
+	// Types that are valid to be assigned to Holder:
+	//
+	//	*DanglingReference_Entity
+	//	*DanglingReference_Grant
+	Holder isDanglingReference_Holder `protobuf_oneof:"holder"`
+	// The member that refers: "parents", "subject", "role" or "scope".
+	Member string `protobuf:"bytes,3,opt,name=member,proto3" json:"member,omitempty"`
+	// The entity that does not exist, as type:id.
+	Ref           string `protobuf:"bytes,4,opt,name=ref,proto3" json:"ref,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DanglingReference) Reset() {
+	*x = DanglingReference{}
+	mi := &file_verdict_v1_directory_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DanglingReference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DanglingReference) ProtoMessage() {}
+
+func (x *DanglingReference) ProtoReflect() protoreflect.Message {
+	mi := &file_verdict_v1_directory_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DanglingReference.ProtoReflect.Descriptor instead.
+func (*DanglingReference) Descriptor() ([]byte, []int) {
+	return file_verdict_v1_directory_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *DanglingReference) GetHolder() isDanglingReference_Holder {
+	if x != nil {
+		return x.Holder
+	}
+	return nil
+}
+
+func (x *DanglingReference) GetEntity() string {
+	if x != nil {
+		if x, ok := x.Holder.(*DanglingReference_Entity); ok {
+			return x.Entity
+		}
+	}
+	return ""
+}
+
+func (x *DanglingReference) GetGrant() string {
+	if x != nil {
+		if x, ok := x.Holder.(*DanglingReference_Grant); ok {
+			return x.Grant
+		}
+	}
+	return ""
+}
+
+func (x *DanglingReference) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *DanglingReference) GetRef() string {
+	if x != nil {
+		return x.Ref
+	}
+	return ""
+}
+
+type isDanglingReference_Holder interface {
+	isDanglingReference_Holder()
+}
+
+type DanglingReference_Entity struct {
+	// The entity whose parent does not exist, as type:id.
+	Entity string `protobuf:"bytes,1,opt,name=entity,proto3,oneof"`
+}
+
+type DanglingReference_Grant struct {
+	// The id of the grant.
+	Grant string `protobuf:"bytes,2,opt,name=grant,proto3,oneof"`
+}
+
+func (*DanglingReference_Entity) isDanglingReference_Holder() {}
+
+func (*DanglingReference_Grant) isDanglingReference_Holder() {}
+
 var File_verdict_v1_directory_service_proto protoreflect.FileDescriptor
 
 const file_verdict_v1_directory_service_proto_rawDesc = "" +
@@ -1194,7 +1422,20 @@ const file_verdict_v1_directory_service_proto_rawDesc = "" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12=\n" +
 	"\fcommitted_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vcommittedAt\x12,\n" +
 	"\achanges\x18\x03 \x03(\v2\x12.verdict.v1.ChangeR\achanges\x12\x1c\n" +
-	"\tcontinued\x18\x04 \x01(\bR\tcontinued2\x80\x04\n" +
+	"\tcontinued\x18\x04 \x01(\bR\tcontinued\"C\n" +
+	"\x15CheckDirectoryRequest\x12\x16\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n" +
+	"\x04deep\x18\x02 \x01(\bR\x04deep\"\x9a\x01\n" +
+	"\x16CheckDirectoryResponse\x12-\n" +
+	"\x12directory_revision\x18\x01 \x01(\x04R\x11directoryRevision\x129\n" +
+	"\bdangling\x18\x02 \x03(\v2\x1d.verdict.v1.DanglingReferenceR\bdangling\x12\x16\n" +
+	"\x06damage\x18\x03 \x03(\tR\x06damage\"y\n" +
+	"\x11DanglingReference\x12\x18\n" +
+	"\x06entity\x18\x01 \x01(\tH\x00R\x06entity\x12\x16\n" +
+	"\x05grant\x18\x02 \x01(\tH\x00R\x05grant\x12\x16\n" +
+	"\x06member\x18\x03 \x01(\tR\x06member\x12\x10\n" +
+	"\x03ref\x18\x04 \x01(\tR\x03refB\b\n" +
+	"\x06holder2\xd9\x04\n" +
 	"\x10DirectoryService\x12<\n" +
 	"\x05Write\x12\x18.verdict.v1.WriteRequest\x1a\x19.verdict.v1.WriteResponse\x12H\n" +
 	"\tGetEntity\x12\x1c.verdict.v1.GetEntityRequest\x1a\x1d.verdict.v1.GetEntityResponse\x12Q\n" +
@@ -1203,7 +1444,8 @@ const file_verdict_v1_directory_service_proto_rawDesc = "" +
 	"ListGrants\x12\x1d.verdict.v1.ListGrantsRequest\x1a\x1e.verdict.v1.ListGrantsResponse\x12A\n" +
 	"\x06Import\x12\x19.verdict.v1.ImportRequest\x1a\x1a.verdict.v1.ImportResponse(\x01\x12A\n" +
 	"\x06Export\x12\x19.verdict.v1.ExportRequest\x1a\x1a.verdict.v1.ExportResponse0\x01\x12>\n" +
-	"\x05Watch\x12\x18.verdict.v1.WatchRequest\x1a\x19.verdict.v1.WatchResponse0\x01B8Z6github.com/verdictpdp/verdict/api/verdict/v1;verdictv1b\x06proto3"
+	"\x05Watch\x12\x18.verdict.v1.WatchRequest\x1a\x19.verdict.v1.WatchResponse0\x01\x12W\n" +
+	"\x0eCheckDirectory\x12!.verdict.v1.CheckDirectoryRequest\x1a\".verdict.v1.CheckDirectoryResponseB8Z6github.com/verdictpdp/verdict/api/verdict/v1;verdictv1b\x06proto3"
 
 var (
 	file_verdict_v1_directory_service_proto_rawDescOnce sync.Once
@@ -1217,64 +1459,70 @@ func file_verdict_v1_directory_service_proto_rawDescGZIP() []byte {
 	return file_verdict_v1_directory_service_proto_rawDescData
 }
 
-var file_verdict_v1_directory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_verdict_v1_directory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_verdict_v1_directory_service_proto_goTypes = []any{
-	(*WriteRequest)(nil),          // 0: verdict.v1.WriteRequest
-	(*WriteResponse)(nil),         // 1: verdict.v1.WriteResponse
-	(*GetEntityRequest)(nil),      // 2: verdict.v1.GetEntityRequest
-	(*GetEntityResponse)(nil),     // 3: verdict.v1.GetEntityResponse
-	(*ListEntitiesRequest)(nil),   // 4: verdict.v1.ListEntitiesRequest
-	(*ListEntitiesResponse)(nil),  // 5: verdict.v1.ListEntitiesResponse
-	(*ListGrantsRequest)(nil),     // 6: verdict.v1.ListGrantsRequest
-	(*ListGrantsResponse)(nil),    // 7: verdict.v1.ListGrantsResponse
-	(*ImportRequest)(nil),         // 8: verdict.v1.ImportRequest
-	(*ImportOptions)(nil),         // 9: verdict.v1.ImportOptions
-	(*ImportResponse)(nil),        // 10: verdict.v1.ImportResponse
-	(*LineError)(nil),             // 11: verdict.v1.LineError
-	(*ExportRequest)(nil),         // 12: verdict.v1.ExportRequest
-	(*ExportResponse)(nil),        // 13: verdict.v1.ExportResponse
-	(*WatchRequest)(nil),          // 14: verdict.v1.WatchRequest
-	(*WatchResponse)(nil),         // 15: verdict.v1.WatchResponse
-	(*Change)(nil),                // 16: verdict.v1.Change
-	(*Precondition)(nil),          // 17: verdict.v1.Precondition
-	(*Consistency)(nil),           // 18: verdict.v1.Consistency
-	(*EntityRecord)(nil),          // 19: verdict.v1.EntityRecord
-	(*Grant)(nil),                 // 20: verdict.v1.Grant
-	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(*WriteRequest)(nil),           // 0: verdict.v1.WriteRequest
+	(*WriteResponse)(nil),          // 1: verdict.v1.WriteResponse
+	(*GetEntityRequest)(nil),       // 2: verdict.v1.GetEntityRequest
+	(*GetEntityResponse)(nil),      // 3: verdict.v1.GetEntityResponse
+	(*ListEntitiesRequest)(nil),    // 4: verdict.v1.ListEntitiesRequest
+	(*ListEntitiesResponse)(nil),   // 5: verdict.v1.ListEntitiesResponse
+	(*ListGrantsRequest)(nil),      // 6: verdict.v1.ListGrantsRequest
+	(*ListGrantsResponse)(nil),     // 7: verdict.v1.ListGrantsResponse
+	(*ImportRequest)(nil),          // 8: verdict.v1.ImportRequest
+	(*ImportOptions)(nil),          // 9: verdict.v1.ImportOptions
+	(*ImportResponse)(nil),         // 10: verdict.v1.ImportResponse
+	(*LineError)(nil),              // 11: verdict.v1.LineError
+	(*ExportRequest)(nil),          // 12: verdict.v1.ExportRequest
+	(*ExportResponse)(nil),         // 13: verdict.v1.ExportResponse
+	(*WatchRequest)(nil),           // 14: verdict.v1.WatchRequest
+	(*WatchResponse)(nil),          // 15: verdict.v1.WatchResponse
+	(*CheckDirectoryRequest)(nil),  // 16: verdict.v1.CheckDirectoryRequest
+	(*CheckDirectoryResponse)(nil), // 17: verdict.v1.CheckDirectoryResponse
+	(*DanglingReference)(nil),      // 18: verdict.v1.DanglingReference
+	(*Change)(nil),                 // 19: verdict.v1.Change
+	(*Precondition)(nil),           // 20: verdict.v1.Precondition
+	(*Consistency)(nil),            // 21: verdict.v1.Consistency
+	(*EntityRecord)(nil),           // 22: verdict.v1.EntityRecord
+	(*Grant)(nil),                  // 23: verdict.v1.Grant
+	(*timestamppb.Timestamp)(nil),  // 24: google.protobuf.Timestamp
 }
 var file_verdict_v1_directory_service_proto_depIdxs = []int32{
-	16, // 0: verdict.v1.WriteRequest.changes:type_name -> verdict.v1.Change
-	17, // 1: verdict.v1.WriteRequest.preconditions:type_name -> verdict.v1.Precondition
-	18, // 2: verdict.v1.GetEntityRequest.consistency:type_name -> verdict.v1.Consistency
-	19, // 3: verdict.v1.GetEntityResponse.entity:type_name -> verdict.v1.EntityRecord
-	18, // 4: verdict.v1.ListEntitiesRequest.consistency:type_name -> verdict.v1.Consistency
-	19, // 5: verdict.v1.ListEntitiesResponse.entities:type_name -> verdict.v1.EntityRecord
-	18, // 6: verdict.v1.ListGrantsRequest.consistency:type_name -> verdict.v1.Consistency
-	20, // 7: verdict.v1.ListGrantsResponse.grants:type_name -> verdict.v1.Grant
+	19, // 0: verdict.v1.WriteRequest.changes:type_name -> verdict.v1.Change
+	20, // 1: verdict.v1.WriteRequest.preconditions:type_name -> verdict.v1.Precondition
+	21, // 2: verdict.v1.GetEntityRequest.consistency:type_name -> verdict.v1.Consistency
+	22, // 3: verdict.v1.GetEntityResponse.entity:type_name -> verdict.v1.EntityRecord
+	21, // 4: verdict.v1.ListEntitiesRequest.consistency:type_name -> verdict.v1.Consistency
+	22, // 5: verdict.v1.ListEntitiesResponse.entities:type_name -> verdict.v1.EntityRecord
+	21, // 6: verdict.v1.ListGrantsRequest.consistency:type_name -> verdict.v1.Consistency
+	23, // 7: verdict.v1.ListGrantsResponse.grants:type_name -> verdict.v1.Grant
 	9,  // 8: verdict.v1.ImportRequest.options:type_name -> verdict.v1.ImportOptions
 	11, // 9: verdict.v1.ImportResponse.errors:type_name -> verdict.v1.LineError
-	18, // 10: verdict.v1.ExportRequest.consistency:type_name -> verdict.v1.Consistency
-	21, // 11: verdict.v1.WatchResponse.committed_at:type_name -> google.protobuf.Timestamp
-	16, // 12: verdict.v1.WatchResponse.changes:type_name -> verdict.v1.Change
-	0,  // 13: verdict.v1.DirectoryService.Write:input_type -> verdict.v1.WriteRequest
-	2,  // 14: verdict.v1.DirectoryService.GetEntity:input_type -> verdict.v1.GetEntityRequest
-	4,  // 15: verdict.v1.DirectoryService.ListEntities:input_type -> verdict.v1.ListEntitiesRequest
-	6,  // 16: verdict.v1.DirectoryService.ListGrants:input_type -> verdict.v1.ListGrantsRequest
-	8,  // 17: verdict.v1.DirectoryService.Import:input_type -> verdict.v1.ImportRequest
-	12, // 18: verdict.v1.DirectoryService.Export:input_type -> verdict.v1.ExportRequest
-	14, // 19: verdict.v1.DirectoryService.Watch:input_type -> verdict.v1.WatchRequest
-	1,  // 20: verdict.v1.DirectoryService.Write:output_type -> verdict.v1.WriteResponse
-	3,  // 21: verdict.v1.DirectoryService.GetEntity:output_type -> verdict.v1.GetEntityResponse
-	5,  // 22: verdict.v1.DirectoryService.ListEntities:output_type -> verdict.v1.ListEntitiesResponse
-	7,  // 23: verdict.v1.DirectoryService.ListGrants:output_type -> verdict.v1.ListGrantsResponse
-	10, // 24: verdict.v1.DirectoryService.Import:output_type -> verdict.v1.ImportResponse
-	13, // 25: verdict.v1.DirectoryService.Export:output_type -> verdict.v1.ExportResponse
-	15, // 26: verdict.v1.DirectoryService.Watch:output_type -> verdict.v1.WatchResponse
-	20, // [20:27] is the sub-list for method output_type
-	13, // [13:20] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	21, // 10: verdict.v1.ExportRequest.consistency:type_name -> verdict.v1.Consistency
+	24, // 11: verdict.v1.WatchResponse.committed_at:type_name -> google.protobuf.Timestamp
+	19, // 12: verdict.v1.WatchResponse.changes:type_name -> verdict.v1.Change
+	18, // 13: verdict.v1.CheckDirectoryResponse.dangling:type_name -> verdict.v1.DanglingReference
+	0,  // 14: verdict.v1.DirectoryService.Write:input_type -> verdict.v1.WriteRequest
+	2,  // 15: verdict.v1.DirectoryService.GetEntity:input_type -> verdict.v1.GetEntityRequest
+	4,  // 16: verdict.v1.DirectoryService.ListEntities:input_type -> verdict.v1.ListEntitiesRequest
+	6,  // 17: verdict.v1.DirectoryService.ListGrants:input_type -> verdict.v1.ListGrantsRequest
+	8,  // 18: verdict.v1.DirectoryService.Import:input_type -> verdict.v1.ImportRequest
+	12, // 19: verdict.v1.DirectoryService.Export:input_type -> verdict.v1.ExportRequest
+	14, // 20: verdict.v1.DirectoryService.Watch:input_type -> verdict.v1.WatchRequest
+	16, // 21: verdict.v1.DirectoryService.CheckDirectory:input_type -> verdict.v1.CheckDirectoryRequest
+	1,  // 22: verdict.v1.DirectoryService.Write:output_type -> verdict.v1.WriteResponse
+	3,  // 23: verdict.v1.DirectoryService.GetEntity:output_type -> verdict.v1.GetEntityResponse
+	5,  // 24: verdict.v1.DirectoryService.ListEntities:output_type -> verdict.v1.ListEntitiesResponse
+	7,  // 25: verdict.v1.DirectoryService.ListGrants:output_type -> verdict.v1.ListGrantsResponse
+	10, // 26: verdict.v1.DirectoryService.Import:output_type -> verdict.v1.ImportResponse
+	13, // 27: verdict.v1.DirectoryService.Export:output_type -> verdict.v1.ExportResponse
+	15, // 28: verdict.v1.DirectoryService.Watch:output_type -> verdict.v1.WatchResponse
+	17, // 29: verdict.v1.DirectoryService.CheckDirectory:output_type -> verdict.v1.CheckDirectoryResponse
+	22, // [22:30] is the sub-list for method output_type
+	14, // [14:22] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_verdict_v1_directory_service_proto_init() }
@@ -1288,13 +1536,17 @@ func file_verdict_v1_directory_service_proto_init() {
 		(*ImportRequest_Options)(nil),
 		(*ImportRequest_Chunk)(nil),
 	}
+	file_verdict_v1_directory_service_proto_msgTypes[18].OneofWrappers = []any{
+		(*DanglingReference_Entity)(nil),
+		(*DanglingReference_Grant)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_verdict_v1_directory_service_proto_rawDesc), len(file_verdict_v1_directory_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,13 +19,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	DirectoryService_Write_FullMethodName        = "/verdict.v1.DirectoryService/Write"
-	DirectoryService_GetEntity_FullMethodName    = "/verdict.v1.DirectoryService/GetEntity"
-	DirectoryService_ListEntities_FullMethodName = "/verdict.v1.DirectoryService/ListEntities"
-	DirectoryService_ListGrants_FullMethodName   = "/verdict.v1.DirectoryService/ListGrants"
-	DirectoryService_Import_FullMethodName       = "/verdict.v1.DirectoryService/Import"
-	DirectoryService_Export_FullMethodName       = "/verdict.v1.DirectoryService/Export"
-	DirectoryService_Watch_FullMethodName        = "/verdict.v1.DirectoryService/Watch"
+	DirectoryService_Write_FullMethodName          = "/verdict.v1.DirectoryService/Write"
+	DirectoryService_GetEntity_FullMethodName      = "/verdict.v1.DirectoryService/GetEntity"
+	DirectoryService_ListEntities_FullMethodName   = "/verdict.v1.DirectoryService/ListEntities"
+	DirectoryService_ListGrants_FullMethodName     = "/verdict.v1.DirectoryService/ListGrants"
+	DirectoryService_Import_FullMethodName         = "/verdict.v1.DirectoryService/Import"
+	DirectoryService_Export_FullMethodName         = "/verdict.v1.DirectoryService/Export"
+	DirectoryService_Watch_FullMethodName          = "/verdict.v1.DirectoryService/Watch"
+	DirectoryService_CheckDirectory_FullMethodName = "/verdict.v1.DirectoryService/CheckDirectory"
 )
 
 // DirectoryServiceClient is the client API for DirectoryService service.
@@ -74,6 +75,10 @@ type DirectoryServiceClient interface {
 	// export, and watch from the revision of the export. The response header is
 	// sent at once.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
+	// CheckDirectory finds what the directory refers to and does not have, and,
+	// when asked to look deep, damage. It reads the directory through and takes
+	// its time on a large one.
+	CheckDirectory(ctx context.Context, in *CheckDirectoryRequest, opts ...grpc.CallOption) (*CheckDirectoryResponse, error)
 }
 
 type directoryServiceClient struct {
@@ -175,6 +180,16 @@ func (c *directoryServiceClient) Watch(ctx context.Context, in *WatchRequest, op
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type DirectoryService_WatchClient = grpc.ServerStreamingClient[WatchResponse]
 
+func (c *directoryServiceClient) CheckDirectory(ctx context.Context, in *CheckDirectoryRequest, opts ...grpc.CallOption) (*CheckDirectoryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckDirectoryResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_CheckDirectory_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DirectoryServiceServer is the server API for DirectoryService service.
 // All implementations must embed UnimplementedDirectoryServiceServer
 // for forward compatibility.
@@ -221,6 +236,10 @@ type DirectoryServiceServer interface {
 	// export, and watch from the revision of the export. The response header is
 	// sent at once.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
+	// CheckDirectory finds what the directory refers to and does not have, and,
+	// when asked to look deep, damage. It reads the directory through and takes
+	// its time on a large one.
+	CheckDirectory(context.Context, *CheckDirectoryRequest) (*CheckDirectoryResponse, error)
 	mustEmbedUnimplementedDirectoryServiceServer()
 }
 
@@ -251,6 +270,9 @@ func (UnimplementedDirectoryServiceServer) Export(*ExportRequest, grpc.ServerStr
 }
 func (UnimplementedDirectoryServiceServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
 	return status.Error(codes.Unimplemented, "method Watch not implemented")
+}
+func (UnimplementedDirectoryServiceServer) CheckDirectory(context.Context, *CheckDirectoryRequest) (*CheckDirectoryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckDirectory not implemented")
 }
 func (UnimplementedDirectoryServiceServer) mustEmbedUnimplementedDirectoryServiceServer() {}
 func (UnimplementedDirectoryServiceServer) testEmbeddedByValue()                          {}
@@ -374,6 +396,24 @@ func _DirectoryService_Watch_Handler(srv interface{}, stream grpc.ServerStream) 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type DirectoryService_WatchServer = grpc.ServerStreamingServer[WatchResponse]
 
+func _DirectoryService_CheckDirectory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckDirectoryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).CheckDirectory(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_CheckDirectory_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).CheckDirectory(ctx, req.(*CheckDirectoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // DirectoryService_ServiceDesc is the grpc.ServiceDesc for DirectoryService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -396,6 +436,10 @@ var DirectoryService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListGrants",
 			Handler:    _DirectoryService_ListGrants_Handler,
+		},
+		{
+			MethodName: "CheckDirectory",
+			Handler:    _DirectoryService_CheckDirectory_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

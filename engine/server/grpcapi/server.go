@@ -28,6 +28,7 @@ type Decider interface {
 type Directory interface {
 	Keeper
 	Mover
+	Check(ctx context.Context, tenant string, options directory.CheckOptions) (directory.CheckReport, error)
 }
 
 // A Keeper writes batches and reads snapshots.
@@ -88,7 +89,6 @@ func New(o Options) *Server {
 		grpc: grpc.NewServer(
 			grpc.MaxRecvMsgSize(o.MaxMessageBytes),
 			grpc.NumStreamWorkers(streamWorkers),
-			grpc.SharedWriteBuffer(true),
 			grpc.ForceServerCodecV2(newLenientCodec()),
 			grpc.UnaryInterceptor(g.unary),
 			grpc.StreamInterceptor(g.stream),
