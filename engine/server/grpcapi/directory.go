@@ -9,7 +9,8 @@ import (
 )
 
 // A directoryServer keeps entities and grants. Listings are in list.go, whole
-// directories in transfer.go, changes as they come in watch.go.
+// directories in transfer.go, changes as they come in watch.go, what is amiss in
+// check.go.
 type directoryServer struct {
 	verdictv1.UnimplementedDirectoryServiceServer
 	directory Directory

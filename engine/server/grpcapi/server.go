@@ -28,7 +28,7 @@ type Decider interface {
 type Directory interface {
 	Keeper
 	Mover
-	Check(ctx context.Context, tenant string, options directory.CheckOptions) (directory.CheckReport, error)
+	Checker
 }
 
 // A Keeper writes batches and reads snapshots.
@@ -42,6 +42,11 @@ type Mover interface {
 	Import(ctx context.Context, tenant string, lines io.Reader, options directory.ImportOptions) (directory.ImportReport, error)
 	Export(ctx context.Context, tenant string, consistency authz.Consistency, lines io.Writer) (revision uint64, err error)
 	Watch(ctx context.Context, tenant string, after uint64, visit func(directory.ChangeRecord) error) error
+}
+
+// A Checker finds what is amiss.
+type Checker interface {
+	Check(ctx context.Context, tenant string, options directory.CheckOptions) (directory.CheckReport, error)
 }
 
 // Policies tells which policies decide. *activation.Set is one.
