@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/metrics"
@@ -93,7 +94,8 @@ func (p *program) Eval(ctx context.Context, in eval.Input) (eval.Output, error) 
 	return p.run(ctx, in, nil)
 }
 
-// explain runs the query with a tracer and a record of what is read.
+// explain runs the query with a tracer and a record of what is read. It tries
+// more rules than the bare query, and so is the first to meet a limit.
 func (p *program) explain(ctx context.Context, in eval.Input) (eval.Output, error) {
 	facts := &witness{Directory: in.Directory}
 	in.Directory = facts
@@ -109,23 +111,33 @@ func (p *program) run(ctx context.Context, in eval.Input, tracer *tracer) (eval.
 		return eval.Output{}, err
 	}
 	txn := &transaction{ctx: ctx, directory: in.Directory, static: p.policy.Data()}
-	query := topdown.NewQuery(p.query).
-		WithCompiler(p.policy.Compiler()).
-		WithQueryCompiler(p.compiler).
-		WithStore(store{}).
-		WithTransaction(txn).
-		WithInput(input).
-		WithTime(in.Now).
-		WithCancel(txn).
-		WithStrictBuiltinErrors(true).
-		WithInterQueryBuiltinValueCache(p.compiled).
-		WithMetrics(metrics.NoOp())
+	query := p.newQuery(input, in.Now).WithStore(store{}).WithTransaction(txn).WithCancel(txn)
 	if tracer != nil {
 		// Without the index, the rules that it would have passed over are
 		// tried, and say what did not hold.
 		query = query.WithQueryTracer(tracer).WithIndexing(false)
 	}
-	var yield eval.Yield
+	yield, err := yieldOf(ctx, query)
+	if err := txn.outcome(err); err != nil {
+		return eval.Output{}, err
+	}
+	return yield.Output()
+}
+
+// newQuery is the query of one decision, still without documents to read.
+func (p *program) newQuery(input *ast.Term, now time.Time) *topdown.Query {
+	return topdown.NewQuery(p.query).
+		WithCompiler(p.policy.Compiler()).
+		WithQueryCompiler(p.compiler).
+		WithInput(input).
+		WithTime(now).
+		WithStrictBuiltinErrors(true).
+		WithInterQueryBuiltinValueCache(p.compiled).
+		WithMetrics(metrics.NoOp())
+}
+
+// yieldOf runs a query.
+func yieldOf(ctx context.Context, query *topdown.Query) (yield eval.Yield, err error) {
 	err = query.Iter(ctx, func(result topdown.QueryResult) error {
 		yield = eval.Yield{
 			Allow:       only(result[rego.Allow]),
@@ -135,10 +147,7 @@ func (p *program) run(ctx context.Context, in eval.Input, tracer *tracer) (eval.
 		}
 		return nil
 	})
-	if err := txn.outcome(err); err != nil {
-		return eval.Output{}, err
-	}
-	return yield.Output()
+	return yield, err
 }
 
 // only is the value that a comprehension of the query collected, or nil.
