@@ -3,7 +3,9 @@
 //
 // Two evaluators share the interface: topdown, OPA's own and the reference,
 // and closure, which compiles OPA's intermediate representation. Package
-// evaltest holds both to the same cases.
+// evaltest holds both to the same cases. Document and Yield are the two ends
+// that they have in common: the request as a policy sees it, and the check of
+// what its rules came out as.
 //
 // The package knows neither where the directory is kept nor who asks. What a
 // policy reads of the directory comes through Directory, at one revision.

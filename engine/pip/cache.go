@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"hash/maphash"
-	"math"
 	"sync"
 
 	"github.com/maypok86/otter/v2"
@@ -72,8 +71,12 @@ func (c *Cache) Invalidate(tenant string, revision uint64, changed []authz.Entit
 	}
 }
 
-// Bytes is the estimated memory of what the cache holds.
-func (c *Cache) Bytes() uint64 { return c.entries.WeightedSize() }
+// Bytes is the estimated memory of what the cache holds. It lets the evictions
+// that are due happen first.
+func (c *Cache) Bytes() uint64 {
+	c.entries.CleanUp()
+	return c.entries.WeightedSize()
+}
 
 // lookup finds an entry that holds at a revision, or nil.
 func (c *Cache) lookup(k key, revision uint64) *entry {
@@ -100,9 +103,8 @@ func (c *Cache) insert(e *entry) *entry {
 	return e
 }
 
-// grow adds to the weight of an entry that has come to hold more.
-func (c *Cache) grow(e *entry, bytes int) {
-	e.bytes.Add(int64(bytes))
+// reweigh takes note that an entry has come to hold more.
+func (c *Cache) reweigh(e *entry) {
 	s := c.stripe(e.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,9 +116,6 @@ func (c *Cache) grow(e *entry, bytes int) {
 func (c *Cache) stripe(k key) *stripe {
 	return &c.stripes[maphash.Comparable(c.seed, k)%stripeCount]
 }
-
-// weight is the entry's size for the cache's bound.
-func (e *entry) weight() uint32 { return uint32(min(e.bytes.Load(), math.MaxUint32)) }
 
 // String is the key for a person.
 func (k key) String() string {

@@ -20,6 +20,7 @@ type derived struct {
 	closure atomic.Pointer[[]hierarchy.Ancestor]
 	members [memberCount]atomic.Pointer[ast.Term]
 	whole   atomic.Pointer[ast.Term]
+	bytes   atomic.Int64 // estimate of the memory held
 }
 
 const memberCount = eval.Permissions + 1
@@ -47,6 +48,14 @@ func (e *entry) derivedFor(epoch uint64) *derived {
 	return d
 }
 
+// derivedGrew takes note that what is derived has come to hold more.
+func (e *entity) derivedGrew(bytes int) {
+	e.derived.bytes.Add(int64(bytes))
+	if e.entry.derived.Load() == e.derived {
+		e.reader.cache.reweigh(e.entry)
+	}
+}
+
 // closure is everything at or above the entity, nearest first.
 func (e *entity) closure(ctx context.Context) ([]hierarchy.Ancestor, error) {
 	if known := e.derived.closure.Load(); known != nil {
@@ -67,7 +76,7 @@ func (e *entity) closure(ctx context.Context) ([]hierarchy.Ancestor, error) {
 		return nil, err
 	}
 	e.derived.closure.Store(&closure)
-	e.reader.cache.grow(e.entry, derivedBytes+ancestorBytes*len(closure))
+	e.derivedGrew(derivedBytes + ancestorBytes*len(closure))
 	return closure, nil
 }
 

@@ -56,7 +56,7 @@ func (e *entity) Value(ctx context.Context) (ast.Value, error) {
 	}
 	whole := ast.ObjectTerm(members...)
 	if e.derived.whole.CompareAndSwap(nil, whole) {
-		e.reader.cache.grow(e.entry, wholeBytes)
+		e.derivedGrew(wholeBytes)
 	}
 	return whole.Value, nil
 }
@@ -89,7 +89,7 @@ func (e *entity) member(ctx context.Context, m eval.Member) (*ast.Term, error) {
 		return nil, err
 	}
 	if e.derived.members[m].CompareAndSwap(nil, term) {
-		e.reader.cache.grow(e.entry, size)
+		e.derivedGrew(size)
 	}
 	return term, nil
 }

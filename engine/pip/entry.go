@@ -1,6 +1,7 @@
 package pip
 
 import (
+	"math"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -20,7 +21,7 @@ type entry struct {
 	ref      *ast.Term // type:id
 	parents  []authz.EntityRef
 
-	bytes      atomic.Int64 // estimate of the memory held
+	bytes      atomic.Int64 // estimate of the memory held, without derived
 	attributes atomic.Pointer[attributes]
 	grants     atomic.Pointer[[]grant] // the entity's own, by id
 	derived    atomic.Pointer[derived]
@@ -61,6 +62,15 @@ func newEntry(k key, revision uint64, entity authz.Entity, known bool) *entry {
 	return e
 }
 
+// weight is the entry's size for the cache's bound.
+func (e *entry) weight() uint32 {
+	bytes := e.bytes.Load()
+	if d := e.derived.Load(); d != nil {
+		bytes += d.bytes.Load()
+	}
+	return uint32(min(bytes, math.MaxUint32))
+}
+
 // attributesOf decodes an entry's attributes once.
 func (c *Cache) attributesOf(e *entry) (ast.Object, error) {
 	a := e.attributes.Load()
@@ -72,7 +82,8 @@ func (c *Cache) attributesOf(e *entry) (ast.Object, error) {
 		return nil, authz.Errorf(authz.KindOf(err), "attributes of %s: %w", e.key, err)
 	}
 	if e.attributes.CompareAndSwap(a, &attributes{value: value}) {
-		c.grow(e, size-len(a.raw))
+		e.bytes.Add(int64(size - len(a.raw)))
+		c.reweigh(e)
 	}
 	return value, nil
 }
@@ -93,7 +104,8 @@ func (c *Cache) grantsOf(e *entry, snapshot Snapshot) ([]grant, error) {
 		size += grantBytes + len(g.ID) + len(g.Reason)
 	}
 	if e.grants.CompareAndSwap(nil, &own) && size > 0 {
-		c.grow(e, size)
+		e.bytes.Add(int64(size))
+		c.reweigh(e)
 	}
 	return own, nil
 }
