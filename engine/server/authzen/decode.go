@@ -313,15 +313,17 @@ func (d decoder) anyArray(depth int) ([]any, error) {
 	return list, err
 }
 
-// number keeps the number exact. Beyond a double's range it is refused, as a
-// policy's arithmetic would have to write it out (RFC 7493, section 2.2).
+// number keeps the number exact. Beyond a double's range it is refused, as RFC
+// 7493 advises (section 2.2): Rego compares numbers in full, and cannot with an
+// exponent without end.
 func (d decoder) number(text string) (any, error) {
 	if len(text) > maxNumberBytes {
 		return nil, d.wrong("a number of %d characters: at most %d are allowed", len(text), maxNumberBytes)
 	}
+	exponent := exponentAt(text)
 	double, err := strconv.ParseFloat(text, 64)
-	tooSmall := double == 0 && strings.ContainsAny(text[:exponentAt(text)], "123456789")
-	if err != nil || tooSmall {
+	tooSmall := double == 0 && strings.ContainsAny(text[:exponent], "123456789")
+	if err != nil || tooSmall || len(text)-exponent > len("e-999") {
 		return nil, d.wrong("%s lies outside the range of a double", text)
 	}
 	return json.Number(text), nil
