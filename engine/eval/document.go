@@ -112,7 +112,7 @@ func valueTerm(value any) (*ast.Term, error) {
 		if math.IsNaN(value) || math.IsInf(value, 0) {
 			return nil, authz.Errorf(authz.Invalid, "%v is no JSON number", value)
 		}
-		return numberTerm(strconv.FormatFloat(value, 'g', -1, 64))
+		return numberTerm(doubleText(value))
 	case []any:
 		terms := make([]*ast.Term, len(value))
 		for i, element := range value {
@@ -142,6 +142,17 @@ func numberTerm(text string) (*ast.Term, error) {
 		return nil, authz.Errorf(authz.Invalid, "number %s cannot be computed with: its exponent is too large", authz.Quote(text))
 	}
 	return ast.NewTerm(number), nil
+}
+
+// doubleText is a double as JSON writers write it, so that a policy sees 1000000
+// and not 1e+06, whichever edge the request came in by (ECMA-262, section
+// 6.1.6.1.20).
+func doubleText(value float64) string {
+	const smallest, largest = 1e-6, 1e21
+	if size := math.Abs(value); size != 0 && (size < smallest || size >= largest) {
+		return strconv.FormatFloat(value, 'e', -1, 64)
+	}
+	return strconv.FormatFloat(value, 'f', -1, 64)
 }
 
 // isNumber reports whether text is a number by JSON's grammar (RFC 8259,
