@@ -67,7 +67,12 @@ type Options struct {
 	MaxMessageBytes int
 }
 
-const defaultMaxMessageBytes = 16 << 20
+const (
+	defaultMaxMessageBytes = 16 << 20
+	// maxCalls is how many calls of one connection are served at a time. What
+	// a client calls beyond that waits on its side.
+	maxCalls = 1_000
+)
 
 // streamWorkers is how many goroutines wait for calls, so that a call need not
 // grow a new one's stack. BenchmarkCheckAccess pays for it.
@@ -93,6 +98,7 @@ func New(o Options) *Server {
 	s := &Server{
 		grpc: grpc.NewServer(
 			grpc.MaxRecvMsgSize(o.MaxMessageBytes),
+			grpc.MaxConcurrentStreams(maxCalls),
 			grpc.NumStreamWorkers(streamWorkers),
 			grpc.ForceServerCodecV2(newLenientCodec()),
 			grpc.UnaryInterceptor(g.unary),
