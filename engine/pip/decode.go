@@ -19,21 +19,20 @@ const (
 // decode turns an entity's attributes, a JSON object, into a value, without Go
 // maps in between. Numbers keep their text. It also estimates the value's
 // bytes.
-func decode(attributes []byte, names *names) (ast.Object, int, error) {
+func decode(attributes []byte, names *names) (*ast.Term, int, error) {
 	if len(attributes) == 0 {
-		return ast.InternedEmptyObjectValue.(ast.Object), 0, nil
+		return ast.InternedEmptyObject, 0, nil
 	}
 	// The directory has checked for duplicates when it took the attributes.
 	d := decoder{names: names, tokens: jsontext.NewDecoder(bytes.NewBuffer(attributes), jsontext.AllowDuplicateNames(true))}
-	value, err := d.value()
+	term, err := d.value()
 	if err != nil {
 		return nil, 0, err
 	}
-	object, isObject := value.Value.(ast.Object)
-	if !isObject {
-		return nil, 0, authz.Errorf(authz.Internal, "attributes are %s, not an object", ast.ValueName(value.Value))
+	if _, isObject := term.Value.(ast.Object); !isObject {
+		return nil, 0, authz.Errorf(authz.Internal, "attributes are %s, not an object", ast.ValueName(term.Value))
 	}
-	return object, d.bytes, nil
+	return term, d.bytes, nil
 }
 
 type decoder struct {

@@ -80,7 +80,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s is %s, OPA refuses it: %v", text, got, err)
 		}
-		if got.Compare(want) != 0 {
+		if got.Value.Compare(want) != 0 {
 			t.Errorf("%s is %s, by OPA %s", text, got, want)
 		}
 	})

@@ -181,7 +181,7 @@ func (e *entity) derivePermissions(ctx context.Context) (*ast.Term, int, error) 
 		if err != nil {
 			return err
 		}
-		list, isList := valueAt(granted, permissionsName).(*ast.Array)
+		list, isList := valueAt(granted.Value, permissionsName).(*ast.Array)
 		if !isList {
 			return nil
 		}
@@ -211,7 +211,11 @@ func (e *entity) derivePermissions(ctx context.Context) (*ast.Term, int, error) 
 var permissionsName = ast.StringTerm("permissions")
 
 // valueAt is a member of an object, or nil.
-func valueAt(object ast.Object, name *ast.Term) ast.Value {
+func valueAt(value ast.Value, name *ast.Term) ast.Value {
+	object, isObject := value.(ast.Object)
+	if !isObject {
+		return nil
+	}
 	if term := object.Get(name); term != nil {
 		return term.Value
 	}

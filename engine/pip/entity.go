@@ -22,16 +22,6 @@ func (e *entity) Ref() string { return string(e.entry.ref.Value.(ast.String)) }
 
 // Member is the value of a member, nil for the permissions of what is no role.
 func (e *entity) Member(ctx context.Context, m eval.Member) (ast.Value, error) {
-	switch m {
-	case eval.Ref:
-		return e.entry.ref.Value, nil
-	case eval.Attributes:
-		value, err := e.reader.cache.attributesOf(e.entry)
-		if err != nil {
-			return nil, err
-		}
-		return value, nil
-	}
 	term, err := e.member(ctx, m)
 	if term == nil || err != nil {
 		return nil, err
@@ -75,11 +65,7 @@ func (e *entity) member(ctx context.Context, m eval.Member) (*ast.Term, error) {
 	case eval.Ref:
 		return e.entry.ref, nil
 	case eval.Attributes:
-		value, err := e.reader.cache.attributesOf(e.entry)
-		if err != nil {
-			return nil, err
-		}
-		return ast.NewTerm(value), nil
+		return e.reader.cache.attributesOf(e.entry)
 	}
 	if known := e.derived.members[m].Load(); known != nil {
 		return known, nil

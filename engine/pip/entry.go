@@ -29,8 +29,8 @@ type entry struct {
 
 // attributes are an entity's attributes, raw until they are first asked for.
 type attributes struct {
-	raw   []byte
-	value ast.Object // nil while raw
+	raw  []byte
+	term *ast.Term // an object; nil while raw
 }
 
 // A grant is a grant as a policy sees it, and what it is sorted and grouped by.
@@ -72,20 +72,20 @@ func (e *entry) weight() uint32 {
 }
 
 // attributesOf decodes an entry's attributes once.
-func (c *Cache) attributesOf(e *entry) (ast.Object, error) {
+func (c *Cache) attributesOf(e *entry) (*ast.Term, error) {
 	a := e.attributes.Load()
-	if a.value != nil {
-		return a.value, nil
+	if a.term != nil {
+		return a.term, nil
 	}
-	value, size, err := decode(a.raw, &c.names)
+	term, size, err := decode(a.raw, &c.names)
 	if err != nil {
 		return nil, authz.Errorf(authz.KindOf(err), "attributes of %s: %w", e.key, err)
 	}
-	if e.attributes.CompareAndSwap(a, &attributes{value: value}) {
+	if e.attributes.CompareAndSwap(a, &attributes{term: term}) {
 		e.bytes.Add(int64(size - len(a.raw)))
 		c.reweigh(e)
 	}
-	return value, nil
+	return term, nil
 }
 
 // grantsOf are an entry's own grants, read from a snapshot where e holds once.

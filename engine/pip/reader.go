@@ -49,15 +49,21 @@ func (r *Reader) Entity(ctx context.Context, typ, id string) (eval.Entity, error
 	ref := authz.EntityRef{Type: typ, ID: id}
 	e := r.find(ref)
 	if e == nil {
-		if ref.ValidateStored() != nil {
+		if ref.IsRoot() {
+			return nil, nil // the cache holds it, for its grants
+		}
+		at := r.cache.lookup(key{r.tenant, typ, id}, r.revision)
+		if at == nil && ref.ValidateStored() != nil {
 			return nil, nil
 		}
 		if r.count >= r.limit {
 			return nil, authz.Errorf(authz.LimitExceeded, "the policy reads more than %d entities for one decision: let it read by id instead of iterating, or raise the limit", r.limit)
 		}
-		at, err := r.entry(ctx, ref)
-		if err != nil {
-			return nil, err
+		if at == nil {
+			var err error
+			if at, err = r.load(ctx, ref); err != nil {
+				return nil, err
+			}
 		}
 		e = r.remember(at)
 	}
@@ -124,10 +130,14 @@ func (r *Reader) remember(at *entry) *entity {
 // entry is the entry of a ref at the reader's revision, from the cache or else
 // from the snapshot.
 func (r *Reader) entry(ctx context.Context, ref authz.EntityRef) (*entry, error) {
-	k := key{r.tenant, ref.Type, ref.ID}
-	if e := r.cache.lookup(k, r.revision); e != nil {
+	if e := r.cache.lookup(key{r.tenant, ref.Type, ref.ID}, r.revision); e != nil {
 		return e, nil
 	}
+	return r.load(ctx, ref)
+}
+
+// load reads an entry from the snapshot, and keeps it if the epoch is known.
+func (r *Reader) load(ctx context.Context, ref authz.EntityRef) (*entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -139,7 +149,7 @@ func (r *Reader) entry(ctx context.Context, ref authz.EntityRef) (*entry, error)
 			return nil, err
 		}
 	}
-	e := newEntry(k, r.revision, stored, known)
+	e := newEntry(key{r.tenant, ref.Type, ref.ID}, r.revision, stored, known)
 	if r.epoch == 0 {
 		return e, nil
 	}
