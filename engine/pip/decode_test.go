@@ -50,10 +50,10 @@ func TestDecodeRefuses(t *testing.T) {
 func TestNamesAreBounded(t *testing.T) {
 	var n names
 	long := strings.Repeat("x", maxNameBytes+1)
-	if n.term(long) == n.term(long) {
+	if first, second := n.term(long), n.term(long); first == second {
 		t.Error("a long name is shared")
 	}
-	if n.term("title") != n.term("title") {
+	if first, second := n.term("title"), n.term("title"); first != second {
 		t.Error("a short name is not shared")
 	}
 	for i := range maxNames + 10 {
