@@ -164,7 +164,7 @@ func errorText(err error) string {
 			}
 		}
 	}
-	if st.Code() == codes.Unavailable {
+	if st.Code() == codes.Unavailable && strings.HasPrefix(st.Message(), "connection error") {
 		lines = append(lines, "Is a server running there? Start one with: verdict demo")
 	}
 	return strings.Join(lines, "\n")
