@@ -57,8 +57,10 @@ func TestHistory(t *testing.T) {
 			"write":  h.write,
 			"reopen": h.reopen,
 			"past":   h.readPast,
+			"sound":  h.sound,
 			"":       h.check,
 		})
+		h.sound(t)
 		for _, tenant := range tenants {
 			h.watch(t, tenant)
 		}
@@ -119,6 +121,12 @@ func (h *history) check(t *rapid.T) {
 		}
 		compare(t, s, h.models[tenant].latest())
 		s.Close()
+	}
+}
+
+// sound checks what is derived against what it is derived from.
+func (h *history) sound(t *rapid.T) {
+	for _, tenant := range tenants {
 		report, err := h.d.Check(t.Context(), tenant, directory.CheckOptions{Deep: true})
 		if err != nil || len(report.Damage) > 0 {
 			t.Fatalf("check of %s: %v, %v", tenant, report.Damage, err)

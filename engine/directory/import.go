@@ -3,10 +3,12 @@ package directory
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/store"
@@ -215,15 +217,14 @@ type writing struct {
 	tenant    string
 }
 
-func (w *writing) put(batch []parsedLine, skip bool) (done result, err error) {
-	done.revision, err = w.directory.store.Update(w.ctx, w.tenant, func(tx *store.Tx) error {
-		done.applied, done.unchanged = 0, 0
+func (w *writing) put(batch []parsedLine, skip bool) (result, error) {
+	done, err := w.update(func(tx *store.Tx, r *result) error {
 		for _, line := range batch {
 			changed, err := apply(tx, line.change)
 			if err != nil {
 				return err
 			}
-			done.count(changed)
+			r.count(changed)
 		}
 		return findCycle(tx)
 	})
@@ -235,28 +236,43 @@ func (w *writing) put(batch []parsedLine, skip bool) (done result, err error) {
 
 // putInOrder puts a batch that closes a cycle: it looks at the parents after
 // each line, and so finds the lines at fault.
-func (w *writing) putInOrder(batch []parsedLine, skip bool) (done result, err error) {
-	done.revision, err = w.directory.store.Update(w.ctx, w.tenant, func(tx *store.Tx) error {
-		done = result{}
+func (w *writing) putInOrder(batch []parsedLine, skip bool) (result, error) {
+	done, err := w.update(func(tx *store.Tx, r *result) error {
 		for _, line := range batch {
 			changed, err := applyAlone(tx, line.change)
 			switch {
 			case authz.KindOf(err) == authz.FailedPrecondition:
-				done.refused = append(done.refused, LineError{line.number, err.Error()})
+				r.refused = append(r.refused, LineError{line.number, err.Error()})
 			case err != nil:
 				return err
 			default:
-				done.count(changed)
+				r.count(changed)
 			}
 		}
-		if len(done.refused) > 0 && !skip {
+		if len(r.refused) > 0 && !skip {
 			return errRefused
 		}
 		return nil
 	})
-	if err == errRefused {
+	if errors.Is(err, errRefused) {
 		return result{refused: done.refused}, nil
 	}
+	return done, err
+}
+
+// update runs a write, each time on a fresh result, and returns the last that
+// was completed: a write whose context has ended may still be running.
+func (w *writing) update(write func(*store.Tx, *result) error) (done result, err error) {
+	var completed atomic.Pointer[result]
+	revision, err := w.directory.store.Update(w.ctx, w.tenant, func(tx *store.Tx) error {
+		r := new(result)
+		defer completed.Store(r)
+		return write(tx, r)
+	})
+	if r := completed.Load(); r != nil {
+		done = *r
+	}
+	done.revision = revision
 	return done, err
 }
 

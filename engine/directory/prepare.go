@@ -1,21 +1,32 @@
 package directory
 
 import (
+	"slices"
 	"time"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
 
 // prepare checks a change against its tenant, and brings it into the one form
-// in which it is stored. What the change points to stays as it is.
+// in which it is stored. It shares no memory with the change given: a write
+// whose caller has given up may still be made.
 func prepare(tenant string, c authz.Change) (authz.Change, error) {
-	if c.PutEntity == nil {
-		return inTenant(tenant, c)
-	}
-	e := *c.PutEntity
 	var err error
-	e.Attributes, err = canonicalAttributes(e.Ref, e.Attributes)
-	c.PutEntity = &e
+	switch {
+	case c.PutEntity != nil:
+		e := *c.PutEntity
+		e.Parents = slices.Clone(e.Parents)
+		e.Attributes, err = canonicalAttributes(e.Ref, e.Attributes)
+		c.PutEntity = &e
+	case c.PutGrant != nil:
+		return inTenant(tenant, c)
+	case c.DeleteEntity != nil:
+		ref := *c.DeleteEntity
+		c.DeleteEntity = &ref
+	case c.DeleteGrant != nil:
+		id := *c.DeleteGrant
+		c.DeleteGrant = &id
+	}
 	return c, err
 }
 

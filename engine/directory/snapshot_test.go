@@ -98,7 +98,7 @@ func TestRetention(t *testing.T) {
 	if record, err := held.Record(user("mina")); err != nil || string(record.Attributes) != `{"n":2}` {
 		t.Errorf("a snapshot that is held reads %s, %v", record.Attributes, err)
 	}
-	err := d.Watch(t.Context(), tenant, 3, func(directory.ChangeRecord) error { return nil })
+	err := d.Watch(t.Context(), tenant, 3, func(directory.ChangeRecord) error { return errEnough })
 	wantKind(t, err, authz.FailedPrecondition, "keeps revisions 4 to 5")
 	mustBeSound(t, d)
 }

@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/hierarchy"
@@ -46,8 +47,9 @@ func (d *Directory) Write(ctx context.Context, tenant string, batch authz.Batch)
 	if err := authz.JoinInvalid(errs); err != nil {
 		return 0, err
 	}
+	preconditions := slices.Clone(batch.Preconditions)
 	return d.store.Update(ctx, tenant, func(tx *store.Tx) error {
-		if err := holds(tx, batch.Preconditions); err != nil {
+		if err := holds(tx, preconditions); err != nil {
 			return err
 		}
 		for _, change := range changes {
