@@ -66,7 +66,7 @@ func TestPlainOPARunsTheSameTests(t *testing.T) {
 	for _, name := range demoTenants {
 		t.Run(name, func(t *testing.T) {
 			o := newPlainOPA(t, name)
-			results, err := opatester.NewRunner().SetStore(o.store()).SetTimeout(time.Minute).Run(t.Context(), o.modules)
+			results, err := opatester.NewRunner().SetStore(o.store()).SetModules(o.modules).SetTimeout(time.Minute).RunTests(t.Context(), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

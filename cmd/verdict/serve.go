@@ -160,21 +160,17 @@ func (s *service) activate(ctx context.Context) error {
 
 // ready reports what is missing for every tenant to be served.
 func (s *service) ready() error {
-	var missing []string
+	var missing []error
 	for _, status := range s.programs.Status() {
-		if status.Revision != "" {
-			continue
+		switch {
+		case status.Revision != "":
+		case status.LastError != "":
+			missing = append(missing, authz.Errorf(authz.Unavailable, "tenant %s has no active policy: %s", status.Tenant, status.LastError))
+		default:
+			missing = append(missing, authz.Errorf(authz.Unavailable, "tenant %s has no active policy yet", status.Tenant))
 		}
-		text := "tenant " + status.Tenant + " has no active policy"
-		if status.LastError != "" {
-			text += ": " + status.LastError
-		}
-		missing = append(missing, text)
 	}
-	if len(missing) > 0 {
-		return authz.Errorf(authz.Unavailable, "%s", strings.Join(missing, "; "))
-	}
-	return nil
+	return errors.Join(missing...)
 }
 
 // run answers requests until ctx is done, then finishes those in flight.
