@@ -30,7 +30,8 @@ type ImportOptions struct {
 	// KeepGoing leaves out the lines that are refused and writes the others.
 	KeepGoing bool
 	// Progress, if set, is called after each batch with the number of lines
-	// that were read so far, and of those that were refused.
+	// that were read so far, and of those that were refused. It is called from
+	// one goroutine, while another reads on.
 	Progress func(lines, refused int)
 }
 

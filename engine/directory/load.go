@@ -19,7 +19,8 @@ type LoadOptions struct {
 	// cycle refuses the load all the same.
 	KeepGoing bool
 	// Progress, if set, is called now and then with the number of lines that
-	// were read so far, and of those that were refused.
+	// were read so far, and of those that were refused. It is called from one
+	// goroutine, while another reads on.
 	Progress func(lines, refused int)
 	// Clock is the time of the load; nil means the system's.
 	Clock func() time.Time

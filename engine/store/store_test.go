@@ -148,6 +148,27 @@ func TestOtherFormatIsRefused(t *testing.T) {
 	}
 }
 
+func TestPinsAreGivenBack(t *testing.T) {
+	s := newStore(t, "")
+	fill(t, s)
+	if _, err := s.Update(t.Context(), tenant, func(tx *Tx) error { _, err := tx.DeleteEntity(mina); return err }); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		for _, revision := range []uint64{0, 1, 2} {
+			view, err := s.At(tenant, revision)
+			if err != nil {
+				t.Fatal(err)
+			}
+			view.Close()
+			view.Close() // again does nothing
+		}
+	}
+	if views, versions := s.openViews(), len(s.pinned); views != 0 || versions > 2 {
+		t.Errorf("%d views are open, and %d versions are remembered", views, versions)
+	}
+}
+
 func TestPanicFailsOneWrite(t *testing.T) {
 	s := newStore(t, "")
 	_, err := s.Update(t.Context(), tenant, func(*Tx) error { panic("oops") })

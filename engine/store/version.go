@@ -97,6 +97,7 @@ func (s *Store) pinAt(revision uint64) (*version, error) {
 	}
 	v := &version{revision: revision, epochs: epochs, opened: opened}
 	v.pins.Store(1)
+	s.retireUnpinned()
 	s.pinned = append(s.pinned, v)
 	return v, nil
 }
@@ -105,10 +106,18 @@ func (s *Store) pinAt(revision uint64) (*version, error) {
 func (s *Store) publish(v *version) {
 	s.pinsMu.Lock()
 	s.pinned = append(s.pinned, v)
+	old := s.published.Swap(v)
 	s.pinsMu.Unlock()
-	if old := s.published.Swap(v); old != nil {
+	if old != nil {
 		close(old.superseded)
 	}
+}
+
+// retireUnpinned retires the versions that no view reads at, except for the
+// published one. Its caller holds pinsMu.
+func (s *Store) retireUnpinned() {
+	latest := s.published.Load()
+	s.pinned = slices.DeleteFunc(s.pinned, func(v *version) bool { return v != latest && v.retire() })
 }
 
 // setFloor moves the floor up, and lets Badger discard what no view can read.
@@ -116,15 +125,11 @@ func (s *Store) setFloor(floor uint64) {
 	s.pinsMu.Lock()
 	defer s.pinsMu.Unlock()
 	s.floor.Store(floor)
+	s.retireUnpinned()
 	discard := floor
-	latest := s.published.Load()
-	s.pinned = slices.DeleteFunc(s.pinned, func(v *version) bool {
-		if v != latest && v.retire() {
-			return true
-		}
+	for _, v := range s.pinned {
 		discard = min(discard, v.revision)
-		return false
-	})
+	}
 	if discard > 0 {
 		s.db.SetDiscardTs(discard)
 	}
