@@ -84,7 +84,6 @@ type Loader struct {
 	// deleted are the entities that were deleted, and when.
 	deleted  map[authz.EntityRef]uint64
 	sequence uint64
-	key      []byte
 	value    []byte
 }
 
