@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -85,6 +87,7 @@ func (s *killState) round(t *testing.T, dir string, round int) {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
+	awaitSocket(t, socket)
 	ctx, cancel := context.WithCancel(t.Context())
 	var writers sync.WaitGroup
 	acknowledged := make(chan struct{})
@@ -117,23 +120,34 @@ func (s *killState) write(t *testing.T, ctx context.Context, socket, name string
 	}
 	defer conn.Close()
 	client := verdictv1.NewDirectoryServiceClient(conn)
-	for n := 0; ctx.Err() == nil; {
+	for n := 0; ; n++ {
 		batch := fmt.Sprintf("%s-%d", name, n)
 		s.mu.Lock()
 		s.tried = append(s.tried, batch)
 		s.mu.Unlock()
 		response, err := client.Write(ctx, &verdictv1.WriteRequest{Changes: killBatch(batch)})
-		switch {
-		case err == nil:
-			s.mu.Lock()
-			s.acknowledged[batch] = response.GetRevision()
-			s.mu.Unlock()
-			written()
-			n++
-		case n > 0:
-			return // it was there, and is gone
-		default:
-			time.Sleep(5 * time.Millisecond) // it is not there yet
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		s.acknowledged[batch] = response.GetRevision()
+		s.mu.Unlock()
+		written()
+	}
+}
+
+// awaitSocket waits until a server listens. A client that dials before would
+// back off, for longer and longer.
+func awaitSocket(t *testing.T, address string) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		conn, err := net.Dial("unix", strings.TrimPrefix(address, unixPrefix))
+		if err == nil {
+			conn.Close()
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("no server within a minute: %v", err)
 		}
 	}
 }

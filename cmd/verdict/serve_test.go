@@ -28,6 +28,7 @@ func TestServeEndsOnSIGTERM(t *testing.T) {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
+	awaitSocket(t, r.server)
 	conn, err := r.dial()
 	if err != nil {
 		t.Fatal(err)
@@ -36,17 +37,10 @@ func TestServeEndsOnSIGTERM(t *testing.T) {
 	client := verdictv1.NewDirectoryServiceClient(conn)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	for {
-		_, err := client.Write(ctx, &verdictv1.WriteRequest{Changes: []*verdictv1.Change{
-			{Change: &verdictv1.Change_PutEntity{PutEntity: &verdictv1.Entity{Type: "user", Id: "mina"}}},
-		}})
-		if err == nil {
-			break
-		}
-		if ctx.Err() != nil {
-			t.Fatalf("the server does not answer: %v\n%s", err, &log)
-		}
-		time.Sleep(10 * time.Millisecond)
+	if _, err := client.Write(ctx, &verdictv1.WriteRequest{Changes: []*verdictv1.Change{
+		{Change: &verdictv1.Change_PutEntity{PutEntity: &verdictv1.Entity{Type: "user", Id: "mina"}}},
+	}}); err != nil {
+		t.Fatal(err)
 	}
 	watch, err := client.Watch(ctx, &verdictv1.WatchRequest{})
 	if err != nil {
