@@ -38,7 +38,10 @@ func (tx *Tx) derive() (*effect, error) {
 		}
 	}
 	// Entities come first, so that whoever makes the changes one after the
-	// other deletes no grant that names a deleted entity again.
+	// other deletes no grant that names a deleted entity again. One that the
+	// write put back as it was counts as changed, as it goes with the entity
+	// for whoever makes the changes.
+	deleted := make(map[authz.EntityRef]struct{})
 	for _, touch := range tx.order {
 		if touch.Op != PutEntity {
 			continue
@@ -46,13 +49,16 @@ func (tx *Tx) derive() (*effect, error) {
 		if c := tx.entities[touch.Ref]; !sameEntity(c.before, c.after) {
 			change(touch.Ref)
 			d.entity(touch.Ref, c)
+			if c.after == nil {
+				deleted[touch.Ref] = struct{}{}
+			}
 		}
 	}
 	for _, touch := range tx.order {
 		if touch.Op != PutGrant {
 			continue
 		}
-		if c := tx.grants[touch.GrantID]; !sameGrant(c.before, c.after) {
+		if c := tx.grants[touch.GrantID]; !sameGrant(c.before, c.after) || names(d.tenant, c.after, deleted) {
 			for _, g := range []*authz.Grant{c.before, c.after} {
 				if g != nil {
 					change(g.Subject)
@@ -71,6 +77,19 @@ func (tx *Tx) derive() (*effect, error) {
 		d.size += len(touch.Ref.Type) + len(touch.Ref.ID) + len(touch.GrantID) + touchOverhead
 	}
 	return d, tx.findAboveLeaf(d)
+}
+
+// names reports whether a grant, if there is one, names any of some entities.
+func names(tenant string, g *authz.Grant, refs map[authz.EntityRef]struct{}) bool {
+	if g == nil || len(refs) == 0 {
+		return false
+	}
+	for ref := range grantLinks(tenant, *g) {
+		if _, named := refs[ref]; named {
+			return true
+		}
+	}
+	return false
 }
 
 // findAboveLeaf finds out whether what others inherit has changed. What is
