@@ -6,11 +6,25 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 )
 
+// MaxBatch is how many requests a batch may have.
+const MaxBatch = 1_000
+
+// CheckBatch refuses a batch of n requests when they are too many, with an error
+// of kind Invalid. DecideBatch asks it; who makes requests of a message asks
+// before, so that a message without end is not read to its end.
+func CheckBatch(n int) error {
+	if n > MaxBatch {
+		return authz.Errorf(authz.Invalid, "there are more than %d: send several batches", MaxBatch)
+	}
+	return nil
+}
+
 // A Batch is requests that are decided together: by one policy, from one
 // snapshot, at one time.
 type Batch struct {
 	// Tenant is the tenant of all requests.
-	Tenant   string
+	Tenant string
+	// Requests are at most MaxBatch.
 	Requests []*authz.Request
 	// Consistency and Explain hold for all requests.
 	Consistency authz.Consistency
@@ -27,6 +41,9 @@ type Batch struct {
 // A request that is invalid, one of another tenant included, gets a decision
 // with an Err of kind Invalid. An error is as Decide's, and about the batch.
 func (p *PDP) DecideBatch(ctx context.Context, batch Batch) ([]authz.Decision, error) {
+	if err := CheckBatch(len(batch.Requests)); err != nil {
+		return nil, authz.InField("requests", err)
+	}
 	if err := batch.Consistency.Validate(); err != nil {
 		return nil, err
 	}

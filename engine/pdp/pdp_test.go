@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -362,6 +363,18 @@ func TestBatchEndsWithItsContext(t *testing.T) {
 	_, err := p.DecideBatch(ctx, pdp.Batch{Tenant: "t", Requests: []*authz.Request{newRequest(), newRequest()}})
 	if authz.KindOf(err) != authz.Canceled || w.closed != 1 {
 		t.Errorf("error %v, %d snapshots closed", err, w.closed)
+	}
+}
+
+func TestSizeOfABatch(t *testing.T) {
+	p, _ := newPDP(func(context.Context, eval.Input) (eval.Output, error) { return eval.Output{Allow: true}, nil }, pdp.Limits{})
+	batch := pdp.Batch{Tenant: "t", Requests: slices.Repeat([]*authz.Request{newRequest()}, pdp.MaxBatch)}
+	if decisions, err := p.DecideBatch(t.Context(), batch); err != nil || len(decisions) != pdp.MaxBatch {
+		t.Errorf("at the limit: %d decisions, %v", len(decisions), err)
+	}
+	batch.Requests = append(batch.Requests, newRequest())
+	if decisions, err := p.DecideBatch(t.Context(), batch); authz.KindOf(err) != authz.Invalid || decisions != nil {
+		t.Errorf("beyond the limit: %d decisions, %v", len(decisions), err)
 	}
 }
 

@@ -15,12 +15,8 @@ import (
 	"github.com/verdictpdp/verdict/engine/pdp"
 )
 
-const (
-	// maxItems is how many evaluations a request may hold.
-	maxItems = 1_000
-	// maxNumberBytes bounds the text of a number. A double needs 25.
-	maxNumberBytes = 64
-)
+// maxNumberBytes bounds the text of a number. A double needs 25.
+const maxNumberBytes = 64
 
 // A parts holds the parts of a request that are there.
 type parts struct {
@@ -91,8 +87,8 @@ func decodeEvaluations(body []byte) (batch, error) {
 		switch name {
 		case "evaluations":
 			return d.array(func(i int) error {
-				if i >= maxItems {
-					return authz.InvalidField("evaluations", "there are more than %d: send several requests", maxItems)
+				if err := pdp.CheckBatch(i + 1); err != nil {
+					return authz.InField("evaluations", err)
 				}
 				var item parts
 				err := d.object(func(name string) error { return d.part(&item, name) })

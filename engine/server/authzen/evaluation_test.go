@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/pdp"
 )
 
 func TestEvaluation(t *testing.T) {
@@ -219,11 +220,11 @@ func TestNumberOfEvaluations(t *testing.T) {
 		return fmt.Sprintf(`{"evaluations":[%s]}`, items)
 	}
 	handler := newHandler(allowReads)
-	if response := post(t, handler, "/access/v1/evaluations", body(maxItems)); response.Code != http.StatusOK {
-		t.Errorf("%d evaluations: status %d, %s", maxItems, response.Code, response.Body)
+	if response := post(t, handler, "/access/v1/evaluations", body(pdp.MaxBatch)); response.Code != http.StatusOK {
+		t.Errorf("%d evaluations: status %d, %s", pdp.MaxBatch, response.Code, response.Body)
 	}
-	response := post(t, handler, "/access/v1/evaluations", body(maxItems+1))
+	response := post(t, handler, "/access/v1/evaluations", body(pdp.MaxBatch+1))
 	if failed := failureIn(t, response); failed.Status != http.StatusBadRequest || !strings.Contains(failed.Message, "1000") {
-		t.Errorf("%d evaluations: %+v, want 400 naming the limit", maxItems+1, failed)
+		t.Errorf("%d evaluations: %+v, want 400 naming the limit", pdp.MaxBatch+1, failed)
 	}
 }

@@ -8,9 +8,6 @@ import (
 	"github.com/verdictpdp/verdict/engine/pdp"
 )
 
-// maxItems is how many requests a batch may have.
-const maxItems = 1_000
-
 func (s *accessServer) BatchCheckAccess(ctx context.Context, message *verdictv1.BatchCheckAccessRequest) (*verdictv1.BatchCheckAccessResponse, error) {
 	stop, err := stopOf(message.GetEvaluationsSemantic())
 	if err != nil {
@@ -66,11 +63,11 @@ type batchItems struct {
 
 // itemsOf reads the items, up to the one that is sure to stop the batch.
 func itemsOf(message *verdictv1.BatchCheckAccessRequest, stop stop) (batchItems, error) {
-	switch n := len(message.GetItems()); {
-	case n == 0:
+	if len(message.GetItems()) == 0 {
 		return batchItems{}, authz.InvalidField("items", "the batch is empty")
-	case n > maxItems:
-		return batchItems{}, authz.InvalidField("items", "the batch has %d items: at most %d are allowed, send several batches", n, maxItems)
+	}
+	if err := pdp.CheckBatch(len(message.GetItems())); err != nil {
+		return batchItems{}, authz.InField("items", err)
 	}
 	defaults := authz.Request{Tenant: tenantOf(message.GetTenant())}
 	if err := setParts(&defaults, message); err != nil {

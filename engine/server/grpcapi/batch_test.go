@@ -121,11 +121,11 @@ func TestBatchSizeAtTheLimit(t *testing.T) {
 		}
 		return request
 	}
-	response, err := client.BatchCheckAccess(t.Context(), items(maxItems))
-	if err != nil || len(response.GetResponses()) != maxItems {
-		t.Errorf("%d items: %d answers, %v", maxItems, len(response.GetResponses()), err)
+	response, err := client.BatchCheckAccess(t.Context(), items(pdp.MaxBatch))
+	if err != nil || len(response.GetResponses()) != pdp.MaxBatch {
+		t.Errorf("%d items: %d answers, %v", pdp.MaxBatch, len(response.GetResponses()), err)
 	}
-	_, err = client.BatchCheckAccess(t.Context(), items(maxItems+1))
+	_, err = client.BatchCheckAccess(t.Context(), items(pdp.MaxBatch+1))
 	wantFields(t, err, "items")
 	_, err = client.BatchCheckAccess(t.Context(), items(0))
 	wantFields(t, err, "items")
