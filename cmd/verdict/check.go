@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,11 +9,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/pdp"
+	"github.com/verdictpdp/verdict/policy/rego"
 )
 
 // A check is the verb's flags.
@@ -76,7 +77,7 @@ Exit code: 0 allow, 1 deny, 2 error.`,
 	flags.StringArrayVar(&c.properties, "property", nil, "a property that the caller claims: `PART.NAME=TEXT` or PART.NAME:=JSON, PART being subject, action or resource; repeatable")
 	flags.BoolVar(&c.explain, "explain", false, "show which rules held, where the others failed, and what was read")
 	flags.StringVar(&c.bundle, "bundle", "", "decide here, by the policy in this directory or .tar.gz `file`")
-	flags.StringVar(&c.pkg, "package", defaultPackage, "with --bundle: the Rego `package` of the decision")
+	flags.StringVar(&c.pkg, "package", rego.DefaultPackage, "with --bundle: the Rego `package` of the decision")
 	flags.StringVar(&c.directory, "directory", "", "with --bundle: the directory, a `file` in the import format")
 	flags.StringVar(&c.now, "now", "", "with --bundle: the `time` of the decision, such as 2026-07-01T00:00:00Z")
 	for _, remote := range []string{"server", "at-least", "exact"} {
@@ -156,16 +157,21 @@ func setProperty(r *authz.Request, text string) error {
 	return nil
 }
 
-// decodeJSON reads one JSON value, its numbers exact.
+// decodeJSON reads one JSON value, its numbers exact. It refuses what the
+// server refuses, such as a name that stands twice.
 func decodeJSON(text string) (any, error) {
-	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
+	strict := jsontext.NewDecoder(strings.NewReader(text))
+	if _, err := strict.ReadValue(); err != nil {
+		return nil, fmt.Errorf("not valid JSON: %w", err)
+	}
+	if _, err := strict.ReadToken(); err != io.EOF {
+		return nil, errors.New("not valid JSON: there is more behind the value")
+	}
+	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
 	var value any
 	if err := decoder.Decode(&value); err != nil {
 		return nil, fmt.Errorf("not valid JSON: %w", err)
-	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return nil, errors.New("not valid JSON: there is more behind the value")
 	}
 	return value, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,13 +36,28 @@ func (r *remote) addTenantFlag(cmd *cobra.Command) {
 const maxMessageBytes = 64 << 20
 
 func (r *remote) dial() (*grpc.ClientConn, error) {
-	conn, err := grpc.NewClient(r.server,
+	target := r.server
+	if path, isUnix := socketPath(target); isUnix {
+		absolute, err := filepath.Abs(path)
+		if err != nil {
+			return nil, err
+		}
+		target = unixPrefix + absolute // a relative one gRPC takes for a host
+	}
+	conn, err := grpc.NewClient(target,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessageBytes)))
 	if err != nil {
 		return nil, fmt.Errorf("--server %s: %w", r.server, err)
 	}
 	return conn, nil
+}
+
+const unixPrefix = "unix://"
+
+// socketPath is the path of a Unix socket's address, unix:///path.
+func socketPath(address string) (path string, isUnix bool) {
+	return strings.CutPrefix(address, unixPrefix)
 }
 
 // dialable is a listener's address as --server takes it.
@@ -55,9 +71,11 @@ func dialable(addr net.Addr) string {
 // consistencyFlags choose the directory revision that is read.
 type consistencyFlags struct {
 	atLeast, exact uint64
+	exactGiven     func() bool
 }
 
 func (c *consistencyFlags) addFlags(cmd *cobra.Command) {
+	c.exactGiven = func() bool { return cmd.Flags().Changed("exact") }
 	cmd.Flags().Uint64Var(&c.atLeast, "at-least", 0, "wait until the directory has reached this `revision`")
 	cmd.Flags().Uint64Var(&c.exact, "exact", 0, "read the directory at exactly this `revision`")
 	cmd.MarkFlagsMutuallyExclusive("at-least", "exact")
@@ -65,12 +83,17 @@ func (c *consistencyFlags) addFlags(cmd *cobra.Command) {
 
 func (c *consistencyFlags) proto() *verdictv1.Consistency {
 	switch {
-	case c.exact != 0:
-		return &verdictv1.Consistency{Requirement: &verdictv1.Consistency_Exact{Exact: c.exact}}
+	case c.exactGiven():
+		return exactly(c.exact)
 	case c.atLeast != 0:
 		return &verdictv1.Consistency{Requirement: &verdictv1.Consistency_AtLeast{AtLeast: c.atLeast}}
 	}
 	return nil
+}
+
+// exactly asks for one revision and no other.
+func exactly(revision uint64) *verdictv1.Consistency {
+	return &verdictv1.Consistency{Requirement: &verdictv1.Consistency_Exact{Exact: revision}}
 }
 
 func requestProto(r *authz.Request) (*verdictv1.CheckAccessRequest, error) {

@@ -2,19 +2,24 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/caarlos0/env/v11"
-	"github.com/dustin/go-humanize"
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/directory"
+	"github.com/verdictpdp/verdict/engine/pdp"
+	"github.com/verdictpdp/verdict/engine/pip"
 )
 
 // A config is every setting of the service. Flags stand over the environment,
@@ -44,33 +49,32 @@ type tenantConfig struct {
 }
 
 type limitsConfig struct {
-	Input      byteSize      `yaml:"input" env:"INPUT"`
-	Evaluation time.Duration `yaml:"evaluation" env:"EVALUATION"`
-	Entities   int           `yaml:"entities" env:"ENTITIES"`
+	Input      byteSize `yaml:"input" env:"INPUT"`
+	Evaluation duration `yaml:"evaluation" env:"EVALUATION"`
+	Entities   count    `yaml:"entities" env:"ENTITIES"`
 }
 
 type directoryConfig struct {
-	Retention time.Duration `yaml:"retention" env:"RETENTION"`
-	Cache     byteSize      `yaml:"cache" env:"CACHE"`
+	Retention duration `yaml:"retention" env:"RETENTION"`
+	Cache     byteSize `yaml:"cache" env:"CACHE"`
 }
 
 type logConfig struct {
-	Level  zapcore.Level `yaml:"level" env:"LEVEL"`
-	Format string        `yaml:"format" env:"FORMAT"`
+	Level  logLevel `yaml:"level" env:"LEVEL"`
+	Format string   `yaml:"format" env:"FORMAT"`
 }
 
 type shutdownConfig struct {
-	Grace time.Duration `yaml:"grace" env:"GRACE"`
+	Grace duration `yaml:"grace" env:"GRACE"`
 }
 
 const (
-	defaultGRPC    = "127.0.0.1:8181"
-	defaultHTTP    = "127.0.0.1:8182"
-	defaultPackage = "authz"
+	defaultGRPC = "127.0.0.1:8181"
+	defaultHTTP = "127.0.0.1:8182"
 
 	// minRetention keeps every revision readable for longer than a decision,
 	// a page of a listing or a reconnecting watcher takes.
-	minRetention = time.Minute
+	minRetention = duration(time.Minute)
 )
 
 func defaultConfig() config {
@@ -79,10 +83,10 @@ func defaultConfig() config {
 		GRPC:      listenConfig{Address: defaultGRPC},
 		HTTP:      listenConfig{Address: defaultHTTP},
 		Tenants:   map[string]tenantConfig{},
-		Limits:    limitsConfig{Input: 1 << 20, Evaluation: 100 * time.Millisecond, Entities: 10_000},
-		Directory: directoryConfig{Retention: 24 * time.Hour, Cache: 256 << 20},
-		Log:       logConfig{Level: zapcore.InfoLevel, Format: "json"},
-		Shutdown:  shutdownConfig{Grace: 10 * time.Second},
+		Limits:    limitsConfig{Input: pdp.DefaultInputBytes, Evaluation: duration(pdp.DefaultEvaluation), Entities: pdp.DefaultEntities},
+		Directory: directoryConfig{Retention: duration(directory.DefaultRetention), Cache: pip.DefaultCacheBytes},
+		Log:       logConfig{Level: logLevel(zapcore.InfoLevel), Format: "json"},
+		Shutdown:  shutdownConfig{Grace: duration(10 * time.Second)},
 	}
 }
 
@@ -107,52 +111,68 @@ func loadConfig(path string, environ []string) (config, error) {
 // readYAML lays a configuration file over c. It refuses keys that it does not
 // know.
 func (c *config) readYAML(text []byte) error {
-	err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(c)
-	if err == io.EOF { // an empty file, or one of comments alone
-		return nil
-	}
+	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		return fmt.Errorf("%s", strings.TrimSpace(yaml.FormatError(err, false, true)))
+		return atLine(err)
+	}
+	switch len(file.Docs) {
+	case 0:
+		return nil
+	case 1:
+		if body := file.Docs[0].Body; body == nil || body.Type() == ast.NullType || body.Type() == ast.CommentGroupType {
+			return nil // comments alone
+		}
+	default:
+		return errors.New("there is a second YAML document: expected one")
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(c); err != nil {
+		return atLine(err)
 	}
 	return nil
+}
+
+// atLine is an error of the YAML library as a person reads it: with the line
+// at fault.
+func atLine(err error) error {
+	return errors.New(strings.TrimSpace(yaml.FormatError(err, false, true)))
 }
 
 const environmentPrefix = "VERDICT_"
 
+// serviceLink is what Kubernetes puts into the environment of every container
+// beside a Service called verdict. It is none of ours.
+var serviceLink = regexp.MustCompile(`^VERDICT(_.*)?_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_.*)?)$`)
+
 // readEnvironment lays the variables that begin with VERDICT_ over c. It
 // refuses those that it does not know.
 func (c *config) readEnvironment(environ []string) error {
-	values := map[string]string{}
-	for _, line := range environ {
-		if name, value, _ := strings.Cut(line, "="); strings.HasPrefix(name, environmentPrefix) {
-			values[name] = value
-		}
-	}
-	if len(values) == 0 {
-		return nil
-	}
-	known, err := env.GetFieldParams(c)
+	params, err := env.GetFieldParams(c)
 	if err != nil {
 		return err
 	}
-	for name := range values {
-		if !slices.ContainsFunc(known, func(p env.FieldParams) bool { return p.Key == name }) {
-			return fmt.Errorf("environment: %s is no setting; there are %s", name, strings.Join(keys(known), ", "))
+	var known []string
+	for _, p := range params {
+		known = append(known, p.Key)
+	}
+	slices.Sort(known)
+	for _, line := range environ {
+		name, value, _ := strings.Cut(line, "=")
+		if !strings.HasPrefix(name, environmentPrefix) || serviceLink.MatchString(name) {
+			continue
+		}
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("environment: %s is no setting; there are %s", name, strings.Join(known, ", "))
+		}
+		var parseError env.ParseError
+		err := env.ParseWithOptions(c, env.Options{Environment: map[string]string{name: value}})
+		if errors.As(err, &parseError) {
+			err = parseError.Err
+		}
+		if err != nil {
+			return fmt.Errorf("environment: %s: %w", name, err)
 		}
 	}
-	if err := env.ParseWithOptions(c, env.Options{Environment: values}); err != nil {
-		return fmt.Errorf("environment: %w", err)
-	}
 	return nil
-}
-
-func keys(params []env.FieldParams) []string {
-	var names []string
-	for _, p := range params {
-		names = append(names, p.Key)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // validate reports every setting that cannot work.
@@ -161,6 +181,9 @@ func (c *config) validate() error {
 	refuse := func(field, format string, args ...any) {
 		errs = append(errs, authz.InvalidField(field, format, args...))
 	}
+	if c.Data == "" {
+		refuse("data", "is empty: expected a directory")
+	}
 	if c.GRPC.Address == "" {
 		refuse("grpc.address", "is empty: expected host:port or unix:///path")
 	}
@@ -168,7 +191,7 @@ func (c *config) validate() error {
 		refuse("http.address", "is empty: expected host:port or unix:///path")
 	}
 	if c.Limits.Input <= 0 {
-		refuse("limits.input", "%d: expected a size above zero, such as 1MiB", c.Limits.Input)
+		refuse("limits.input", "%s: expected a size above zero, such as 1MiB", c.Limits.Input)
 	}
 	if c.Limits.Evaluation <= 0 {
 		refuse("limits.evaluation", "%s: expected a duration above zero, such as 100ms", c.Limits.Evaluation)
@@ -179,8 +202,8 @@ func (c *config) validate() error {
 	if c.Directory.Retention < minRetention {
 		refuse("directory.retention", "%s: expected at least %s", c.Directory.Retention, minRetention)
 	}
-	if c.Directory.Cache < 0 {
-		refuse("directory.cache", "%d: expected a size, such as 256MiB", c.Directory.Cache)
+	if c.Directory.Cache == 0 {
+		refuse("directory.cache", "0: expected a size above zero, such as 256MiB")
 	}
 	if c.Log.Format != "json" && c.Log.Format != "console" {
 		refuse("log.format", "%q: expected json or console", c.Log.Format)
@@ -199,19 +222,3 @@ func (c *config) validate() error {
 	}
 	return authz.JoinInvalid(errs)
 }
-
-// A byteSize is a number of bytes, written 1048576, 1MiB or 1MB.
-type byteSize int64
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (b *byteSize) UnmarshalText(text []byte) error {
-	n, err := humanize.ParseBytes(string(text))
-	if err != nil || n > 1<<62 {
-		return fmt.Errorf("%q is no size: expected bytes or a size such as 256MiB", text)
-	}
-	*b = byteSize(n)
-	return nil
-}
-
-// String is the size as people write it.
-func (b byteSize) String() string { return strings.ReplaceAll(humanize.IBytes(uint64(b)), " ", "") }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/zap/zapcore"
 )
 
@@ -44,10 +45,38 @@ func TestConfigLayers(t *testing.T) {
 	want := defaultConfig()
 	want.GRPC.Address = "127.0.0.1:1"
 	want.Limits.Input = 2 << 20
-	want.Limits.Evaluation = 70 * time.Millisecond
-	want.Log = logConfig{Level: zapcore.DebugLevel, Format: "console"}
+	want.Limits.Evaluation = duration(70 * time.Millisecond)
+	want.Log = logConfig{Level: logLevel(zapcore.DebugLevel), Format: "console"}
 	if diff := cmp.Diff(want, cfg); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
+	}
+}
+
+func TestConfigWithoutSettings(t *testing.T) {
+	for _, text := range []string{"", "\n", "# comments alone\n", "---\n", "null\n", "limits:\ntenants:\n"} {
+		file := filepath.Join(t.TempDir(), "verdict.yaml")
+		write(t, file, text)
+		cfg, err := loadConfig(file, nil)
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if diff := cmp.Diff(defaultConfig(), cfg, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+// TestServiceLinksAreNoSettings holds that what Kubernetes puts into the
+// environment beside a Service called verdict keeps nothing from starting.
+func TestServiceLinksAreNoSettings(t *testing.T) {
+	_, err := loadConfig("", []string{
+		"VERDICT_SERVICE_HOST=10.0.0.1", "VERDICT_SERVICE_PORT=8181", "VERDICT_SERVICE_PORT_GRPC=8181",
+		"VERDICT_PORT=tcp://10.0.0.1:8181", "VERDICT_PORT_8181_TCP=tcp://10.0.0.1:8181", "VERDICT_PORT_8181_TCP_ADDR=10.0.0.1",
+		"VERDICT_ADMIN_SERVICE_HOST=10.0.0.1",
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 
@@ -59,13 +88,17 @@ func TestConfigRefusals(t *testing.T) {
 	}{
 		{name: "unknown key", file: "data: d\ngrpcs:\n  address: x\n", wants: []string{"[2:1]", `unknown field "grpcs"`}},
 		{name: "unknown key inside", file: "limits:\n  input: 1MiB\n  inptu: 1MiB\n", wants: []string{"[3:3]", `unknown field "inptu"`}},
-		{name: "wrong type", file: "limits:\n  entities: many\n", wants: []string{"[2:13]", "entities"}},
+		{name: "no number", file: "limits:\n  entities: many\n", wants: []string{"[2:13]", `"many" is no whole number`}},
+		{name: "no duration", file: "limits:\n  evaluation: 100\n", wants: []string{"[2:15]", `"100" is no duration: expected one such as 100ms`}},
+		{name: "negative size", file: "limits:\n  input: -1MiB\n", wants: []string{"[2:10]", `"-1MiB" is no size`}},
+		{name: "a list for a value", file: "limits:\n  input: [1]\n", wants: []string{"[2:10]", "expected one value"}},
+		{name: "second document", file: "data: a\n---\nfoo: b\n", wants: []string{"second YAML document"}},
 		{name: "key twice", file: "data: a\ndata: b\n", wants: []string{"[2:1]", "data"}},
 		{name: "no YAML", file: "data: [\n", wants: []string{"[1:"}},
 		{name: "size", file: "limits: {input: huge}\n", wants: []string{`"huge" is no size`}},
-		{name: "level", file: "log: {level: loud}\n", wants: []string{"loud"}},
+		{name: "level", file: "log: {level: loud}\n", wants: []string{"[1:14]", `"loud" is no level: expected debug, info, warn or error`}},
 		{name: "unknown variable", environ: []string{"VERDICT_GRPC_ADRESS=x"}, wants: []string{"VERDICT_GRPC_ADRESS is no setting", "VERDICT_GRPC_ADDRESS"}},
-		{name: "variable of the wrong type", environ: []string{"VERDICT_LIMITS_ENTITIES=many"}, wants: []string{"environment", "Entities"}},
+		{name: "variable of the wrong type", environ: []string{"VERDICT_LIMITS_ENTITIES=many"}, wants: []string{`VERDICT_LIMITS_ENTITIES: "many" is no whole number`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -80,12 +80,23 @@ func newExplanationReport(e *authz.Explanation) *explanationReport {
 	return report
 }
 
-// verdict is allow or deny, in green or red.
-func (p *printer) verdict(allowed bool) string {
+// verdict is allow or deny.
+func verdict(allowed bool) string {
 	if allowed {
-		return p.paint(green, "allow")
+		return "allow"
 	}
-	return p.paint(red, "deny")
+	return "deny"
+}
+
+// verdictColour paints an allow green and a deny red.
+func verdictColour(cell string) string {
+	switch cell {
+	case verdict(true):
+		return green
+	case verdict(false):
+		return red
+	}
+	return ""
 }
 
 // printDecision shows a decision to a person.
@@ -93,7 +104,8 @@ func (p *printer) printDecision(d authz.Decision) error {
 	if p.json() {
 		return p.printJSON(newDecisionReport(d))
 	}
-	p.printf("%s\n", p.verdict(d.Allowed))
+	answer := verdict(d.Allowed)
+	p.printf("%s\n", p.paint(verdictColour(answer), answer))
 	rows := [][]string{}
 	for i, reason := range d.Reasons {
 		rows = append(rows, []string{labelled("reason", i), reason})
@@ -141,6 +153,9 @@ func (p *printer) printExplanation(e *authz.Explanation) error {
 	}
 	if err := p.table(rows); err != nil {
 		return err
+	}
+	if len(e.Facts) == 0 {
+		return nil
 	}
 	p.printf("\nfacts\n")
 	rows = nil

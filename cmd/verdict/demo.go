@@ -28,7 +28,7 @@ func newDemoCommand(p *printer) *cobra.Command {
 	var once bool
 	cfg := defaultConfig()
 	cfg.Log.Format = "console"
-	cfg.Log.Level = zap.WarnLevel
+	cfg.Log.Level = logLevel(zap.WarnLevel)
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Serve the shipped bundles with their sample data, and show what they decide",
@@ -83,7 +83,7 @@ func showDemo(ctx context.Context, p *printer, point *point) error {
 		if err != nil {
 			return err
 		}
-		rows := [][]string{{tenant, "", "subject", "action", "resource", "why"}}
+		rows := [][]string{{tenant, "decision", "subject", "action", "resource", "why"}}
 		for _, sample := range samples {
 			decision, err := point.decisions.Decide(ctx, sample.Request.authz(), pdp.DecideOptions{})
 			if err != nil {
@@ -95,12 +95,12 @@ func showDemo(ctx context.Context, p *printer, point *point) error {
 				}
 				continue
 			}
-			rows = append(rows, sample.row(p, decision))
+			rows = append(rows, sample.row(decision))
 		}
 		if p.json() {
 			continue
 		}
-		if err := p.table(rows); err != nil {
+		if err := p.paintedTable(rows, demoColour); err != nil {
 			return err
 		}
 		p.printf("\n")
@@ -192,11 +192,11 @@ func (s sample) report(decision authz.Decision) any {
 	}{s.Request.Tenant, s.Scenario, s.Title, s.Request, newDecisionReport(decision)}
 }
 
-func (s sample) row(p *printer, decision authz.Decision) []string {
+func (s sample) row(decision authz.Decision) []string {
 	r := s.Request
 	return []string{
 		s.Scenario,
-		p.verdict(decision.Allowed),
+		verdict(decision.Allowed),
 		r.Subject.Type + ":" + r.Subject.ID,
 		r.Action.Name,
 		r.Resource.Type + ":" + r.Resource.ID,
@@ -207,7 +207,7 @@ func (s sample) row(p *printer, decision authz.Decision) []string {
 // why is a decision's reasons, or what the sample shows where it gives none,
 // with its obligations behind.
 func why(decision authz.Decision, title string) string {
-	text := strings.Join(decision.Reasons, "; ")
+	text := sentences(decision.Reasons)
 	switch {
 	case decision.Err != nil:
 		text = "error: " + decision.Err.Error()
@@ -218,6 +218,31 @@ func why(decision authz.Decision, title string) string {
 		text += " " + compactJSON(decision.Obligations)
 	}
 	return text
+}
+
+// sentences are reasons one after the other; those that are no sentences are
+// set apart.
+func sentences(reasons []string) string {
+	var text strings.Builder
+	for i, reason := range reasons {
+		switch {
+		case i == 0:
+		case strings.HasSuffix(reasons[i-1], "."):
+			text.WriteString(" ")
+		default:
+			text.WriteString("; ")
+		}
+		text.WriteString(reason)
+	}
+	return text.String()
+}
+
+// demoColour paints the column of decisions.
+func demoColour(column int, cell string) string {
+	if column != 1 {
+		return ""
+	}
+	return verdictColour(cell)
 }
 
 func (s *service) printHowToAsk(p *printer) {

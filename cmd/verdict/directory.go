@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,6 +18,10 @@ func newDirectoryCommand(p *printer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "directory",
 		Short: "Look into the directory: get, list, check",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return errors.New("expected one of get, list and check; see verdict directory --help")
+		},
 	}
 	cmd.AddCommand(newDirectoryGetCommand(p), newDirectoryListCommand(p), newDirectoryCheckCommand(p))
 	return cmd
@@ -105,9 +110,8 @@ func newDirectoryGetCommand(p *printer) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			atRevision := consistencyFlags{exact: response.GetDirectoryRevision()}
 			grants, err := listGrants(cmd.Context(), client, &verdictv1.ListGrantsRequest{
-				Tenant: r.tenant, Subject: args[0], Consistency: atRevision.proto(),
+				Tenant: r.tenant, Subject: args[0], Consistency: exactly(response.GetDirectoryRevision()),
 			})
 			if err != nil {
 				return err
@@ -127,12 +131,12 @@ func (p *printer) printEntity(entity entityReport, grants []grantReport) error {
 			Grants []grantReport `json:"grants"`
 		}{entity, grants})
 	}
-	p.printf("%s\n", entity.Ref)
-	rows := [][]string{
-		{"  attributes", string(entity.Attributes)},
-		{"  parents", strings.Join(entity.Parents, " ")},
-		{"  written in", "revision " + strconv.FormatUint(entity.Revision, 10)},
+	p.printf("%s\n", printable(entity.Ref))
+	rows := [][]string{{"  attributes", string(entity.Attributes)}}
+	for i, parent := range entity.Parents {
+		rows = append(rows, []string{labelled("parents", i), parent})
 	}
+	rows = append(rows, []string{"  written in", "revision " + strconv.FormatUint(entity.Revision, 10)})
 	for i, grant := range grants {
 		rows = append(rows, []string{labelled("grants", i), grant.text()})
 	}
@@ -225,7 +229,7 @@ All of it is read at one revision.`,
 func (p *printer) printGrants(grants []grantReport) error {
 	for _, grant := range grants {
 		if !p.json() {
-			p.printf("%s\n", grant.text())
+			p.printf("%s\n", printable(grant.text()))
 		} else if err := p.printJSON(grant); err != nil {
 			return err
 		}

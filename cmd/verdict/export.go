@@ -138,6 +138,9 @@ func (p *point) writeOPA(ctx context.Context, tenant string, w io.Writer) error 
 // replaceFile writes a file beside the one named and puts it in its place when
 // it is complete and on disk.
 func replaceFile(name string, write func(io.Writer) error) error {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("--file %s: it is there and no regular file", name)
+	}
 	file, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {
 		return err

@@ -1,13 +1,15 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"regexp"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/clipperhouse/displaywidth"
 	"golang.org/x/term"
@@ -57,26 +59,57 @@ func (p *printer) printJSON(v any) error {
 	return encoder.Encode(v)
 }
 
-// printf writes text for people.
+// printf writes text for people. What is not this program's own text, such as
+// an id, goes through printable first.
 func (p *printer) printf(format string, args ...any) { fmt.Fprintf(p.out, format, args...) }
 
-// table writes aligned columns. A cell may be painted.
-func (p *printer) table(rows [][]string) error {
+// printable is text on one line, with nothing in it that a terminal acts on: an
+// id or a reason may hold any character.
+func printable(text string) string {
+	if strings.IndexFunc(text, isControl) < 0 {
+		return text
+	}
+	var safe strings.Builder
+	for _, r := range text {
+		if isControl(r) {
+			quoted := strconv.QuoteRuneToASCII(r)
+			safe.WriteString(quoted[1 : len(quoted)-1])
+			continue
+		}
+		safe.WriteRune(r)
+	}
+	return safe.String()
+}
+
+// isControl reports control characters, and those that turn the direction of
+// the text around them.
+func isControl(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
+
+// table writes aligned columns.
+func (p *printer) table(rows [][]string) error { return p.paintedTable(rows, nil) }
+
+// paintedTable writes aligned columns, and paints those cells for which colour
+// names one.
+func (p *printer) paintedTable(rows [][]string, colour func(column int, cell string) string) error {
 	var widths []int
 	for _, row := range rows {
 		for i, cell := range row {
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			widths[i] = max(widths[i], cellWidth(cell))
+			row[i] = printable(cell)
+			widths[i] = max(widths[i], displaywidth.String(row[i]))
 		}
 	}
 	var text strings.Builder
 	for _, row := range rows {
 		var line strings.Builder
 		for i, cell := range row {
-			line.WriteString(cell)
-			line.WriteString(strings.Repeat(" ", widths[i]-cellWidth(cell)+columnGap))
+			padding := strings.Repeat(" ", widths[i]-displaywidth.String(cell)+columnGap)
+			if colour != nil {
+				cell = p.paint(colour(i, cell), cell)
+			}
+			line.WriteString(cell + padding)
 		}
 		text.WriteString(strings.TrimRight(line.String(), " "))
 		text.WriteByte('\n')
@@ -88,13 +121,6 @@ func (p *printer) table(rows [][]string) error {
 // columnGap is the space between two columns.
 const columnGap = 2
 
-var colourCode = regexp.MustCompile("\x1b\\[[0-9]*m")
-
-// cellWidth is how many places a cell takes on the screen.
-func cellWidth(cell string) int {
-	return displaywidth.String(colourCode.ReplaceAllString(cell, ""))
-}
-
 // The colours of a terminal.
 const (
 	green = "32"
@@ -102,9 +128,9 @@ const (
 )
 
 // paint colours text where people look at it: on a terminal, unless NO_COLOR
-// is set.
+// is set. Without a colour it leaves it as it is.
 func (p *printer) paint(colour, text string) string {
-	if !isTerminal(p.out) || os.Getenv("NO_COLOR") != "" {
+	if colour == "" || !isTerminal(p.out) || os.Getenv("NO_COLOR") != "" {
 		return text
 	}
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
@@ -147,6 +173,9 @@ func (g *progress) done() {
 // errorText is an error as a person reads it. A server's status loses its
 // code and gains its violations.
 func errorText(err error) string {
+	if errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled {
+		return "interrupted"
+	}
 	st, ok := status.FromError(err)
 	if !ok || st.Code() == codes.OK {
 		return err.Error()
@@ -165,7 +194,15 @@ func errorText(err error) string {
 		}
 	}
 	if st.Code() == codes.Unavailable && strings.HasPrefix(st.Message(), "connection error") {
-		lines = append(lines, "Is a server running there? Start one with: verdict demo")
+		lines = append(lines, connectionHint(st.Message()))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// connectionHint says what to do about a server that cannot be reached.
+func connectionHint(message string) string {
+	if strings.Contains(message, "HTTP/1.1") {
+		return "That is an HTTP address: --server takes the gRPC address, " + defaultGRPC + " unless the server was told otherwise."
+	}
+	return "Is a server running there? Start one with: verdict serve, or verdict demo"
 }

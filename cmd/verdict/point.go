@@ -48,7 +48,7 @@ func openPoint(o pointOptions) (*point, error) {
 	dir, err := directory.Open(directory.Options{
 		Dir:       o.dir,
 		Tenants:   names,
-		Retention: o.config.Directory.Retention,
+		Retention: time.Duration(o.config.Directory.Retention),
 		Clock:     o.clock,
 		Logger:    o.logger,
 		OnCommit:  cache.Invalidate,
@@ -82,8 +82,8 @@ func openPoint(o pointOptions) (*point, error) {
 		Logger: o.logger,
 		Limits: pdp.Limits{
 			InputBytes: int(o.config.Limits.Input),
-			Evaluation: o.config.Limits.Evaluation,
-			Entities:   o.config.Limits.Entities,
+			Evaluation: time.Duration(o.config.Limits.Evaluation),
+			Entities:   int(o.config.Limits.Entities),
 		},
 	})
 	return &point{directory: dir, programs: programs, decisions: decisions}, nil

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -24,7 +23,7 @@ import (
 )
 
 func newServeCommand(p *printer) *cobra.Command {
-	var file, bundlePath, dataDir, grpcAddress, httpAddress string
+	var file, bundlePath string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve decisions and the directory over gRPC and HTTP",
@@ -41,14 +40,22 @@ unless it does not compile: then the old one stays, and the log says why.`,
 			if err != nil {
 				return err
 			}
-			if bundlePath != "" {
+			flags := cmd.Flags()
+			if flags.Changed("bundle") {
+				if cfg.Tenants == nil {
+					cfg.Tenants = map[string]tenantConfig{}
+				}
 				tenant := cfg.Tenants[authz.DefaultTenant]
 				tenant.Bundle = bundlePath
 				cfg.Tenants[authz.DefaultTenant] = tenant
 			}
-			override(&cfg.Data, dataDir)
-			override(&cfg.GRPC.Address, grpcAddress)
-			override(&cfg.HTTP.Address, httpAddress)
+			for flag, setting := range map[string]*string{
+				"data": &cfg.Data, "grpc": &cfg.GRPC.Address, "http": &cfg.HTTP.Address,
+			} {
+				if flags.Changed(flag) {
+					*setting, _ = flags.GetString(flag)
+				}
+			}
 			if err := cfg.validate(); err != nil {
 				return err
 			}
@@ -61,16 +68,10 @@ unless it does not compile: then the old one stays, and the log says why.`,
 	flags := cmd.Flags()
 	flags.StringVar(&file, "config", "", "configuration `file` (YAML)")
 	flags.StringVar(&bundlePath, "bundle", "", "the policy of the tenant \"default\": a directory or a .tar.gz `file`")
-	flags.StringVar(&dataDir, "data", "", "`directory` of the store (default \"verdict-data\")")
-	flags.StringVar(&grpcAddress, "grpc", "", "gRPC `address`, host:port or unix:///path (default \""+defaultGRPC+"\")")
-	flags.StringVar(&httpAddress, "http", "", "HTTP `address`, host:port or unix:///path (default \""+defaultHTTP+"\")")
+	flags.String("data", defaultConfig().Data, "`directory` of the store")
+	flags.String("grpc", defaultGRPC, "gRPC `address`, host:port or unix:///path")
+	flags.String("http", defaultHTTP, "HTTP `address`, host:port or unix:///path")
 	return cmd
-}
-
-func override(setting *string, value string) {
-	if value != "" {
-		*setting = value
-	}
 }
 
 // serve runs a service on the configured tenants until ctx is done.
@@ -176,8 +177,8 @@ func (s *service) ready() error {
 // run answers requests until ctx is done, then finishes those in flight.
 func (s *service) run(ctx context.Context) error {
 	s.logger.Info("serving",
-		zap.String("grpc", s.grpcListener.Addr().String()),
-		zap.String("http", s.httpListener.Addr().String()),
+		zap.String("grpc", dialable(s.grpcListener.Addr())),
+		zap.String("http", dialable(s.httpListener.Addr())),
 		zap.Strings("tenants", s.tenants))
 
 	group, ctx := errgroup.WithContext(ctx)
@@ -204,8 +205,8 @@ func (s *service) run(ctx context.Context) error {
 // shutdown stops accepting and waits for what is in flight, for as long as the
 // configuration grants.
 func (s *service) shutdown() {
-	s.logger.Info("shutting down", zap.Duration("grace", s.config.Shutdown.Grace))
-	ctx, cancel := context.WithTimeout(context.Background(), s.config.Shutdown.Grace)
+	s.logger.Info("shutting down", zap.Stringer("grace", s.config.Shutdown.Grace))
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(s.config.Shutdown.Grace))
 	defer cancel()
 	var both sync.WaitGroup
 	both.Go(func() {
@@ -220,6 +221,7 @@ func (s *service) shutdown() {
 		}
 	})
 	both.Wait()
+	s.logger.Info("stopped serving")
 }
 
 // Close closes what is open. run must have returned.
@@ -232,12 +234,10 @@ func (s *service) Close() error {
 	return s.point.Close()
 }
 
-const unixPrefix = "unix://"
-
 // listen opens host:port or unix:///path. A socket that a dead process left
 // behind is removed; one that answers is not.
 func listen(address string) (net.Listener, error) {
-	path, isUnix := strings.CutPrefix(address, unixPrefix)
+	path, isUnix := socketPath(address)
 	if !isUnix {
 		return net.Listen("tcp", address)
 	}
@@ -259,10 +259,11 @@ func newLogger(cfg logConfig, out io.Writer) *zap.Logger {
 	encoding := zap.NewProductionEncoderConfig()
 	encoding.EncodeTime = zapcore.RFC3339NanoTimeEncoder
 	encoding.TimeKey = "time"
+	encoding.EncodeDuration = zapcore.StringDurationEncoder
 	encoder := zapcore.NewJSONEncoder(encoding)
 	if cfg.Format == "console" {
 		encoding.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
 		encoder = zapcore.NewConsoleEncoder(encoding)
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(out)), cfg.Level))
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(out)), zapcore.Level(cfg.Level)))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -62,6 +63,9 @@ Exit code: 0 when all tests hold, 1 when one does not, 2 when they cannot run.`,
 				}
 				total.add(path, report)
 			}
+			if total.count() == 0 {
+				return fmt.Errorf("no test matches --run %s", t.filter)
+			}
 			return total.print(p, t.verbose)
 		},
 	}
@@ -84,9 +88,12 @@ func (t *tester) run(ctx context.Context, path string) (suite.Report, error) {
 	}
 	file := t.directory
 	if file == "" {
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			return suite.Report{}, fmt.Errorf("%s is an archive, whose %s cannot be read: name the directory with --directory, or test the unpacked bundle", path, bundleDirectory)
+		}
 		file = filepath.Join(path, bundleDirectory)
-		if _, err := os.Stat(file); err != nil {
-			file = "" // it has none, or is an archive
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			file = ""
 		}
 	}
 	point, err := openLocal(ctx, t.tenant, tenantConfig{}, file, time.Now)
@@ -154,6 +161,8 @@ func (r *testReport) add(path string, report suite.Report) {
 	r.Skipped += report.Skipped
 }
 
+func (r *testReport) count() int { return r.Passed + r.Failed + r.Errors + r.Skipped }
+
 func (r *testReport) print(p *printer, verbose bool) error {
 	if p.json() {
 		if err := p.printJSON(r); err != nil {
@@ -168,7 +177,7 @@ func (r *testReport) print(p *printer, verbose bool) error {
 			}
 		}
 		p.printf("%d tests: %d passed, %d failed, %d errors, %d skipped\n",
-			r.Passed+r.Failed+r.Errors+r.Skipped, r.Passed, r.Failed, r.Errors, r.Skipped)
+			r.count(), r.Passed, r.Failed, r.Errors, r.Skipped)
 	}
 	if r.Failed+r.Errors > 0 {
 		return errNo
@@ -181,17 +190,17 @@ func (t testJSON) print(p *printer) {
 	if t.Outcome != suite.Pass.String() {
 		colour = red
 	}
-	p.printf("%s  %s.%s  %s\n", p.paint(colour, t.Outcome), t.Package, t.Name, t.Location)
+	p.printf("%s  %s\n", p.paint(colour, t.Outcome), printable(t.Package+"."+t.Name+"  "+t.Location))
 	if t.FailedExpr != "" {
-		p.printf("      not so: %s (%s)\n", t.FailedExpr, t.FailedAt)
+		p.printf("      not so: %s\n", printable(t.FailedExpr+" ("+t.FailedAt+")"))
 	}
 	if len(t.FailedCases) > 0 {
-		p.printf("      cases: %s\n", strings.Join(t.FailedCases, ", "))
+		p.printf("      cases: %s\n", printable(strings.Join(t.FailedCases, ", ")))
 	}
 	if t.Error != "" {
-		p.printf("      %s %s\n", t.Error, t.FailedAt)
+		p.printf("      %s\n", printable(t.Error+" "+t.FailedAt))
 	}
 	for line := range strings.Lines(t.Output) {
-		p.printf("      | %s\n", strings.TrimRight(line, "\n"))
+		p.printf("      | %s\n", printable(strings.TrimRight(line, "\n")))
 	}
 }

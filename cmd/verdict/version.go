@@ -30,13 +30,11 @@ func newVersionCommand(p *printer) *cobra.Command {
 			if p.json() {
 				return p.printJSON(report)
 			}
-			return p.table([][]string{
-				{"verdict", report.Version},
-				{"revision", report.Revision},
-				{"go", report.Go},
-				{"opa", report.OPA},
-				{"platform", report.Platform},
-			})
+			rows := [][]string{{"verdict", report.Version}}
+			if report.Revision != "" {
+				rows = append(rows, []string{"revision", report.Revision})
+			}
+			return p.table(append(rows, []string{"go", report.Go}, []string{"opa", report.OPA}, []string{"platform", report.Platform}))
 		},
 	}
 }
