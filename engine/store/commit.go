@@ -76,58 +76,73 @@ func (g *group) add(r *request, d *effect) {
 	maps.Copy(g.writes, d.writes)
 }
 
+// A plan is what a group comes to.
+type plan struct {
+	revision uint64
+	time     time.Time
+	entries  []entry
+	tenants  []*tenantCommit
+	expired  expiry
+}
+
 // commit puts a group on disk as the next revision and publishes it.
 func (s *Store) commit(g *group) (uint64, error) {
 	view := s.published.Load()
-	revision := view.revision + 1
-	read := s.db.NewTransactionAt(view.revision, false)
-	defer read.Discard()
-
-	now := s.options.Clock()
-	if now.Before(s.lastTime) {
-		now = s.lastTime // so that the order of revisions is one of times
-	}
-	entries, tenants, err := s.entriesOf(g, read, revision, now)
-	if err != nil {
+	var p plan
+	if err := s.guard(func() (err error) {
+		p, err = s.plan(g, view)
+		return err
+	}); err != nil {
 		return 0, err
 	}
-	expired, err := s.expire(read, now)
-	if err != nil {
-		return 0, err
-	}
-	entries = append(entries, expired.entries...)
-
 	txn := s.db.NewTransactionAt(view.revision, true)
 	defer txn.Discard()
-	for _, e := range entries {
+	for _, e := range p.entries {
 		if err := set(txn, e); err != nil {
-			return 0, fmt.Errorf("putting %d entries into one transaction: %w", len(entries), err)
+			return 0, fmt.Errorf("putting %d entries into one transaction: %w", len(p.entries), err)
 		}
 	}
-	if err := txn.CommitAt(revision, nil); err != nil {
+	if err := s.commitAt(txn, p.revision); err != nil {
 		// Part of it may be on disk, and the revision is not to be taken twice.
-		s.failed = authz.Errorf(authz.Unavailable, "the directory takes no more writes, since revision %d could not be written: check the disk and restart: %w", revision, err)
+		s.failed = authz.Errorf(authz.Unavailable, "the directory takes no more writes, since revision %d could not be written: check the disk and restart: %w", p.revision, err)
 		return 0, s.failed
 	}
 
-	s.lastTime = now
-	s.expiring = expired.next
+	s.lastTime = p.time
+	s.expiring = p.expired.next
 	if s.expiring.revision == 0 {
-		s.expiring = expiring{revision: revision, time: now}
+		s.expiring = expiring{revision: p.revision, time: p.time}
 	}
 	var bumped []string
-	for _, t := range tenants {
-		s.heads[t.name] = revision
+	for _, t := range p.tenants {
+		s.heads[t.name] = p.revision
 		if t.aboveLeaf || view.epoch(t.name) == 0 {
 			bumped = append(bumped, t.name)
 		}
 		if s.options.OnCommit != nil {
-			s.options.OnCommit(t.name, revision, t.changed)
+			s.options.OnCommit(t.name, p.revision, t.changed)
 		}
 	}
-	s.publish(view.next(revision, bumped))
-	s.setFloor(expired.floor)
-	return revision, nil
+	s.publish(view.next(p.revision, bumped))
+	s.setFloor(p.expired.floor)
+	return p.revision, nil
+}
+
+// plan works out what a group comes to after a version.
+func (s *Store) plan(g *group, after *version) (plan, error) {
+	read := s.db.NewTransactionAt(after.revision, false)
+	defer read.Discard()
+	p := plan{revision: after.revision + 1, time: s.options.Clock()}
+	if p.time.Before(s.lastTime) {
+		p.time = s.lastTime // so that the order of revisions is one of times
+	}
+	var err error
+	if p.entries, p.tenants, err = s.entriesOf(g, read, p.revision, p.time); err != nil {
+		return p, err
+	}
+	p.expired, err = s.expire(read, p.time)
+	p.entries = append(p.entries, p.expired.entries...)
+	return p, err
 }
 
 func set(txn *badger.Txn, e entry) error {

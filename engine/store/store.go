@@ -82,7 +82,9 @@ type Store struct {
 	heads    map[string]uint64 // the tenants' last changes
 	expiring expiring
 	lastTime time.Time // of the last commit
-	failed   error     // why no more is written
+	// commitAt commits a transaction as a revision, on disk.
+	commitAt func(txn *badger.Txn, revision uint64) error
+	failed   error // why no more is written
 }
 
 // Open opens a store, and makes it where there is none. Close must be called.
@@ -96,10 +98,11 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{
 		options: o, db: db,
-		queue:   make(chan *request, maxGroupWrites),
-		closing: make(chan struct{}),
-		stopped: make(chan struct{}),
-		heads:   make(map[string]uint64),
+		queue:    make(chan *request, maxGroupWrites),
+		closing:  make(chan struct{}),
+		stopped:  make(chan struct{}),
+		heads:    make(map[string]uint64),
+		commitAt: func(txn *badger.Txn, revision uint64) error { return txn.CommitAt(revision, nil) },
 	}
 	if err := s.recover(); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -211,13 +214,20 @@ var errClosed = &authz.Error{Kind: authz.Unavailable, Message: "the directory is
 const closeWait = 10 * time.Second
 
 // Close ends the writer, waits for the views that are open, and closes Badger.
-// It does not close Badger below a view that stays open, since reading memory
-// that is no longer mapped would end the process: it reports that instead, and
-// nothing is lost, as every acknowledged write is on disk.
+// There are two cases in which it leaves Badger to the end of the process and
+// reports that, and nothing is lost, as every acknowledged write is on disk.
+// One is a view that stays open, since reading memory that is no longer mapped
+// would end the process. The other is a commit that failed: Badger would write
+// the half of it that is in memory into a table, while its log, read at the
+// next start, is cut off before what has no end.
 func (s *Store) Close() error {
 	s.once.Do(func() {
 		close(s.closing)
 		<-s.stopped
+		if s.failed != nil {
+			s.closed = fmt.Errorf("closing the store: it is left as after a crash: %w", s.failed)
+			return
+		}
 		for end := time.Now().Add(closeWait); s.openViews() > 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
 				s.closed = fmt.Errorf("closing the store: %d views of it are still open", s.openViews())

@@ -169,15 +169,6 @@ func TestPinsAreGivenBack(t *testing.T) {
 	}
 }
 
-func TestPanicFailsOneWrite(t *testing.T) {
-	s := newStore(t, "")
-	_, err := s.Update(t.Context(), tenant, func(*Tx) error { panic("oops") })
-	if err == nil || authz.KindOf(err) != authz.Internal {
-		t.Errorf("error %v", err)
-	}
-	fill(t, s)
-}
-
 // TestVersionsBelowTheFloorAreDiscarded writes one entity again and again, and
 // looks at how much of it is left after a compaction.
 func TestVersionsBelowTheFloorAreDiscarded(t *testing.T) {

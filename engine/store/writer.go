@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"runtime/debug"
 
 	"go.uber.org/zap"
@@ -132,7 +131,7 @@ func (s *Store) join(g *group, r *request) bool {
 	view.txn = s.db.NewTransactionAt(view.version.revision, false)
 	defer view.txn.Discard()
 	tx := newTx(view)
-	err := s.run(r, tx)
+	err := s.guard(func() error { return r.apply(tx) })
 	if g.dependsOn(tx) {
 		return false
 	}
@@ -140,7 +139,11 @@ func (s *Store) join(g *group, r *request) bool {
 		r.answer(0, err)
 		return true
 	}
-	d, err := tx.derive()
+	var d *effect
+	err = s.guard(func() (err error) {
+		d, err = tx.derive()
+		return err
+	})
 	switch {
 	case err != nil:
 		r.answer(0, err)
@@ -158,13 +161,14 @@ func (s *Store) join(g *group, r *request) bool {
 	return true
 }
 
-// run runs the function of a request. A panic in it fails that write alone.
-func (s *Store) run(r *request, tx *Tx) (err error) {
+// guard runs a part of a write that leaves nothing behind. A panic in it is an
+// error of kind Internal, and the writer goes on.
+func (s *Store) guard(part func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.options.Logger.Error("a write panicked", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
-			err = fmt.Errorf("the write panicked: %v", p)
+			err = authz.Errorf(authz.Internal, "the write panicked: %v", p)
 		}
 	}()
-	return r.apply(tx)
+	return part()
 }
