@@ -50,13 +50,15 @@ Exit code: 0 allow, 1 deny, 2 error.`,
 			if err != nil {
 				return err
 			}
+			ctx, cancel := c.bounded(cmd.Context())
+			defer cancel()
 			decide := c.decideRemote
 			if c.bundle != "" {
 				decide = c.decideLocal
 			}
-			decision, err := decide(cmd.Context(), request)
+			decision, err := decide(ctx, request)
 			if err != nil {
-				return err
+				return c.inTime(ctx, err)
 			}
 			if err := p.printDecision(decision); err != nil {
 				return err
@@ -71,6 +73,7 @@ Exit code: 0 allow, 1 deny, 2 error.`,
 		},
 	}
 	c.remote.addFlags(cmd)
+	c.remote.addTimeoutFlag(cmd)
 	c.consistencyFlags.addFlags(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&c.context, "context", "", "the context of the request, a `JSON` object")

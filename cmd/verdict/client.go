@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
@@ -17,18 +20,33 @@ import (
 
 // A remote is the server that a command talks to, and the tenant it means.
 type remote struct {
-	server string
-	tenant string
+	server  string
+	tenant  string
+	timeout time.Duration
 }
 
 // addFlags offers --server and --tenant.
 func (r *remote) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&r.server, "server", defaultGRPC, "gRPC `address` of the server, host:port or unix:///path")
-	r.addTenantFlag(cmd)
+	cmd.Flags().StringVar(&r.tenant, "tenant", authz.DefaultTenant, "the `tenant` that is meant")
 }
 
-func (r *remote) addTenantFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&r.tenant, "tenant", authz.DefaultTenant, "the `tenant` that is meant")
+// addTimeoutFlag offers --timeout to a command that is over soon.
+func (r *remote) addTimeoutFlag(cmd *cobra.Command) {
+	cmd.Flags().DurationVar(&r.timeout, "timeout", 30*time.Second, "how long to wait for the server")
+}
+
+// bounded is the context of a command with --timeout.
+func (r *remote) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, r.timeout)
+}
+
+// inTime is the error of a call under a bounded context.
+func (r *remote) inTime(ctx context.Context, err error) error {
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("no answer from %s within --timeout %s", r.server, r.timeout)
+	}
+	return err
 }
 
 // maxMessageBytes is the largest message taken from a server: a page of a

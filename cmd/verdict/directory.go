@@ -103,14 +103,16 @@ func newDirectoryGetCommand(p *printer) *cobra.Command {
 				return err
 			}
 			defer conn.Close()
+			ctx, cancel := r.bounded(cmd.Context())
+			defer cancel()
 			client := verdictv1.NewDirectoryServiceClient(conn)
-			response, err := client.GetEntity(cmd.Context(), &verdictv1.GetEntityRequest{
+			response, err := client.GetEntity(ctx, &verdictv1.GetEntityRequest{
 				Tenant: r.tenant, Entity: args[0], Consistency: c.proto(),
 			})
 			if err != nil {
-				return err
+				return r.inTime(ctx, err)
 			}
-			grants, err := listGrants(cmd.Context(), client, &verdictv1.ListGrantsRequest{
+			grants, err := listGrants(ctx, client, &verdictv1.ListGrantsRequest{
 				Tenant: r.tenant, Subject: args[0], Consistency: exactly(response.GetDirectoryRevision()),
 			})
 			if err != nil {
@@ -120,6 +122,7 @@ func newDirectoryGetCommand(p *printer) *cobra.Command {
 		},
 	}
 	r.addFlags(cmd)
+	r.addTimeoutFlag(cmd)
 	c.addFlags(cmd)
 	return cmd
 }

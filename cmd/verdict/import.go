@@ -48,7 +48,13 @@ disk; into one that does not exist yet this is several times faster.`,
   generate | verdict import -`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			file, cleanUp, err := openInput(args[0], cmd.InOrStdin())
+			ctx := cmd.Context()
+			if i.data == "" {
+				if err := i.probe(ctx); err != nil {
+					return err
+				}
+			}
+			file, cleanUp, err := openInput(ctx, args[0], cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
@@ -57,11 +63,11 @@ disk; into one that does not exist yet this is several times faster.`,
 			if i.data != "" {
 				run = i.importLocal
 			}
-			report, err := run(cmd.Context(), file, p.progress())
+			report, err := run(ctx, file, p.progress())
 			if err != nil {
 				return err
 			}
-			return report.print(p, args[0], i.keepGoing)
+			return report.print(p, args[0])
 		},
 	}
 	i.remote.addFlags(cmd)
@@ -71,9 +77,21 @@ disk; into one that does not exist yet this is several times faster.`,
 	return cmd
 }
 
+// probe finds out whether the server is there and has the tenant, before a
+// long file is read.
+func (i *importer) probe(ctx context.Context) error {
+	conn, err := i.dial()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_, err = verdictv1.NewPolicyServiceClient(conn).GetStatus(ctx, &verdictv1.GetStatusRequest{Tenant: i.tenant})
+	return err
+}
+
 // openInput opens a file to be read twice. Standard input is copied to a
 // temporary file first.
-func openInput(name string, stdin io.Reader) (_ *os.File, cleanUp func(), _ error) {
+func openInput(ctx context.Context, name string, stdin io.Reader) (_ *os.File, cleanUp func(), _ error) {
 	if name != "-" {
 		file, err := os.Open(name)
 		if err != nil {
@@ -89,7 +107,17 @@ func openInput(name string, stdin io.Reader) (_ *os.File, cleanUp func(), _ erro
 		file.Close()
 		os.Remove(file.Name())
 	}
-	if _, err := io.Copy(file, stdin); err != nil {
+	copied := make(chan error, 1)
+	go func() { // a read of a pipe cannot be interrupted; waiting for it can
+		_, err := io.Copy(file, stdin)
+		copied <- err
+	}()
+	select {
+	case err = <-copied:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
 		cleanUp()
 		return nil, nil, fmt.Errorf("reading standard input: %w", err)
 	}
@@ -115,14 +143,14 @@ type lineErrorReport struct {
 }
 
 // print tells what was done. Refused lines make the command fail.
-func (r *importReport) print(p *printer, name string, keepGoing bool) error {
+func (r *importReport) print(p *printer, name string) error {
 	if p.json() {
 		if err := p.printJSON(r); err != nil {
 			return err
 		}
 	} else {
 		for _, e := range r.Errors {
-			p.printf("%s:%d: %s\n", name, e.Line, e.Message)
+			p.printf("%s:%d: %s\n", name, e.Line, printable(e.Message))
 		}
 		if hidden := r.Refused - uint64(len(r.Errors)); hidden > 0 {
 			p.printf("… and %d more refused lines\n", hidden)
@@ -158,11 +186,13 @@ func (i *importer) importRemote(ctx context.Context, file *os.File, g *progress)
 	}
 	report, err := i.send(ctx, conn, file, false, g)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", importCutShort, err)
 	}
 	report.written = true
 	return report, nil
 }
+
+const importCutShort = "the import did not come to its end, and what was written stays: run it again to write the rest"
 
 // importChunk is how many bytes of lines go in one message.
 const importChunk = 256 << 10
@@ -267,7 +297,9 @@ func (i *importer) importLocal(ctx context.Context, file *os.File, g *progress) 
 	}
 	if err == nil && report.Refused == 0 {
 		doing = "importing"
-		report, err = run(false)
+		if report, err = run(false); err != nil {
+			err = fmt.Errorf("%s: %w", importCutShort, err)
+		}
 		report.written = true
 	}
 	return report, errors.Join(err, dir.Close())

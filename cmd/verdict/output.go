@@ -176,11 +176,12 @@ func errorText(err error) string {
 	if errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled {
 		return "interrupted"
 	}
-	st, ok := status.FromError(err)
-	if !ok || st.Code() == codes.OK {
+	var answer interface{ GRPCStatus() *status.Status }
+	if !errors.As(err, &answer) || answer.GRPCStatus().Code() == codes.OK {
 		return err.Error()
 	}
-	lines := []string{st.Message()}
+	st := answer.GRPCStatus()
+	lines := []string{strings.Replace(err.Error(), st.Err().Error(), st.Message(), 1)}
 	for _, detail := range st.Details() {
 		bad, ok := detail.(*errdetails.BadRequest)
 		if !ok {
