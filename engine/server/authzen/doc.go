@@ -16,9 +16,10 @@
 //
 // # Responses
 //
-// A decision's context holds reasons, obligations, decision_id,
-// policy_revision, directory_revision, each where there is one, and error where
-// the policy could not be evaluated or an item of a batch not be decided. Where
+// A decision's context holds decision_id, policy_revision and
+// directory_revision; reasons and obligations where there are some; and error
+// where the policy could not be evaluated or an item of a batch not be decided.
+// What is internal about an error stays in the log of who decides. Where
 // there is no decision at all, the body is {"error": {status, kind, message,
 // violations}}, with the codes of engine/server/status.
 //

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"strings"
 
-	"go.uber.org/zap"
-
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/pdp"
 	"github.com/verdictpdp/verdict/engine/server/status"
@@ -53,7 +51,7 @@ func (s *server) evaluations(r *http.Request) (any, error) {
 	}
 	response := evaluationsResponse{Evaluations: make([]evaluationResponse, len(decisions))}
 	for i, decision := range decisions {
-		response.Evaluations[i] = s.respond(decision)
+		response.Evaluations[i] = respond(decision)
 	}
 	return response, nil
 }
@@ -63,7 +61,7 @@ func (s *server) decide(r *http.Request, parts parts) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.respond(decision), nil
+	return respond(decision), nil
 }
 
 func tenantOf(r *http.Request) string { return cmp.Or(r.PathValue("tenant"), authz.DefaultTenant) }
@@ -98,20 +96,20 @@ type evaluationsResponse struct {
 // An evaluationResponse is a decision (section 5.5).
 type evaluationResponse struct {
 	Decision bool            `json:"decision"`
-	Context  decisionContext `json:"context,omitzero"`
+	Context  decisionContext `json:"context"`
 }
 
 type decisionContext struct {
 	Reasons           []string     `json:"reasons,omitempty"`
 	Obligations       authz.Object `json:"obligations,omitempty"`
-	DecisionID        string       `json:"decision_id,omitempty"`
-	PolicyRevision    string       `json:"policy_revision,omitempty"`
-	DirectoryRevision uint64       `json:"directory_revision,omitempty"`
+	DecisionID        string       `json:"decision_id"`
+	PolicyRevision    string       `json:"policy_revision"`
+	DirectoryRevision uint64       `json:"directory_revision"`
 	Error             *failureBody `json:"error,omitempty"`
 }
 
-// respond is the body of a decision, whose internal error is logged.
-func (s *server) respond(decision authz.Decision) evaluationResponse {
+// respond is the body of a decision, whose internal error the decider logged.
+func respond(decision authz.Decision) evaluationResponse {
 	response := evaluationResponse{
 		Decision: decision.Allowed && decision.Err == nil,
 		Context: decisionContext{
@@ -125,11 +123,7 @@ func (s *server) respond(decision authz.Decision) evaluationResponse {
 	if decision.Err == nil {
 		return response
 	}
-	public := status.Of(decision.Err, "decision "+decision.ID)
-	if public.Kind == authz.Internal {
-		s.logger.Error("a decision failed", zap.String("decision", decision.ID), zap.Error(decision.Err))
-	}
-	body := failureOf(public)
+	body := failureOf(status.Of(decision.Err, "decision "+decision.ID))
 	response.Context.Error = &body
 	return response
 }

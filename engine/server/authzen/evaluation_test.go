@@ -9,10 +9,15 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/pdp"
 )
+
+// bare is what the context of a decision holds at least, here of a fake one.
+const bare = `"decision_id":"","policy_revision":"","directory_revision":0`
 
 func TestEvaluation(t *testing.T) {
 	tests := []struct {
@@ -88,7 +93,7 @@ func TestEvaluation(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var got *authz.Request
 			response := post(t, newHandler(remember(&got)), tt.path, tt.body)
-			if want := `{"decision":true}`; response.Code != http.StatusOK || strings.TrimSpace(response.Body.String()) != want {
+			if want := `{"decision":true,"context":{` + bare + `}}`; response.Code != http.StatusOK || strings.TrimSpace(response.Body.String()) != want {
 				t.Errorf("status %d, body %s, want 200 and %s", response.Code, response.Body, want)
 			}
 			if contentType := response.Header().Get("Content-Type"); contentType != "application/json" {
@@ -107,7 +112,7 @@ func TestDecisionContext(t *testing.T) {
 		decision authz.Decision
 		want     string
 	}{
-		{"a bare deny", authz.Decision{}, `{"decision":false}`},
+		{"a bare deny", authz.Decision{ID: "d1"}, `{"decision":false,"context":{"decision_id":"d1","policy_revision":"","directory_revision":0}}`},
 		{
 			"everything",
 			authz.Decision{
@@ -120,25 +125,32 @@ func TestDecisionContext(t *testing.T) {
 		{
 			"an error",
 			authz.Decision{ID: "d1", Err: authz.Errorf(authz.LimitExceeded, "evaluation time 100ms")},
-			`{"decision":false,"context":{"decision_id":"d1","error":{"status":413,"kind":"limit_exceeded","message":"evaluation time 100ms"}}}`,
+			`{"decision":false,"context":{"decision_id":"d1","policy_revision":"","directory_revision":0,"error":{"status":413,"kind":"limit_exceeded","message":"evaluation time 100ms"}}}`,
 		},
 		{
 			"an error is never an allow",
 			authz.Decision{Allowed: true, Err: authz.Errorf(authz.Evaluation, "conflict")},
-			`{"decision":false,"context":{"error":{"status":500,"kind":"evaluation","message":"conflict"}}}`,
+			`{"decision":false,"context":{` + bare + `,"error":{"status":500,"kind":"evaluation","message":"conflict"}}}`,
 		},
 		{
 			"an internal error",
 			authz.Decision{ID: "d1", Err: errors.New("secret")},
-			`{"decision":false,"context":{"decision_id":"d1","error":{"status":500,"kind":"internal","message":"internal error: the server's log has more under decision d1"}}}`,
+			`{"decision":false,"context":{"decision_id":"d1","policy_revision":"","directory_revision":0,"error":{"status":500,"kind":"internal","message":"internal error: the server's log has more under decision d1"}}}`,
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			handler := newHandler(decideFunc(func(*authz.Request) (authz.Decision, error) { return tt.decision, nil }))
+			core, logs := observer.New(zap.DebugLevel)
+			handler := New(Options{
+				Decider: decideFunc(func(*authz.Request) (authz.Decision, error) { return tt.decision, nil }),
+				Logger:  zap.New(core),
+			})
 			response := post(t, handler, "/access/v1/evaluation", readRecord)
 			if got := strings.TrimSpace(response.Body.String()); response.Code != http.StatusOK || got != tt.want {
 				t.Errorf("status %d, body\n%s\nwant 200 and\n%s", response.Code, got, tt.want)
+			}
+			if logs.Len() > 0 { // the decider has logged it
+				t.Errorf("logged %v", logs.All())
 			}
 		})
 	}
@@ -150,6 +162,9 @@ func TestEvaluations(t *testing.T) {
 		one   = `"resource":{"type":"record","id":"record-1"}`
 		read  = `"action":{"name":"read"}`
 		write = `"action":{"name":"write"}`
+
+		allowed = `{"decision":true,"context":{` + bare + `}}`
+		denied  = `{"decision":false,"context":{` + bare + `}}`
 	)
 	tests := []struct {
 		name, body, want string
@@ -157,37 +172,37 @@ func TestEvaluations(t *testing.T) {
 		{
 			"every item complete",
 			`{"evaluations":[{` + alice + `,` + read + `,` + one + `},{` + alice + `,` + write + `,` + one + `}]}`,
-			`{"evaluations":[{"decision":true},{"decision":false}]}`,
+			`{"evaluations":[` + allowed + `,` + denied + `]}`,
 		},
 		{
 			"defaults after the items",
 			`{"evaluations":[{` + read + `},{` + write + `}],` + alice + `,` + one + `}`,
-			`{"evaluations":[{"decision":true},{"decision":false}]}`,
+			`{"evaluations":[` + allowed + `,` + denied + `]}`,
 		},
 		{
 			"an item of defaults alone",
 			`{` + alice + `,` + read + `,` + one + `,"evaluations":[{},{` + write + `}]}`,
-			`{"evaluations":[{"decision":true},{"decision":false}]}`,
+			`{"evaluations":[` + allowed + `,` + denied + `]}`,
 		},
 		{
 			"an item without a resource is denied alone",
 			`{` + alice + `,` + read + `,"evaluations":[{` + one + `},{}],"options":{"evaluations_semantic":"execute_all"}}`,
-			`{"evaluations":[{"decision":true},{"decision":false,"context":{"error":{"status":400,"kind":"invalid","message":"resource.id: is missing","violations":[{"field":"resource.id","description":"is missing"}]}}}]}`,
+			`{"evaluations":[` + allowed + `,{"decision":false,"context":{` + bare + `,"error":{"status":400,"kind":"invalid","message":"resource.id: is missing","violations":[{"field":"resource.id","description":"is missing"}]}}}]}`,
 		},
 		{
 			"a part overrides whole",
 			`{` + alice + `,` + read + `,"resource":{"type":"record","id":"record-1","properties":{"a":1}},"evaluations":[{"resource":{"type":"record"}}]}`,
-			`{"evaluations":[{"decision":false,"context":{"error":{"status":400,"kind":"invalid","message":"resource.id: is missing","violations":[{"field":"resource.id","description":"is missing"}]}}}]}`,
+			`{"evaluations":[{"decision":false,"context":{` + bare + `,"error":{"status":400,"kind":"invalid","message":"resource.id: is missing","violations":[{"field":"resource.id","description":"is missing"}]}}}]}`,
 		},
 		{
 			"deny on first deny",
 			`{` + alice + `,` + one + `,"options":{"evaluations_semantic":"deny_on_first_deny","another_option":"value"},"evaluations":[{` + read + `},{` + write + `},{` + read + `}]}`,
-			`{"evaluations":[{"decision":true},{"decision":false}]}`,
+			`{"evaluations":[` + allowed + `,` + denied + `]}`,
 		},
 		{
 			"permit on first permit",
 			`{` + alice + `,` + one + `,"options":{"evaluations_semantic":"permit_on_first_permit"},"evaluations":[{` + write + `},{` + read + `},{` + read + `}]}`,
-			`{"evaluations":[{"decision":false},{"decision":true}]}`,
+			`{"evaluations":[` + denied + `,` + allowed + `]}`,
 		},
 	}
 	for _, tt := range tests {

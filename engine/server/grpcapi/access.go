@@ -3,7 +3,6 @@ package grpcapi
 import (
 	"context"
 
-	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/pdp"
 )
@@ -29,11 +28,5 @@ func (s *accessServer) CheckAccess(ctx context.Context, message *verdictv1.Check
 	if err != nil {
 		return nil, err
 	}
-	return s.respond(decision)
-}
-
-// respond is the message of a decision, whose internal error is logged.
-func (s *accessServer) respond(decision authz.Decision) (*verdictv1.CheckAccessResponse, error) {
-	s.guard.decided(decision)
 	return responseOf(decision)
 }

@@ -148,15 +148,22 @@ func TestDecisionReachesTheCaller(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, conn := start(t, Options{Decider: decideFunc(func(context.Context, *authz.Request, pdp.DecideOptions) (authz.Decision, error) {
-				return tt.decision, nil
-			})})
+			core, logs := observer.New(zap.DebugLevel)
+			_, conn := start(t, Options{
+				Logger: zap.New(core),
+				Decider: decideFunc(func(context.Context, *authz.Request, pdp.DecideOptions) (authz.Decision, error) {
+					return tt.decision, nil
+				}),
+			})
 			got, err := verdictv1.NewAccessServiceClient(conn).CheckAccess(t.Context(), &verdictv1.CheckAccessRequest{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tt.want, got, protocmp.Transform()); diff != "" {
 				t.Errorf("response (-want +got):\n%s", diff)
+			}
+			if logs.Len() > 0 { // the decider has logged it
+				t.Errorf("logged %v", logs.All())
 			}
 		})
 	}

@@ -102,7 +102,7 @@ func (s *accessServer) respondAll(items batchItems, decisions []authz.Decision, 
 		}
 		decision := decisions[0]
 		decisions = decisions[1:]
-		one, err := s.respond(decision)
+		one, err := responseOf(decision)
 		if err != nil {
 			return nil, err
 		}

@@ -8,7 +8,8 @@ import (
 	"github.com/verdictpdp/verdict/engine/server/status"
 )
 
-// responseOf is the message of a decision.
+// responseOf is the message of a decision, whose internal error the decider
+// logged.
 func responseOf(decision authz.Decision) (*verdictv1.CheckAccessResponse, error) {
 	obligations, err := structOf(decision.Obligations)
 	if err != nil {
@@ -74,6 +75,7 @@ func explanationOf(explanation *authz.Explanation) *verdictv1.Explanation {
 			Title:            rule.Title,
 			Location:         rule.Location,
 			Held:             rule.Held,
+			Erred:            rule.Erred,
 			FailedAt:         rule.FailedAt,
 			FailedExpression: rule.FailedExpr,
 		}

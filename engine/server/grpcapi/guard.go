@@ -87,13 +87,5 @@ func (g *guard) public(method string, err error) status.Public {
 	return public
 }
 
-// decided logs the internal error of a decision, which the caller is told under
-// the decision's id only.
-func (g *guard) decided(decision authz.Decision) {
-	if decision.Err != nil && authz.KindOf(decision.Err) == authz.Internal {
-		g.logger.Error("a decision failed", zap.String("decision", decision.ID), zap.Error(decision.Err))
-	}
-}
-
 // newReference names a failure in the log.
 func newReference() string { return "request " + rand.Text()[:12] }

@@ -51,8 +51,9 @@ type Public struct {
 }
 
 // Of is what a caller may read of err, which is not nil. The reference is what
-// the log holds about the matter, such as "decision 5f0c"; an internal error is
-// replaced by it, and the caller of Of logs the error under it.
+// the log holds about the matter, such as "decision 5f0c". An internal error is
+// replaced by it, and must be logged under it, once: by who calls Of, or by the
+// decider for the error of a decision.
 func Of(err error, reference string) Public {
 	kind := authz.KindOf(err)
 	if int(kind) >= len(table) {
