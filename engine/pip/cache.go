@@ -27,10 +27,10 @@ type Options struct {
 // It evicts by W-TinyLFU (otter), which keeps what is read often when a scan
 // over a whole type, or a stream of unknown ids, passes through.
 type Cache struct {
-	entries *otter.Cache[key, *entry]
-	seed    maphash.Seed
-	stripes [stripeCount]stripe
-	names   names
+	entries  *otter.Cache[key, *entry]
+	seed     maphash.Seed
+	stripes  [stripeCount]stripe
+	decoders decoders
 }
 
 const stripeCount = 1 << 10
@@ -51,7 +51,10 @@ func NewCache(options Options) *Cache {
 	c := &Cache{seed: maphash.MakeSeed()}
 	c.entries = otter.Must(&otter.Options[key, *entry]{
 		MaximumWeight: uint64(cmp.Or(options.MaxBytes, DefaultCacheBytes)),
-		Weigher:       func(_ key, e *entry) uint32 { return e.weight() },
+		// An eviction costs less than starting a goroutine for it and waking a
+		// thread: see BenchmarkCold.
+		Executor: func(task func()) { task() },
+		Weigher:  func(_ key, e *entry) uint32 { return e.counted.Load() },
 	})
 	return c
 }
@@ -86,31 +89,24 @@ func (c *Cache) lookup(k key, revision uint64) *entry {
 	return nil
 }
 
-// insert keeps an entry, unless its entity may have changed since the entry
-// was read, and returns the entry to use at its revision: an older one that
-// holds as well is preferred, for more readers may use it.
-func (c *Cache) insert(e *entry) *entry {
+// keep puts an entry into the cache, or counts anew one that has come to hold
+// more, unless its entity may have changed since the entry was read. An older
+// entry that is there and holds as well stays, for more readers may use it.
+func (c *Cache) keep(e *entry) {
+	if e.counted.Load() == e.weight() {
+		return
+	}
 	s := c.stripe(e.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	e.counted.Store(e.weight())
 	if s.invalidated > e.revision {
-		return e
+		return
 	}
-	if present, found := c.entries.GetIfPresent(e.key); found && present.revision <= e.revision {
-		return present
+	if present, found := c.entries.GetEntryQuietly(e.key); found && present.Value != e && present.Value.revision <= e.revision {
+		return
 	}
 	c.entries.Set(e.key, e)
-	return e
-}
-
-// reweigh takes note that an entry has come to hold more.
-func (c *Cache) reweigh(e *entry) {
-	s := c.stripe(e.key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if present, found := c.entries.GetEntryQuietly(e.key); found && present.Value == e {
-		c.entries.Set(e.key, e)
-	}
 }
 
 func (c *Cache) stripe(k key) *stripe {

@@ -20,7 +20,7 @@ func TestDecode(t *testing.T) {
 		{"nested lists", `{"l":[1,"two",[3,[null]],{"k":[4]}]}`, `{"l": [1, "two", [3, [null]], {"k": [4]}]}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, _, err := decode([]byte(test.attributes), new(names))
+			got, _, err := new(decoders).decode([]byte(test.attributes))
 			if err != nil || got.String() != test.want {
 				t.Errorf("got %v, %v; expected %s", got, err, test.want)
 			}
@@ -40,7 +40,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{`{"a" 1}`, authz.Internal, ""},
 		{`{"a":[1}`, authz.Internal, ""},
 	} {
-		_, _, err := decode([]byte(test.attributes), new(names))
+		_, _, err := new(decoders).decode([]byte(test.attributes))
 		if err == nil || authz.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.text) {
 			t.Errorf("%s: %v; expected %s with %q", test.attributes, err, test.kind, test.text)
 		}
@@ -69,7 +69,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"a":[1,2.50,{"b":"c"}],"d":null}`))
 	f.Add([]byte(`{"é":"\ud83d\ude00","n":-0,"e":1E+2}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		got, _, err := decode(text, new(names))
+		got, _, err := new(decoders).decode(text)
 		if err != nil || len(text) == 0 {
 			return
 		}
@@ -84,4 +84,16 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%s is %s, by OPA %s", text, got, want)
 		}
 	})
+}
+
+// BenchmarkDecode decodes ten attributes.
+func BenchmarkDecode(b *testing.B) {
+	text := []byte(`{"active":true,"clearance":3,"cost_center":"cc-17","email":"u00012345@example.com","joined":"2019-03-01","language":"de","level":4,"manager":"user:u00000815","region":"eu-3","title":"engineer 42"}`)
+	shared := new(decoders)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := shared.decode(text); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

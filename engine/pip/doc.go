@@ -42,6 +42,8 @@
 //     the epoch of the reader that computed it, and used by readers of the same
 //     epoch. By 2 they agree on the entity itself, and by the third promise on
 //     everything above it.
+//     What is remembered in a parent's entry may be a part of it: the parent,
+//     too, was read by a reader of that epoch.
 //  4. A reader of an unknown epoch uses entries by 1, puts none, and neither
 //     uses nor leaves anything derived.
 package pip

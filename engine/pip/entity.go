@@ -15,6 +15,11 @@ type entity struct {
 	reader  *Reader
 	entry   *entry
 	derived *derived
+
+	// Found on the way to a member, and used for the next.
+	parent  *entry     // see onlyParent
+	above   []ancestor // see closure
+	granted *effective // see effective
 }
 
 // Ref is type:id.
@@ -23,8 +28,12 @@ func (e *entity) Ref() string { return string(e.entry.ref.Value.(ast.String)) }
 // Member is the value of a member, nil for the permissions of what is no role.
 func (e *entity) Member(ctx context.Context, m eval.Member) (ast.Value, error) {
 	term, err := e.member(ctx, m)
-	if term == nil || err != nil {
+	if err != nil {
 		return nil, err
+	}
+	e.reader.keep(e.entry)
+	if term == nil {
+		return nil, nil
 	}
 	return term.Value, nil
 }
@@ -46,8 +55,9 @@ func (e *entity) Value(ctx context.Context) (ast.Value, error) {
 	}
 	whole := ast.ObjectTerm(members...)
 	if e.derived.whole.CompareAndSwap(nil, whole) {
-		e.derivedGrew(wholeBytes)
+		e.derived.bytes.Add(int64(termBytes + objectBytes(int(memberCount))))
 	}
+	e.reader.keep(e.entry)
 	return whole.Value, nil
 }
 
@@ -75,7 +85,7 @@ func (e *entity) member(ctx context.Context, m eval.Member) (*ast.Term, error) {
 		return nil, err
 	}
 	if e.derived.members[m].CompareAndSwap(nil, term) {
-		e.derivedGrew(size)
+		e.derived.bytes.Add(int64(size))
 	}
 	return term, nil
 }
@@ -84,11 +94,11 @@ func (e *entity) member(ctx context.Context, m eval.Member) (*ast.Term, error) {
 func (e *entity) derive(ctx context.Context, m eval.Member) (*ast.Term, int, error) {
 	switch m {
 	case eval.Type:
-		return e.reader.cache.names.term(e.entry.key.typ), 0, nil
+		return e.reader.cache.decoders.names.term(e.entry.key.typ), 0, nil
 	case eval.ID:
 		return ast.StringTerm(e.entry.key.id), termBytes, nil
 	case eval.Parents:
-		return e.deriveParents(), objectBytes + (16+termBytes)*len(e.entry.parents), nil
+		return e.deriveParents(), arrayBytes(len(e.entry.parents)) + termBytes*len(e.entry.parents), nil
 	case eval.Ancestors:
 		return e.deriveAncestors(ctx)
 	case eval.Distances:

@@ -1,6 +1,7 @@
 package pip
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -26,7 +27,7 @@ func (n *names) term(name string) *ast.Term {
 	if term != nil {
 		return term
 	}
-	term = ast.InternedTerm(name)
+	term = ast.InternedTerm(strings.Clone(name)) // which may be a part of something large
 	if len(name) > maxNameBytes {
 		return term
 	}
@@ -39,7 +40,7 @@ func (n *names) term(name string) *ast.Term {
 		n.terms = make(map[string]*ast.Term)
 	}
 	if len(n.terms) < maxNames {
-		n.terms[name] = term
+		n.terms[string(term.Value.(ast.String))] = term
 	}
 	return term
 }

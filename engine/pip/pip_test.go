@@ -12,6 +12,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/engine/hierarchy"
 	"github.com/verdictpdp/verdict/engine/pip"
 	"github.com/verdictpdp/verdict/engine/pip/piptest"
 )
@@ -270,22 +271,30 @@ func TestTooManyAncestors(t *testing.T) {
 	cache := pip.NewCache(pip.Options{})
 	directory := piptest.New("t")
 	var changes []authz.Change
-	for i := range 10_001 {
+	for i := range hierarchy.MaxAncestors {
 		changes = append(changes, authz.Change{PutEntity: &authz.Entity{
 			Ref:     authz.EntityRef{Type: "group", ID: fmt.Sprint(i)},
 			Parents: []authz.EntityRef{{Type: "group", ID: fmt.Sprint(i + 1)}},
 		}})
 	}
 	directory.Write(changes...)
-	reader := cache.Reader(directory.Latest(), 10)
-	e, err := reader.Entity(t.Context(), "group", "0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := e.Member(t.Context(), eval.Attributes); err != nil {
-		t.Errorf("attributes: %v", err)
-	}
-	if _, err := e.Member(t.Context(), eval.Ancestors); authz.KindOf(err) != authz.LimitExceeded {
-		t.Errorf("ancestors: %v", err)
+	// Above the last group stand one that is unknown, and the root.
+	for id, allowed := range map[string]bool{"0": false, "1": false, "2": true} {
+		e, err := cache.Reader(directory.Latest(), 10).Entity(t.Context(), "group", id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Member(t.Context(), eval.Attributes); err != nil {
+			t.Errorf("attributes of group %s: %v", id, err)
+		}
+		for _, member := range []eval.Member{eval.Ancestors, eval.Distances, eval.Grants, eval.GrantsByScope} {
+			_, err := e.Member(t.Context(), member)
+			switch {
+			case allowed && err != nil:
+				t.Errorf("%s of group %s: %v", member, id, err)
+			case !allowed && (authz.KindOf(err) != authz.LimitExceeded || !strings.Contains(err.Error(), `"group:`+id+`"`)):
+				t.Errorf("%s of group %s: %v; expected the limit and the group's name", member, id, err)
+			}
+		}
 	}
 }
