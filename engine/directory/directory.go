@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -42,6 +43,8 @@ type Options struct {
 type Directory struct {
 	store   *store.Store
 	tenants []string
+	// rehearsed is how many bytes the validations that run remember.
+	rehearsed atomic.Int64
 }
 
 // Open opens a directory, and makes it where there is none. Close must be

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -66,19 +67,20 @@ type LineError struct {
 // ValidateOnly or KeepGoing refused lines are in the report alone. Other
 // errors are those of Write, the reader's, and the context's. The report is
 // true up to the error.
+//
+// ValidateOnly looks at one revision. When that is no longer kept before all
+// lines are read, the error is of kind FailedPrecondition; when there are too
+// many parents to remember, it is of kind LimitExceeded.
 func (d *Directory) Import(ctx context.Context, tenant string, r io.Reader, o ImportOptions) (ImportReport, error) {
 	if err := d.known(tenant); err != nil {
 		return ImportReport{}, err
 	}
 	im := &importer{options: o}
 	if o.ValidateOnly {
-		snapshot, err := d.Snapshot(ctx, tenant, authz.Consistency{})
-		if err != nil {
-			return ImportReport{}, err
-		}
-		defer snapshot.Close()
-		im.report.Revision = snapshot.Revision()
-		im.sink = newRehearsal(snapshot)
+		rehearsal := newRehearsal(ctx, d, tenant)
+		defer rehearsal.end()
+		im.report.Revision = rehearsal.base
+		im.sink = rehearsal
 	} else {
 		_, im.report.Revision = d.Revisions()
 		im.sink = &writing{directory: d, ctx: ctx, tenant: tenant}
@@ -159,7 +161,7 @@ func (im *importer) flush() error {
 // takes.
 func (im *importer) put(lines []parsedLine, tolerant bool) error {
 	done, err := im.sink.put(lines, tolerant)
-	if authz.KindOf(err) == authz.LimitExceeded {
+	if authz.KindOf(err) == authz.LimitExceeded && !endsImport(err) {
 		if len(lines) > 1 {
 			half := len(lines) / 2
 			if err := im.put(lines[:half], tolerant); err != nil {
@@ -218,47 +220,71 @@ type writing struct {
 	tenant    string
 }
 
+// maxTries is how often a batch that closes cycles is tried, each time over a
+// hierarchy that another write has changed since.
+const maxTries = 10
+
 func (w *writing) put(batch []parsedLine, skip bool) (result, error) {
-	done, err := w.update(func(tx *store.Tx, r *result) error {
-		for _, line := range batch {
+	done, err := w.write(batch, nil)
+	var atFault map[int]string
+	for try := 1; errors.Is(err, errCyclic) && try < maxTries; try++ {
+		// Finding out which lines are at fault takes longer than finding out
+		// that some are, and so it does not hold up other writes.
+		if atFault, err = w.linesAtFault(batch); err != nil {
+			return result{}, err
+		}
+		if len(atFault) > 0 && !skip {
+			return result{refused: inOrder(atFault)}, nil
+		}
+		done, err = w.write(batch, atFault)
+	}
+	done.refused = inOrder(atFault)
+	return done, err
+}
+
+// errCyclic keeps a batch that closes a cycle from being written.
+var errCyclic = authz.Errorf(authz.FailedPrecondition, "parents close cycles, again and again, with what others write: import again")
+
+// write writes the lines of a batch that are not at fault.
+func (w *writing) write(batch []parsedLine, atFault map[int]string) (result, error) {
+	return w.update(func(tx *store.Tx, r *result) error {
+		for i, line := range batch {
+			if err := stillWanted(w.ctx, i); err != nil {
+				return err
+			}
+			if _, refused := atFault[line.number]; refused {
+				continue
+			}
 			changed, err := apply(tx, line.change)
 			if err != nil {
 				return err
 			}
 			r.count(changed)
 		}
-		return findCycle(tx)
+		cycle, err := findCycle(w.ctx, tx)
+		if err == nil && cycle != nil {
+			err = errCyclic
+		}
+		return err
 	})
-	if authz.KindOf(err) != authz.FailedPrecondition {
-		return done, err
-	}
-	return w.putInOrder(batch, skip)
 }
 
-// putInOrder puts a batch that closes a cycle: it looks at the parents after
-// each line, and so finds the lines at fault.
-func (w *writing) putInOrder(batch []parsedLine, skip bool) (result, error) {
-	done, err := w.update(func(tx *store.Tx, r *result) error {
-		for _, line := range batch {
-			changed, err := applyAlone(tx, line.change)
-			switch {
-			case authz.KindOf(err) == authz.FailedPrecondition:
-				r.refused = append(r.refused, LineError{line.number, err.Error()})
-			case err != nil:
-				return err
-			default:
-				r.count(changed)
-			}
-		}
-		if len(r.refused) > 0 && !skip {
-			return errRefused
-		}
-		return nil
-	})
-	if errors.Is(err, errRefused) {
-		return result{refused: done.refused}, nil
+func (w *writing) linesAtFault(batch []parsedLine) (map[int]string, error) {
+	snapshot, err := w.directory.Snapshot(w.ctx, w.tenant, authz.Consistency{})
+	if err != nil {
+		return nil, err
 	}
-	return done, err
+	defer snapshot.Close()
+	return linesAtFault(w.ctx, batch, snapshot.parentsOf)
+}
+
+// inOrder are the lines at fault in their order.
+func inOrder(atFault map[int]string) []LineError {
+	var refused []LineError
+	for _, number := range slices.Sorted(maps.Keys(atFault)) {
+		refused = append(refused, LineError{number, atFault[number]})
+	}
+	return refused
 }
 
 // update runs a write, each time on a fresh result, and returns the last that
@@ -275,37 +301,6 @@ func (w *writing) update(write func(*store.Tx, *result) error) (done result, err
 	}
 	done.revision = revision
 	return done, err
-}
-
-// errRefused keeps a batch with lines at fault from being written.
-var errRefused = authz.Errorf(authz.FailedPrecondition, "lines are refused")
-
-// applyAlone makes one change, or takes it back if it closes a cycle.
-func applyAlone(tx *store.Tx, c authz.Change) (changed bool, err error) {
-	if c.PutEntity == nil {
-		return apply(tx, c)
-	}
-	ref := c.PutEntity.Ref
-	before, found, err := tx.Entity(ref)
-	if err != nil {
-		return false, err
-	}
-	if changed, err = apply(tx, c); err != nil || !changed {
-		return changed, err
-	}
-	cycle := findCycleAt(tx, searchOf(tx), ref)
-	if cycle == nil {
-		return true, nil
-	}
-	if found {
-		_, err = tx.PutEntity(before.Entity)
-	} else {
-		_, err = tx.DeleteEntity(ref)
-	}
-	if err != nil {
-		return false, err
-	}
-	return false, cycle
 }
 
 func (r *result) count(changed bool) {

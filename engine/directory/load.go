@@ -56,7 +56,7 @@ func Load(ctx context.Context, dir, tenant string, r io.Reader, o LoadOptions) (
 			return l.refused()
 		},
 		func(view *store.View, from *store.Loader) error {
-			if err := l.findCycle(view, from); err != nil {
+			if err := l.findCycle(ctx, view, from); err != nil {
 				return err
 			}
 			return ctx.Err()
@@ -112,7 +112,7 @@ func (l *load) nothing() error {
 
 // findCycle refuses a load whose parents form a cycle. Only what is a parent
 // can be on one.
-func (l *load) findCycle(view *store.View, from *store.Loader) error {
+func (l *load) findCycle(ctx context.Context, view *store.View, from *store.Loader) error {
 	search := hierarchy.NewSearch(func(ref authz.EntityRef) ([]authz.EntityRef, error) {
 		record, _, err := view.Entity(ref)
 		return record.Parents, err
@@ -120,7 +120,7 @@ func (l *load) findCycle(view *store.View, from *store.Loader) error {
 	var cycle []authz.EntityRef
 	var failed error
 	err := view.EachParent(func(parent authz.EntityRef) bool {
-		cycle, failed = search.FindCycle(parent)
+		cycle, failed = search.FindCycle(ctx, parent)
 		return cycle == nil && failed == nil
 	})
 	if err := first(err, failed); err != nil || cycle == nil {
@@ -134,6 +134,6 @@ func (l *load) findCycle(view *store.View, from *store.Loader) error {
 		}
 		line = max(line, at)
 	}
-	l.refuse(LineError{line, cycleError(cycle, nil).Error()})
+	l.refuse(LineError{line, cycleText(cycle)})
 	return l.nothing()
 }

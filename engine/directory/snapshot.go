@@ -46,6 +46,12 @@ func (s *Snapshot) Entity(ref authz.EntityRef) (entity authz.Entity, known bool,
 	return record.Entity, known, err
 }
 
+// parentsOf reads the parents of an entity: none for one that does not exist.
+func (s *Snapshot) parentsOf(ref authz.EntityRef) ([]authz.EntityRef, error) {
+	record, _, err := s.view.Entity(ref)
+	return record.Parents, err
+}
+
 // Record reads an entity and its revision; one that does not exist is an error
 // of kind NotFound.
 func (s *Snapshot) Record(ref authz.EntityRef) (Record, error) {

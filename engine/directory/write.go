@@ -6,15 +6,11 @@ import (
 	"slices"
 
 	"github.com/verdictpdp/verdict/api/authz"
-	"github.com/verdictpdp/verdict/engine/hierarchy"
 	"github.com/verdictpdp/verdict/engine/store"
 )
 
 // MaxDeletedGrants is how many grants may go with a deleted entity.
 const MaxDeletedGrants = authz.MaxBatchChanges
-
-// maxSearched is how many entities a write may look at to find a cycle.
-const maxSearched = 1 << 20
 
 // Write makes the changes of a batch, in order, all or none, and returns the
 // revision they became: a new one, shared perhaps with other batches written
@@ -28,7 +24,8 @@ const maxSearched = 1 << 20
 // Errors are of kind Invalid for what can never be written, FailedPrecondition
 // for a precondition that does not hold and for a cycle, LimitExceeded for a
 // batch that comes to more than one commit holds, NotFound for an unknown
-// tenant. When the context ends first, the batch may have been written.
+// tenant. When the context ends first, the batch may have been written; one
+// that is being looked at is given up.
 func (d *Directory) Write(ctx context.Context, tenant string, batch authz.Batch) (uint64, error) {
 	if err := d.known(tenant); err != nil {
 		return 0, err
@@ -52,13 +49,30 @@ func (d *Directory) Write(ctx context.Context, tenant string, batch authz.Batch)
 		if err := holds(tx, preconditions); err != nil {
 			return err
 		}
-		for _, change := range changes {
+		for i, change := range changes {
+			if err := stillWanted(ctx, i); err != nil {
+				return err
+			}
 			if _, err := apply(tx, change); err != nil {
 				return err
 			}
 		}
-		return findCycle(tx)
+		cycle, err := findCycle(ctx, tx)
+		if err != nil || cycle == nil {
+			return err
+		}
+		return authz.Errorf(authz.FailedPrecondition, "changes[%d]: %s", lastPut(changes, cycle), cycleText(cycle))
 	})
+}
+
+// lastPut is the last change that makes an edge of a cycle.
+func lastPut(changes []authz.Change, cycle []authz.EntityRef) int {
+	for i, change := range slices.Backward(changes) {
+		if change.PutEntity != nil && slices.Contains(cycle, change.PutEntity.Ref) {
+			return i
+		}
+	}
+	return 0 // the write has closed it
 }
 
 // holds reports the first precondition that does not hold.
@@ -107,40 +121,4 @@ func apply(tx *store.Tx, c authz.Change) (changed bool, err error) {
 	}
 	changed, err = tx.DeleteEntity(*c.DeleteEntity)
 	return changed || len(grants) > 0, err
-}
-
-// findCycle refuses a write after which parents form a cycle. Such a cycle has
-// one of the edges that the write made, and so passes an entity that got a
-// parent; one without children is on no cycle.
-func findCycle(tx *store.Tx) error {
-	search := searchOf(tx)
-	for _, ref := range tx.Reparented() {
-		if err := findCycleAt(tx, search, ref); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func searchOf(tx *store.Tx) *hierarchy.Search {
-	return hierarchy.NewSearch(func(ref authz.EntityRef) ([]authz.EntityRef, error) {
-		record, _, err := tx.Entity(ref)
-		return record.Parents, err
-	}, maxSearched)
-}
-
-// findCycleAt refuses a cycle through an entity.
-func findCycleAt(tx *store.Tx, search *hierarchy.Search, ref authz.EntityRef) error {
-	isParent, err := tx.HasChildren(ref)
-	if err != nil || !isParent {
-		return err
-	}
-	return cycleError(search.FindCycle(ref))
-}
-
-func cycleError(cycle []authz.EntityRef, err error) error {
-	if err == nil && cycle != nil {
-		err = authz.Errorf(authz.FailedPrecondition, "parents close a cycle: %s", hierarchy.CycleText(cycle))
-	}
-	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -68,6 +69,7 @@ func TestWriteIsRefused(t *testing.T) {
 	}
 	deep := strings.Repeat(`{"a":`, authz.MaxAttributeDepth+1) + "1" + strings.Repeat("}", authz.MaxAttributeDepth+1)
 	mina := user("mina")
+	group := authz.EntityRef{Type: "group", ID: "top"}
 	tests := []struct {
 		name  string
 		batch authz.Batch
@@ -93,7 +95,8 @@ func TestWriteIsRefused(t *testing.T) {
 		{"an entity that is there", authz.Batch{Preconditions: []authz.Precondition{{Ref: user("olga")}}, Changes: entity(mina, "").Changes}, authz.FailedPrecondition, "preconditions[0]: user:olga exists"},
 		{"an entity that is not there", authz.Batch{Preconditions: []authz.Precondition{{Ref: mina, Revision: 1}}, Changes: entity(mina, "").Changes}, authz.FailedPrecondition, "user:mina does not exist"},
 		{"an entity at another revision", authz.Batch{Preconditions: []authz.Precondition{{Ref: user("olga"), Revision: 7}}, Changes: entity(mina, "").Changes}, authz.FailedPrecondition, "user:olga is at revision 1: expected revision 7"},
-		{"a cycle", entity(authz.EntityRef{Type: "group", ID: "top"}, "", user("olga")), authz.FailedPrecondition, "parents close a cycle: group:top → user:olga → group:top"},
+		{"a cycle", entity(group, "", user("olga")), authz.FailedPrecondition, "changes[0]: parents close a cycle: group:top → user:olga → group:top"},
+		{"a cycle of several changes", authz.Batch{Changes: slices.Concat(entity(mina, "").Changes, entity(group, "", mina).Changes, entity(mina, "", group).Changes, entity(user("paul"), "").Changes)}, authz.FailedPrecondition, "changes[2]: parents close a cycle: user:mina → group:top → user:mina"},
 	}
 	d := newDirectory(t, directory.Options{})
 	write(t, d, `{"entity":{"type":"user","id":"olga","parents":["group:top"]}}`)

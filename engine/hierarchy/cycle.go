@@ -1,13 +1,20 @@
 package hierarchy
 
-import "github.com/verdictpdp/verdict/api/authz"
+import (
+	"context"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
 
 // A Search looks for cycles. It remembers what it has found to be free of
 // them, so that searching from many entities of one graph costs as much as the
-// graph above them, once. The graph must not change between its calls.
+// graph above them, once. The graph must not change between its calls, but for
+// what Changed is told.
 type Search struct {
 	parentsOf ParentsOf
 	most      int
+	looked    int // at so many entities
+	steps     int
 	state     map[authz.EntityRef]bool // whether the ref is on the path now; absent when not met
 	path      []step
 }
@@ -25,21 +32,30 @@ func NewSearch(parentsOf ParentsOf, most int) *Search {
 	return &Search{parentsOf: parentsOf, most: most, state: make(map[authz.EntityRef]bool)}
 }
 
+// stepsBetweenLooks is after how many steps a search looks at its context.
+const stepsBetweenLooks = 256
+
 // FindCycle finds a cycle at or above ref: the way around it, with its first
 // entity again at its end, beginning at ref when ref is on it. It is nil where
 // there is none.
 //
 // Having to look at more entities than allowed is an error of kind
-// LimitExceeded; an error of parentsOf is returned as it is. After an error or a cycle the
-// search is spent.
-func (s *Search) FindCycle(ref authz.EntityRef) ([]authz.EntityRef, error) {
-	if _, met := s.state[ref]; met {
-		return nil, nil
-	}
-	if err := s.enter(ref); err != nil {
-		return nil, err
+// LimitExceeded; the context's error and one of parentsOf are returned as they
+// are. After an error the search is spent; after a cycle it is too, unless
+// Changed takes an edge of it away: then call FindCycle with the same ref again.
+func (s *Search) FindCycle(ctx context.Context, ref authz.EntityRef) ([]authz.EntityRef, error) {
+	if len(s.path) == 0 {
+		if _, met := s.state[ref]; met {
+			return nil, nil
+		}
+		if err := s.enter(ref); err != nil {
+			return nil, err
+		}
 	}
 	for len(s.path) > 0 {
+		if s.steps++; s.steps%stepsBetweenLooks == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		top := &s.path[len(s.path)-1]
 		if len(top.left) == 0 {
 			s.state[top.ref] = false
@@ -61,8 +77,22 @@ func (s *Search) FindCycle(ref authz.EntityRef) ([]authz.EntityRef, error) {
 	return nil, nil
 }
 
+// Changed tells the search that ref, which is on the cycle found last, has
+// other parents. What was found to be free of cycles stays so: nothing of it
+// is below ref.
+func (s *Search) Changed(ref authz.EntityRef) error {
+	for {
+		top := s.path[len(s.path)-1].ref
+		delete(s.state, top)
+		s.path = s.path[:len(s.path)-1]
+		if top == ref {
+			return s.enter(ref)
+		}
+	}
+}
+
 func (s *Search) enter(ref authz.EntityRef) error {
-	if len(s.state) == s.most {
+	if s.looked++; s.looked > s.most {
 		return authz.Errorf(authz.LimitExceeded, "looking for cycles met more than %d entities: write fewer changes at once", s.most)
 	}
 	parents, err := s.parentsOf(ref)

@@ -1,8 +1,11 @@
 package hierarchy_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,7 +91,7 @@ func TestWalksLookAtEachEntityOnce(t *testing.T) {
 	}
 	search := hierarchy.NewSearch(count, 2*layers+2)
 	for _, from := range []string{"l0", "r0", "l7"} {
-		if cycle, err := search.FindCycle(ref(from)); cycle != nil || err != nil {
+		if cycle, err := search.FindCycle(t.Context(), ref(from)); cycle != nil || err != nil {
 			t.Fatalf("FindCycle(%s) = %v, %v", from, cycle, err)
 		}
 	}
@@ -137,7 +140,7 @@ func TestFindCycle(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			cycle, err := hierarchy.NewSearch(test.edges.parentsOf, 100).FindCycle(ref(test.from))
+			cycle, err := hierarchy.NewSearch(test.edges.parentsOf, 100).FindCycle(t.Context(), ref(test.from))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -150,12 +153,65 @@ func TestFindCycle(t *testing.T) {
 
 func TestFindCycleIsBounded(t *testing.T) {
 	chain := edges{"a": {"b"}, "b": {"c"}}
-	if cycle, err := hierarchy.NewSearch(chain.parentsOf, 3).FindCycle(ref("a")); cycle != nil || err != nil {
+	if cycle, err := hierarchy.NewSearch(chain.parentsOf, 3).FindCycle(t.Context(), ref("a")); cycle != nil || err != nil {
 		t.Errorf("at the limit: %v, %v", cycle, err)
 	}
-	if _, err := hierarchy.NewSearch(chain.parentsOf, 2).FindCycle(ref("a")); authz.KindOf(err) != authz.LimitExceeded {
+	if _, err := hierarchy.NewSearch(chain.parentsOf, 2).FindCycle(t.Context(), ref("a")); authz.KindOf(err) != authz.LimitExceeded {
 		t.Errorf("past the limit: %v, expected a limit", err)
 	}
+}
+
+func TestFindCycleLooksAtItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	looked := 0
+	endless := func(r authz.EntityRef) ([]authz.EntityRef, error) {
+		if looked++; looked == 1_000 {
+			cancel()
+		}
+		return []authz.EntityRef{ref(fmt.Sprint(looked))}, nil
+	}
+	if _, err := hierarchy.NewSearch(endless, math.MaxInt).FindCycle(ctx, ref("a")); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, expected the context's", err)
+	}
+	if looked > 2_000 {
+		t.Errorf("looked at %d entities after the context ended at 1000", looked)
+	}
+}
+
+// TestSearchGoesOnAfterACycle takes away the edges that close cycles, one after
+// the other, and compares with a fresh search of what is left.
+func TestSearchGoesOnAfterACycle(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
+		graph := edges{}
+		for _, name := range names {
+			graph[name] = rapid.SliceOfNDistinct(rapid.SampledFrom(names), 0, 3, rapid.ID).Draw(t, name)
+		}
+		search := hierarchy.NewSearch(graph.parentsOf, math.MaxInt)
+		for _, name := range names {
+			for {
+				cycle, err := search.FindCycle(context.Background(), ref(name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if cycle == nil {
+					break
+				}
+				at := rapid.IntRange(0, len(cycle)-2).Draw(t, "at")
+				from, to := cycle[at], cycle[at+1]
+				graph[from.ID] = slices.DeleteFunc(slices.Clone(graph[from.ID]), func(id string) bool { return id == to.ID })
+				if err := search.Changed(from); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		fresh := hierarchy.NewSearch(graph.parentsOf, 100)
+		for _, name := range names {
+			if cycle, err := fresh.FindCycle(context.Background(), ref(name)); cycle != nil || err != nil {
+				t.Fatalf("the search has left the cycle %v, %v", cycle, err)
+			}
+		}
+	})
 }
 
 func TestErrorsOfParentsOfAreReturned(t *testing.T) {
@@ -164,7 +220,7 @@ func TestErrorsOfParentsOfAreReturned(t *testing.T) {
 	if _, err := hierarchy.Closure(ref("a"), root, fails); !errors.Is(err, broken) {
 		t.Errorf("Closure: %v", err)
 	}
-	if _, err := hierarchy.NewSearch(fails, 100).FindCycle(ref("a")); !errors.Is(err, broken) {
+	if _, err := hierarchy.NewSearch(fails, 100).FindCycle(t.Context(), ref("a")); !errors.Is(err, broken) {
 		t.Errorf("FindCycle: %v", err)
 	}
 }
@@ -207,7 +263,7 @@ func TestFindCycleAgreesWithReachability(t *testing.T) {
 		for name := range above("a") {
 			want = want || above(name)[name]
 		}
-		cycle, err := hierarchy.NewSearch(graph.parentsOf, 100).FindCycle(ref("a"))
+		cycle, err := hierarchy.NewSearch(graph.parentsOf, 100).FindCycle(context.Background(), ref("a"))
 		if err != nil {
 			t.Fatal(err)
 		}
