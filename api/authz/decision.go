@@ -46,8 +46,12 @@ type RuleOutcome struct {
 	Location string
 	// Held is whether the rule's body held for at least one binding.
 	Held bool
+	// Erred is whether an error arose in the rule, or in one that it holds by.
+	// Then it neither held nor failed.
+	Erred bool
 	// FailedAt and FailedExpr are where the body failed last and the
-	// expression that did not hold; empty when the rule held.
+	// expression that did not hold, or the one that erred; empty when the rule
+	// held or the error arose in another.
 	FailedAt   string
 	FailedExpr string
 }

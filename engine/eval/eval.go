@@ -7,6 +7,15 @@
 // that they have in common: the request as a policy sees it, and the check of
 // what its rules came out as.
 //
+// A built-in's runtime error in any rule that is evaluated fails the evaluation,
+// wherever it arises: under not, or in a rule that does not decide. Which rules
+// are evaluated is up to the evaluator's index, and what topdown's passes over
+// is the reference: a rule whose body has an equality of input or data with a
+// constant (or with what the index knows otherwise) that does not hold may or
+// may not be evaluated, and so may its errors deny or not. A portable policy
+// does not let a decision rest on that: it guards what may err, such as by
+// is_number(x), and not by the order of expressions or rules.
+//
 // The package knows neither where the directory is kept nor who asks. What a
 // policy reads of the directory comes through Directory, at one revision.
 // Start with Program.
@@ -28,7 +37,11 @@ type Program interface {
 	// Eval runs the policy on one input. An error means that the policy could
 	// not be evaluated to its end; the caller must deny. Its kind is
 	// authz.Evaluation for a fault of the policy, built-ins' runtime errors
-	// included; what Directory and the context return keeps its kind.
+	// included; what Directory and the context return keeps its kind. An answer
+	// that comes after the context's end is the context's error.
+	//
+	// Asking for an explanation changes nothing of that. Explaining comes after
+	// deciding, within the same context, and is cut short by its end.
 	Eval(ctx context.Context, in Input) (Output, error)
 }
 

@@ -32,8 +32,14 @@ func (p *PDP) evaluate(ctx context.Context, on pin, request *authz.Request, size
 		Now:       on.now,
 		Explain:   explain,
 	})
+	if err == nil && !explain { // explaining, which comes after deciding, may use up the time
+		err = budget.Err()
+	}
 	if err != nil && ctx.Err() == nil && authz.KindOf(err) == authz.DeadlineExceeded && budget.Err() != nil {
 		err = authz.Errorf(authz.LimitExceeded, "the policy did not come to its end within the evaluation time %v: let it read by id instead of iterating, or raise the limit", p.limits.Evaluation)
+	}
+	if err != nil {
+		output = eval.Output{Explanation: output.Explanation}
 	}
 	return output, err
 }

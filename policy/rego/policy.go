@@ -57,6 +57,7 @@ func Compile(b *bundle.Bundle, opts Options) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	withStandIns(compiler)
 	compiler.Compile(modules(b.Modules))
 	if compiler.Failed() {
 		return nil, Invalid(compiler.Errors)

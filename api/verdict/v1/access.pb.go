@@ -480,12 +480,16 @@ type RuleOutcome struct {
 	Location string `protobuf:"bytes,3,opt,name=location,proto3" json:"location,omitempty"`
 	// Whether the rule's body held for at least one binding.
 	Held bool `protobuf:"varint,4,opt,name=held,proto3" json:"held,omitempty"`
-	// Where the body failed last, as file:line; empty when the rule held.
+	// Where the body failed last or erred, as file:line; empty when the rule held,
+	// or when the error arose in another rule.
 	FailedAt string `protobuf:"bytes,5,opt,name=failed_at,json=failedAt,proto3" json:"failed_at,omitempty"`
-	// The expression that did not hold there; empty when the rule held.
+	// The expression that did not hold there, or that erred.
 	FailedExpression string `protobuf:"bytes,6,opt,name=failed_expression,json=failedExpression,proto3" json:"failed_expression,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Whether an error arose in the rule, or in one that it holds by. Then it
+	// neither held nor failed.
+	Erred         bool `protobuf:"varint,7,opt,name=erred,proto3" json:"erred,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RuleOutcome) Reset() {
@@ -558,6 +562,13 @@ func (x *RuleOutcome) GetFailedExpression() string {
 		return x.FailedExpression
 	}
 	return ""
+}
+
+func (x *RuleOutcome) GetErred() bool {
+	if x != nil {
+		return x.Erred
+	}
+	return false
 }
 
 // Fact is an entity that a decision rested on.
@@ -649,14 +660,15 @@ const file_verdict_v1_access_proto_rawDesc = "" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\"d\n" +
 	"\vExplanation\x12-\n" +
 	"\x05rules\x18\x01 \x03(\v2\x17.verdict.v1.RuleOutcomeR\x05rules\x12&\n" +
-	"\x05facts\x18\x02 \x03(\v2\x10.verdict.v1.FactR\x05facts\"\xb1\x01\n" +
+	"\x05facts\x18\x02 \x03(\v2\x10.verdict.v1.FactR\x05facts\"\xc7\x01\n" +
 	"\vRuleOutcome\x12\x12\n" +
 	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x1a\n" +
 	"\blocation\x18\x03 \x01(\tR\blocation\x12\x12\n" +
 	"\x04held\x18\x04 \x01(\bR\x04held\x12\x1b\n" +
 	"\tfailed_at\x18\x05 \x01(\tR\bfailedAt\x12+\n" +
-	"\x11failed_expression\x18\x06 \x01(\tR\x10failedExpression\".\n" +
+	"\x11failed_expression\x18\x06 \x01(\tR\x10failedExpression\x12\x14\n" +
+	"\x05erred\x18\a \x01(\bR\x05erred\".\n" +
 	"\x04Fact\x12\x10\n" +
 	"\x03ref\x18\x01 \x01(\tR\x03ref\x12\x14\n" +
 	"\x05known\x18\x02 \x01(\bR\x05known*\xa7\x02\n" +

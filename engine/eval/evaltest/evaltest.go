@@ -57,7 +57,7 @@ type Case struct {
 
 // Cases are all cases.
 func Cases() []Case {
-	return slices.Concat(ruleCases(), inputCases(), directoryCases(), faultCases(), explainCases())
+	return slices.Concat(ruleCases(), inputCases(), directoryCases(), graphCases(), faultCases(), explainCases())
 }
 
 // Run runs all cases on an evaluator.
@@ -70,6 +70,7 @@ func Run(t *testing.T, evaluator eval.Evaluator) {
 		})
 	}
 	t.Run("context", func(t *testing.T) { runContext(t, evaluator) })
+	t.Run("late answer", func(t *testing.T) { runLateAnswer(t, evaluator) })
 	t.Run("failing directory", func(t *testing.T) { runFailingDirectory(t, evaluator) })
 	t.Run("many at once", func(t *testing.T) { runManyAtOnce(t, evaluator) })
 }
@@ -129,6 +130,9 @@ func (c Case) check(t *testing.T, program eval.Program, explain bool) {
 		t.Errorf("an evaluation that failed yielded %+v", got)
 	}
 	if explanation := got.Explanation; explanation != nil {
+		if explanation.Rules == nil || explanation.Facts == nil {
+			t.Error("a list of the explanation is nil, not empty")
+		}
 		if c.Rules != nil {
 			compare(t, explanation.Rules, c.Rules)
 		}

@@ -75,6 +75,40 @@ allow if {
 			}},
 		},
 		{
+			Name: "a rule that an index passes over errs only in the explanation",
+			Rego: `
+allow if {
+	to_number(data.directory.user.mina.attributes.text) > 3
+	input.action.name == "write"
+}
+allow if input.action.name == "read"
+`,
+			Directory: zero,
+			Want:      allowed(),
+			Rules: []authz.RuleOutcome{
+				{Rule: "data.authz.allow", Location: "policy.rego:5", Erred: true, FailedAt: "policy.rego:6", FailedExpr: `to_number(data.directory.user.mina.attributes.text) > 3`},
+				{Rule: "data.authz.allow", Location: "policy.rego:9", Held: true},
+			},
+			Facts: []authz.Fact{{Ref: "user:mina", Known: true}},
+		},
+		{
+			Name: "a rule that errs does not hold, nor does one that holds by it",
+			Rego: `
+allow if not to_number(input.subject.id) == 5
+deny contains "closed" if not open
+open if to_number(input.subject.id) == 6
+reasons contains "known" if input.subject.id
+`,
+			Kind: authz.Evaluation, Text: "to_number",
+			Rules: []authz.RuleOutcome{
+				{Rule: "data.authz.allow", Location: "policy.rego:5", Erred: true, FailedAt: "policy.rego:5", FailedExpr: `to_number(input.subject.id)`},
+				{Rule: "data.authz.deny", Location: "policy.rego:6", Erred: true},
+				{Rule: "data.authz.open", Location: "policy.rego:7", Erred: true, FailedAt: "policy.rego:7", FailedExpr: `to_number(input.subject.id) == 6`},
+				{Rule: "data.authz.reasons", Location: "policy.rego:8", Held: true},
+			},
+			Facts: []authz.Fact{},
+		},
+		{
 			Name: "an evaluation that fails is explained up to there",
 			Rego: `
 allow if 1 / data.directory.user.mina.attributes.zero == 1

@@ -149,33 +149,70 @@ deny contains "never" if false`,
 // zero is a directory to go wrong on, unseen by the compiler.
 const zero = `{"entity": {"type": "user", "id": "mina", "attributes": {"zero": 0, "text": "two", "list": ["a"]}}}`
 
-// endless is a policy that runs for as long as it is let.
-const endless = `allow if {
+// endless are policies that run for as long as they are let.
+var endless = map[string]string{
+	"in the policy": `allow if {
 	some a in numbers.range(1, 1000)
 	some b in numbers.range(1, 1000)
 	some c in numbers.range(1, 1000)
 	a * b * c == 0
-}`
+}`,
+	"in a built-in": `allow if count(graph.reachable_paths(input.context.graph, {"a0"})) == 0`,
+}
 
 // runContext checks that an evaluation ends with its context, and with the
 // context's own error.
 func runContext(t *testing.T, evaluator eval.Evaluator) {
-	c := Case{Rego: endless}
+	for name, text := range endless {
+		t.Run(name, func(t *testing.T) {
+			c := Case{Rego: text, Request: request()}
+			c.Request.Context = authz.Object{"graph": layers(60)}
+			program := c.Prepare(t, evaluator)
+			for _, explain := range []bool{false, true} {
+				in := c.Input(t)
+				in.Explain = explain
+
+				ctx, cancel := context.WithCancel(t.Context())
+				stop := time.AfterFunc(time.Millisecond, cancel)
+				_, err := program.Eval(ctx, in)
+				stop.Stop()
+				checkError(t, err, authz.Canceled, "canceled")
+
+				ctx, cancel = context.WithTimeout(t.Context(), time.Millisecond)
+				_, err = program.Eval(ctx, in)
+				cancel()
+				checkError(t, err, authz.DeadlineExceeded, "deadline")
+			}
+		})
+	}
+}
+
+// last is a directory during whose first read the time ends.
+type last struct {
+	eval.Directory
+	end context.CancelFunc
+}
+
+func (l last) Entity(ctx context.Context, typ, id string) (eval.Entity, error) {
+	l.end()
+	return l.Directory.Entity(ctx, typ, id)
+}
+
+// runLateAnswer checks that an answer which comes after the end of its context
+// is none, be it that nothing looked at the context in between.
+func runLateAnswer(t *testing.T, evaluator eval.Evaluator) {
+	c := Case{Rego: `allow if data.directory.user.mina.id == "mina"`, Directory: ward}
 	program := c.Prepare(t, evaluator)
 	for _, explain := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
 		in := c.Input(t)
 		in.Explain = explain
-
-		ctx, cancel := context.WithCancel(t.Context())
-		stop := time.AfterFunc(time.Millisecond, cancel)
-		_, err := program.Eval(ctx, in)
-		stop.Stop()
+		in.Directory = last{in.Directory, cancel}
+		out, err := program.Eval(ctx, in)
 		checkError(t, err, authz.Canceled, "canceled")
-
-		ctx, cancel = context.WithTimeout(t.Context(), time.Millisecond)
-		_, err = program.Eval(ctx, in)
-		cancel()
-		checkError(t, err, authz.DeadlineExceeded, "deadline")
+		if out.Allow {
+			t.Error("a late answer allows")
+		}
 	}
 }
 

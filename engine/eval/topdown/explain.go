@@ -1,7 +1,10 @@
 package topdown
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -24,21 +27,51 @@ const (
 
 // A tracer notes what becomes of each rule. It implements topdown.QueryTracer.
 type tracer struct {
-	policy *rego.Policy
-	rules  []*trial
-	byRule map[*ast.Rule]*trial
-	open   map[uint64]*trial // by the query that evaluates the rule's body
+	rules   []*trial
+	byRule  map[*ast.Rule]*trial
+	open    map[uint64]*trial // by the query that evaluates the rule's body
+	noIndex bool
 }
 
 // A trial is a rule that was tried, however often.
 type trial struct {
 	rule   *ast.Rule
 	held   bool
-	failed *ast.Expr // the last of its expressions that did not hold
+	erred  bool
+	failed *ast.Expr // the last of its expressions that did not hold, or the one that erred
 }
 
-func newTracer(policy *rego.Policy) *tracer {
-	return &tracer{policy: policy, byRule: make(map[*ast.Rule]*trial), open: make(map[uint64]*trial)}
+func newTracer() *tracer {
+	return &tracer{byRule: make(map[*ast.Rule]*trial), open: make(map[uint64]*trial)}
+}
+
+// unindexed makes the tracer see the rules that the index would pass over.
+func (t *tracer) unindexed() *tracer {
+	t.noIndex = true
+	return t
+}
+
+// watch runs a query under the tracer, if there is one. OPA evaluates to the
+// end after a built-in's error and takes the call for undefined; a strict query
+// then fails with the first. Watched, it fails with the same, and all of them
+// mark the rules that they arose in.
+func (t *tracer) watch(query *topdown.Query, run func(*topdown.Query) (eval.Yield, error)) (eval.Yield, error) {
+	if t == nil {
+		return run(query)
+	}
+	var faults []topdown.Error
+	yield, err := run(query.WithQueryTracer(t).WithIndexing(!t.noIndex).WithStrictBuiltinErrors(false).WithBuiltinErrorList(&faults))
+	for i := range faults {
+		t.mark(faults[i].Location)
+	}
+	if fault, ok := errors.AsType[*topdown.Error](err); ok {
+		t.mark(fault.Location)
+	}
+	t.spread()
+	if len(faults) > 0 {
+		err = &faults[0]
+	}
+	return yield, err
 }
 
 // Enabled is true: the tracer is made when it is asked for.
@@ -89,22 +122,80 @@ func (t *tracer) enter(rule *ast.Rule, query uint64) {
 	t.open[query] = tried
 }
 
-// outcomes are the rules in the order in which they were tried.
-func (t *tracer) outcomes() []authz.RuleOutcome {
-	outcomes := make([]authz.RuleOutcome, len(t.rules))
-	for i, tried := range t.rules {
-		outcomes[i] = authz.RuleOutcome{
-			Rule:     tried.rule.Ref().GroundPrefix().String(),
-			Title:    t.policy.Title(tried.rule),
-			Location: rego.Location(tried.rule.Location),
-			Held:     tried.held,
+// mark notes that an error arose at a place.
+func (t *tracer) mark(at *ast.Location) {
+	if at == nil {
+		return
+	}
+	for _, tried := range t.rules {
+		if tried.rule.Location.Compare(at) == 0 {
+			tried.erred = true
 		}
-		if !tried.held && tried.failed != nil {
-			outcomes[i].FailedAt = rego.Location(tried.failed.Location)
-			outcomes[i].FailedExpr = exprText(tried.failed)
+		note := func(expr *ast.Expr) bool {
+			if expr.Location.Compare(at) == 0 {
+				tried.erred, tried.failed = true, expr
+			}
+			return false
+		}
+		ast.WalkExprs(tried.rule.Head, note)
+		ast.WalkExprs(tried.rule.Body, note)
+	}
+}
+
+// spread notes that rules which hold do so on what erred. A rule that holds has
+// gone through all of its body; one that failed may not have come to it.
+func (t *tracer) spread() {
+	for spread := slices.ContainsFunc(t.rules, func(tried *trial) bool { return tried.erred }); spread; {
+		spread = false
+		for _, tried := range t.rules {
+			if tried.held && !tried.erred && slices.ContainsFunc(t.rules, func(other *trial) bool { return other.erred && tried.reads(other) }) {
+				tried.erred, spread = true, true
+			}
 		}
 	}
-	return outcomes
+}
+
+// reads reports whether a rule asks for what another yields.
+func (t *trial) reads(other *trial) (found bool) {
+	yields := other.rule.Ref().GroundPrefix()
+	note := func(ref ast.Ref) bool {
+		found = found || ref.HasPrefix(yields) || yields.HasPrefix(ref.ConstantPrefix())
+		return found
+	}
+	ast.WalkRefs(t.rule.Head, note)
+	ast.WalkRefs(t.rule.Body, note)
+	return found
+}
+
+// outcomes are the rules that either run tried, in the order of the one that
+// went beyond deciding. What became of a rule is what did in the deciding run,
+// if that tried it.
+func (p *program) outcomes(deciding, beyond *tracer) []authz.RuleOutcome {
+	outcomes := make([]authz.RuleOutcome, 0, len(beyond.rules))
+	for _, tried := range beyond.rules {
+		outcomes = append(outcomes, p.outcome(cmp.Or(deciding.byRule[tried.rule], tried)))
+	}
+	for _, tried := range deciding.rules {
+		if beyond.byRule[tried.rule] == nil {
+			outcomes = append(outcomes, p.outcome(tried))
+		}
+	}
+	return outcomes[:min(len(outcomes), maxRules)]
+}
+
+func (p *program) outcome(tried *trial) authz.RuleOutcome {
+	outcome := authz.RuleOutcome{
+		Rule:     tried.rule.Ref().GroundPrefix().String(),
+		Title:    p.policy.Title(tried.rule),
+		Location: rego.Location(tried.rule.Location),
+		Held:     tried.held && !tried.erred,
+		Erred:    tried.erred,
+	}
+	if !outcome.Held && tried.failed != nil {
+		outcome.FailedAt = rego.Location(tried.failed.Location)
+		outcome.FailedExpr = exprText(tried.failed)
+	}
+	return outcome
 }
 
 // exprText is an expression as it stands in the policy, on one line.
@@ -153,4 +244,12 @@ func (w *witness) note(ref string, known bool) {
 	}
 	w.seen[ref] = true
 	w.read = append(w.read, authz.Fact{Ref: ref, Known: known})
+}
+
+// and is what either read, what w did first. It is never nil.
+func (w *witness) and(other *witness) []authz.Fact {
+	for _, fact := range other.read {
+		w.note(fact.Ref, fact.Known)
+	}
+	return append([]authz.Fact{}, w.read...)
 }

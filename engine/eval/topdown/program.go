@@ -94,14 +94,20 @@ func (p *program) Eval(ctx context.Context, in eval.Input) (eval.Output, error) 
 	return p.run(ctx, in, nil)
 }
 
-// explain runs the query with a tracer and a record of what is read. It tries
-// more rules than the bare query, and so is the first to meet a limit.
+// explain decides as the bare query does, and tells what was tried and read. A
+// second run, without the index, tries the rules that it passed over, so that
+// they too say what did not hold. The second run ends with the same context;
+// neither what it yields nor its errors are heard.
 func (p *program) explain(ctx context.Context, in eval.Input) (eval.Output, error) {
-	facts := &witness{Directory: in.Directory}
-	in.Directory = facts
-	tracer := newTracer(p.policy)
-	out, err := p.run(ctx, in, tracer)
-	out.Explanation = &authz.Explanation{Rules: tracer.outcomes(), Facts: facts.read}
+	deciding, beyond := newTracer(), newTracer().unindexed()
+	decided, looked := &witness{Directory: in.Directory}, &witness{Directory: in.Directory}
+	in.Directory = decided
+	out, err := p.run(ctx, in, deciding)
+	if ctx.Err() == nil {
+		in.Directory = looked
+		_, _ = p.run(ctx, in, beyond)
+	}
+	out.Explanation = &authz.Explanation{Rules: p.outcomes(deciding, beyond), Facts: looked.and(decided)}
 	return out, err
 }
 
@@ -112,12 +118,7 @@ func (p *program) run(ctx context.Context, in eval.Input, tracer *tracer) (eval.
 	}
 	txn := &transaction{ctx: ctx, directory: in.Directory, static: p.policy.Data()}
 	query := p.newQuery(input, in.Now).WithStore(store{}).WithTransaction(txn).WithCancel(txn)
-	if tracer != nil {
-		// Without the index, the rules that it would have passed over are
-		// tried, and say what did not hold.
-		query = query.WithQueryTracer(tracer).WithIndexing(false)
-	}
-	yield, err := yieldOf(ctx, query)
+	yield, err := tracer.watch(query, func(query *topdown.Query) (eval.Yield, error) { return yieldOf(ctx, query) })
 	if err := txn.outcome(err); err != nil {
 		return eval.Output{}, err
 	}
@@ -131,6 +132,7 @@ func (p *program) newQuery(input *ast.Term, now time.Time) *topdown.Query {
 		WithQueryCompiler(p.compiler).
 		WithInput(input).
 		WithTime(now).
+		WithBuiltins(standIns).
 		WithStrictBuiltinErrors(true).
 		WithInterQueryBuiltinValueCache(p.compiled).
 		WithMetrics(metrics.NoOp())
@@ -169,7 +171,7 @@ func (t *transaction) outcome(err error) error {
 	case t.failure != nil:
 		return t.failure
 	case err == nil:
-		return nil
+		return t.ctx.Err() // a built-in may have run past the end
 	case topdown.IsCancel(err) && t.ctx.Err() != nil:
 		return t.ctx.Err()
 	}
