@@ -168,7 +168,7 @@ func decisionOf(r *verdictv1.CheckAccessResponse) authz.Decision {
 		for _, rule := range e.GetRules() {
 			d.Explanation.Rules = append(d.Explanation.Rules, authz.RuleOutcome{
 				Rule: rule.GetRule(), Title: rule.GetTitle(), Location: rule.GetLocation(),
-				Held: rule.GetHeld(), FailedAt: rule.GetFailedAt(), FailedExpr: rule.GetFailedExpression(),
+				Held: rule.GetHeld(), Erred: rule.GetErred(), FailedAt: rule.GetFailedAt(), FailedExpr: rule.GetFailedExpression(),
 			})
 		}
 		for _, fact := range e.GetFacts() {

@@ -36,6 +36,7 @@ type ruleReport struct {
 	Title      string `json:"title,omitempty"`
 	Location   string `json:"location"`
 	Held       bool   `json:"held"`
+	Erred      bool   `json:"erred,omitempty"`
 	FailedAt   string `json:"failed_at,omitempty"`
 	FailedExpr string `json:"failed_expr,omitempty"`
 }
@@ -143,10 +144,16 @@ func (p *printer) printExplanation(e *authz.Explanation) error {
 	var rows [][]string
 	for _, rule := range e.Rules {
 		mark, detail := "  +", rule.Title
-		if !rule.Held {
+		switch expression := strings.Join(strings.Fields(rule.FailedExpr), " "); {
+		case rule.Erred:
+			mark, detail = "  !", "error"
+			if expression != "" {
+				detail = "error in: " + expression + " (" + rule.FailedAt + ")"
+			}
+		case !rule.Held:
 			mark = "  -"
-			if rule.FailedExpr != "" {
-				detail = "not so: " + strings.Join(strings.Fields(rule.FailedExpr), " ") + " (" + rule.FailedAt + ")"
+			if expression != "" {
+				detail = "not so: " + expression + " (" + rule.FailedAt + ")"
 			}
 		}
 		rows = append(rows, []string{mark + " " + strings.TrimPrefix(rule.Rule, "data."), rule.Location, detail})
