@@ -14,7 +14,8 @@ import (
 // canonicalAttributes is an entity's attributes in canonical form: RFC 8259
 // with unique names and valid UTF-8 (RFC 7493), no space, names sorted and
 // strings written as in RFC 8785; numbers keep their text, since a number of
-// that standard is a float. The empty object is nil.
+// that standard is a float, and satisfy authz.ValidateNumber. The empty object
+// is nil.
 func canonicalAttributes(ref authz.EntityRef, raw json.RawMessage) (json.RawMessage, error) {
 	return canonicalize(ref, bytes.Clone(raw))
 }
@@ -36,6 +37,9 @@ func canonicalize(ref authz.EntityRef, raw json.RawMessage) (json.RawMessage, er
 	}
 	if len(value) > authz.MaxAttributeBytes {
 		return nil, attributesError("they have %d bytes: at most %d are allowed", len(value), authz.MaxAttributeBytes)
+	}
+	if err := checkNumbers(value); err != nil {
+		return nil, authz.InField("attributes", err)
 	}
 	if ref.Type == authz.RoleType {
 		if err := checkPermissions(value); err != nil {
@@ -75,6 +79,31 @@ func nesting(text []byte) int {
 		}
 	}
 	return deepest
+}
+
+// checkNumbers refuses numbers that a policy cannot compute with, in what is
+// JSON: with one of them no policy could read the entity.
+func checkNumbers(value []byte) error {
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case c == '"':
+			for i++; value[i] != '"'; i++ {
+				if value[i] == '\\' {
+					i++
+				}
+			}
+		case c == '-' || '0' <= c && c <= '9':
+			end := i + 1
+			for end < len(value) && bytes.IndexByte([]byte("0123456789+-.eE"), value[end]) >= 0 {
+				end++
+			}
+			if err := authz.ValidateNumber(string(value[i:end])); err != nil {
+				return err
+			}
+			i = end - 1
+		}
+	}
+	return nil
 }
 
 // checkPermissions reports permissions of a role that are no list of

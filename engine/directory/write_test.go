@@ -84,6 +84,7 @@ func TestWriteIsRefused(t *testing.T) {
 		{"attributes that are two", entity(mina, `{}{}`), authz.Invalid, "changes[0].attributes"},
 		{"attributes too deep", entity(mina, deep), authz.Invalid, "at most 32"},
 		{"attributes too large", entity(mina, `{"a":"`+strings.Repeat("x", authz.MaxAttributeBytes)+`"}`), authz.Invalid, "at most 65536"},
+		{"a number that no policy can read", entity(mina, `{"a":{"n":[1, 1e999999999]}}`), authz.Invalid, "attributes: 1e999999999 lies outside the range of a double"},
 		{"permissions that are no list", entity(authz.EntityRef{Type: "role", ID: "r"}, `{"permissions":"a:b"}`), authz.Invalid, "expected a list of type:action"},
 		{"a permission without a type", entity(authz.EntityRef{Type: "role", ID: "r"}, `{"permissions":["a:*","read"]}`), authz.Invalid, `"read": expected type:action`},
 		{"a permission with a bad type", entity(authz.EntityRef{Type: "role", ID: "r"}, `{"permissions":["A:read"]}`), authz.Invalid, `"A:read"`},
