@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"sync"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -74,7 +75,7 @@ func eachLine(ctx context.Context, tenant string, r io.Reader, take func(parsedL
 				if ctx.Err() != nil {
 					break
 				}
-				if err := take(line); err != nil {
+				if err := taken(take, line); err != nil {
 					cancel(err)
 				}
 			}
@@ -109,17 +110,45 @@ func (b *block) parse(p *Parser, tenant string) {
 	b.parsed = make([]parsedLine, len(b.lines))
 	start := 0
 	for i, line := range b.lines {
-		text := b.text[start:line.end]
-		start = line.end
-		parsed := parsedLine{number: line.number, bytes: len(text), err: line.err}
+		parsed := parsedLine{number: line.number, bytes: line.end - start, err: line.err}
 		if parsed.err == nil {
-			if parsed.change, parsed.err = p.Parse(text); parsed.err == nil {
-				parsed.change, parsed.err = inTenant(tenant, parsed.change)
-			}
+			parsed.change, parsed.err = b.parseLine(p, tenant, start, line)
 		}
 		b.parsed[i] = parsed
+		start = line.end
 	}
 	b.text, b.lines = nil, nil
+}
+
+func (b *block) parseLine(p *Parser, tenant string, start int, line blockLine) (change authz.Change, err error) {
+	defer func() {
+		if panicked(recover(), line.number, &err) {
+			*p = Parser{}
+		}
+	}()
+	if change, err = p.Parse(b.text[start:line.end]); err != nil {
+		return change, err
+	}
+	return inTenant(tenant, change)
+}
+
+// taken takes a line. One that could not be looked at, by no fault of its own,
+// ends everything.
+func taken(take func(parsedLine) error, line parsedLine) (err error) {
+	defer func() { panicked(recover(), line.number, &err) }()
+	if line.err != nil && authz.KindOf(line.err) == authz.Internal {
+		return line.err
+	}
+	return take(line)
+}
+
+// panicked makes an error of a panic at a line: goroutines of an import would
+// end the process with it.
+func panicked(p any, line int, err *error) bool {
+	if p != nil {
+		*err = fmt.Errorf("line %d: a panic: %v\n%s", line, p, debug.Stack())
+	}
+	return p != nil
 }
 
 // A lineReader cuts a text into lines. A byte order mark at its beginning and
