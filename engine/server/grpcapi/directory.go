@@ -14,7 +14,6 @@ import (
 type directoryServer struct {
 	verdictv1.UnimplementedDirectoryServiceServer
 	directory Directory
-	closing   context.Context
 }
 
 func (s *directoryServer) Write(ctx context.Context, message *verdictv1.WriteRequest) (*verdictv1.WriteResponse, error) {

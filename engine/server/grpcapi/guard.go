@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"runtime/debug"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
@@ -18,9 +19,13 @@ import (
 // statuses and a panic into INTERNAL, so that the next call is served.
 type guard struct {
 	logger *zap.Logger
+	// underWay counts the calls in flight.
+	underWay atomic.Int64
 }
 
 func (g *guard) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (response any, err error) {
+	g.underWay.Add(1)
+	defer g.underWay.Add(-1)
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = g.panicked(info.FullMethod, cause)
@@ -31,6 +36,8 @@ func (g *guard) unary(ctx context.Context, request any, info *grpc.UnaryServerIn
 }
 
 func (g *guard) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
+	g.underWay.Add(1)
+	defer g.underWay.Add(-1)
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = g.panicked(info.FullMethod, cause)

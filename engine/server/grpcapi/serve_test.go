@@ -31,6 +31,9 @@ func (f decideFunc) DecideBatch(ctx context.Context, batch pdp.Batch) ([]authz.D
 	var decisions []authz.Decision
 	for _, request := range batch.Requests {
 		decision, err := f(ctx, request, pdp.DecideOptions{Consistency: batch.Consistency, Explain: batch.Explain})
+		if ctx.Err() != nil {
+			return nil, err
+		}
 		if err != nil {
 			decision = authz.Decision{Err: err}
 		}

@@ -80,9 +80,9 @@ const streamWorkers = 32
 
 // A Server serves the gRPC API.
 type Server struct {
-	grpc *grpc.Server
-	// closing is done once Shutdown is called, which ends the streams that
-	// would never end by themselves.
+	grpc  *grpc.Server
+	guard *guard
+	// closing is done once Shutdown is called.
 	closing context.Context
 	close   context.CancelFunc
 }
@@ -103,13 +103,15 @@ func New(o Options) *Server {
 			grpc.ForceServerCodecV2(newLenientCodec()),
 			grpc.UnaryInterceptor(g.unary),
 			grpc.StreamInterceptor(g.stream),
+			grpc.WaitForHandlers(true),
 		),
+		guard:   g,
 		closing: closing,
 		close:   closeAll,
 	}
 	registrar := reporting{s.grpc}
-	verdictv1.RegisterAccessServiceServer(registrar, &accessServer{decider: o.Decider, guard: g, closing: closing})
-	verdictv1.RegisterDirectoryServiceServer(registrar, &directoryServer{directory: o.Directory, closing: closing})
+	verdictv1.RegisterAccessServiceServer(registrar, &accessServer{decider: closingDecider{o.Decider, closing}, guard: g, closing: closing})
+	verdictv1.RegisterDirectoryServiceServer(registrar, &directoryServer{directory: closingDirectory{o.Directory, closing}})
 	verdictv1.RegisterPolicyServiceServer(registrar, &policyServer{policies: o.Policies})
 	healthpb.RegisterHealthServer(registrar, newHealthServer(o.Ready, closing))
 	reflection.Register(s.grpc)
@@ -126,9 +128,10 @@ func (s *Server) Serve(listener net.Listener) error {
 	return err
 }
 
-// Shutdown stops accepting, ends watches and decision streams with UNAVAILABLE,
-// and waits for the calls in flight. Those that last longer than ctx are cut
-// off, and its error is returned.
+// Shutdown stops accepting, ends watches, decision streams and calls that wait
+// for a revision with UNAVAILABLE, and finishes the other calls in flight. Those
+// that last longer than ctx are cut off, and its error is returned. No method
+// runs any more when it returns.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.close()
 	finished := make(chan struct{})
@@ -140,11 +143,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-finished:
 		return nil
 	case <-ctx.Done():
-		s.grpc.Stop()
-		<-finished
-		return ctx.Err()
 	}
+	// Idle connections take a moment to close too, and nobody misses them.
+	cut := s.guard.underWay.Load() > 0
+	s.grpc.Stop()
+	<-finished
+	if !cut {
+		return nil
+	}
+	return ctx.Err()
 }
-
-// errClosing ends a stream that would outlive the server.
-var errClosing = authz.Errorf(authz.Unavailable, "the server is closing: connect again")

@@ -1,9 +1,6 @@
 package grpcapi
 
 import (
-	"context"
-	"errors"
-
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
@@ -15,20 +12,12 @@ import (
 // Watch sends the header at once, so that a caller can tell a watch that waits
 // from one that was not accepted yet.
 func (s *directoryServer) Watch(message *verdictv1.WatchRequest, stream grpc.ServerStreamingServer[verdictv1.WatchResponse]) error {
-	ctx, cancel := context.WithCancelCause(stream.Context())
-	defer cancel(nil)
-	defer context.AfterFunc(s.closing, func() { cancel(errClosing) })()
-
 	if err := stream.SendHeader(metadata.MD{}); err != nil {
 		return err
 	}
-	err := s.directory.Watch(ctx, tenantOf(message.GetTenant()), message.GetAfterRevision(), func(record directory.ChangeRecord) error {
+	return s.directory.Watch(stream.Context(), tenantOf(message.GetTenant()), message.GetAfterRevision(), func(record directory.ChangeRecord) error {
 		return sendChanges(stream, record)
 	})
-	if cause := context.Cause(ctx); errors.Is(cause, errClosing) {
-		return cause
-	}
-	return err
 }
 
 // sendChanges sends one record, in as many messages as it needs. It waits while

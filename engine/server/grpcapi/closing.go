@@ -1,0 +1,84 @@
+package grpcapi
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/directory"
+	"github.com/verdictpdp/verdict/engine/pdp"
+)
+
+// When the server closes, calls in flight are finished, except those that only
+// their callers would end: streams, watches, and calls that wait for a revision
+// to come. They end at once, and their callers may ask another server.
+
+// errClosing ends what would outlive the server.
+var errClosing = authz.Errorf(authz.Unavailable, "the server is closing: connect again")
+
+// untilClosing runs what may wait without end. When the server closes, its
+// context ends, and the error is errClosing.
+func untilClosing[T any](ctx, closing context.Context, run func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(closing, func() { cancel(errClosing) })()
+	result, err := run(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), errClosing) {
+		err = errClosing
+	}
+	return result, err
+}
+
+// at runs what reads the directory as consistency asks, until the server closes
+// if that may mean to wait.
+func at[T any](ctx, closing context.Context, consistency authz.Consistency, run func(context.Context) (T, error)) (T, error) {
+	if consistency.AtLeast == 0 {
+		return run(ctx)
+	}
+	return untilClosing(ctx, closing, run)
+}
+
+// A closingDecider is a Decider that waits no longer than the server is open.
+type closingDecider struct {
+	Decider
+	closing context.Context
+}
+
+func (d closingDecider) Decide(ctx context.Context, request *authz.Request, options pdp.DecideOptions) (authz.Decision, error) {
+	return at(ctx, d.closing, options.Consistency, func(ctx context.Context) (authz.Decision, error) {
+		return d.Decider.Decide(ctx, request, options)
+	})
+}
+
+func (d closingDecider) DecideBatch(ctx context.Context, batch pdp.Batch) ([]authz.Decision, error) {
+	return at(ctx, d.closing, batch.Consistency, func(ctx context.Context) ([]authz.Decision, error) {
+		return d.Decider.DecideBatch(ctx, batch)
+	})
+}
+
+// A closingDirectory is a Directory that waits no longer than the server is
+// open.
+type closingDirectory struct {
+	Directory
+	closing context.Context
+}
+
+func (d closingDirectory) Snapshot(ctx context.Context, tenant string, consistency authz.Consistency) (*directory.Snapshot, error) {
+	return at(ctx, d.closing, consistency, func(ctx context.Context) (*directory.Snapshot, error) {
+		return d.Directory.Snapshot(ctx, tenant, consistency)
+	})
+}
+
+func (d closingDirectory) Export(ctx context.Context, tenant string, consistency authz.Consistency, lines io.Writer) (revision uint64, err error) {
+	return at(ctx, d.closing, consistency, func(ctx context.Context) (uint64, error) {
+		return d.Directory.Export(ctx, tenant, consistency, lines)
+	})
+}
+
+func (d closingDirectory) Watch(ctx context.Context, tenant string, after uint64, visit func(directory.ChangeRecord) error) error {
+	_, err := untilClosing(ctx, d.closing, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, d.Directory.Watch(ctx, tenant, after, visit)
+	})
+	return err
+}
