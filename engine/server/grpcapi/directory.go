@@ -3,7 +3,6 @@ package grpcapi
 import (
 	"context"
 
-	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/directory"
 )
@@ -51,17 +50,4 @@ func (s *directoryServer) GetEntity(ctx context.Context, message *verdictv1.GetE
 
 func recordMessage(record directory.Record) *verdictv1.EntityRecord {
 	return &verdictv1.EntityRecord{Entity: entityMessage(record.Entity), Revision: record.Revision}
-}
-
-// snapshotAt is the snapshot of a page: of the revision in its token, and for
-// the first page as consistency asks.
-func (s *directoryServer) snapshotAt(ctx context.Context, tenant string, token pageToken, consistency *verdictv1.Consistency) (*directory.Snapshot, error) {
-	if token.revision != 0 {
-		return s.directory.Snapshot(ctx, tenant, authz.Consistency{Exact: token.revision})
-	}
-	c, err := consistencyOf(consistency)
-	if err != nil {
-		return nil, err
-	}
-	return s.directory.Snapshot(ctx, tenant, c)
 }

@@ -253,6 +253,12 @@ func TestRefusedListings(t *testing.T) {
 		_, err := client.ListGrants(t.Context(), &verdictv1.ListGrantsRequest{Subject: "mina", Role: "nurse", Scope: "icu"})
 		wantFields(t, err, "subject", "role", "scope")
 	})
+	t.Run("filters that name another tenant", func(t *testing.T) {
+		_, err := client.ListGrants(t.Context(), &verdictv1.ListGrantsRequest{Subject: "tenant:blue", Role: "tenant:blue", Scope: "tenant:blue"})
+		wantFields(t, err, "subject", "role", "scope")
+		_, err = client.ListGrants(t.Context(), &verdictv1.ListGrantsRequest{Tenant: "blue", Scope: "tenant:default"})
+		wantFields(t, err, "scope")
+	})
 	t.Run("an entity's page token for grants", func(t *testing.T) {
 		_, err := client.ListGrants(t.Context(), &verdictv1.ListGrantsRequest{PageToken: token})
 		wantFields(t, err, "page_token")
