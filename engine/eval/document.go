@@ -3,6 +3,7 @@ package eval
 import (
 	"encoding/json"
 	"math"
+	"reflect"
 	"strconv"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -14,20 +15,32 @@ import (
 // empty objects where the request has none. A value that is none of those that
 // authz.Object names, and a number that cannot be computed with, are errors of
 // kind Invalid that name the field. Nesting is the caller's to bound.
-func Document(r *authz.Request) (*ast.Term, error) {
-	subject, err := object("subject.properties", r.Subject.Properties)
+func Document(r *authz.Request) (*ast.Term, error) { return (*Parts)(nil).Document(r) }
+
+// Parts remembers the terms of properties and contexts, so that what several
+// requests share, the same map and not only an equal one, is converted once.
+// None of them may be changed meanwhile. It is not safe for use by several
+// goroutines; nil remembers nothing.
+type Parts struct{ terms map[uintptr]*ast.Term }
+
+// NewParts remembers nothing yet.
+func NewParts() *Parts { return &Parts{terms: make(map[uintptr]*ast.Term)} }
+
+// Document is the document input of a request, as the function of that name.
+func (p *Parts) Document(r *authz.Request) (*ast.Term, error) {
+	subject, err := p.object("subject.properties", r.Subject.Properties)
 	if err != nil {
 		return nil, err
 	}
-	action, err := object("action.properties", r.Action.Properties)
+	action, err := p.object("action.properties", r.Action.Properties)
 	if err != nil {
 		return nil, err
 	}
-	resource, err := object("resource.properties", r.Resource.Properties)
+	resource, err := p.object("resource.properties", r.Resource.Properties)
 	if err != nil {
 		return nil, err
 	}
-	context, err := object("context", r.Context)
+	context, err := p.object("context", r.Context)
 	if err != nil {
 		return nil, err
 	}
@@ -71,10 +84,20 @@ var inputNames = struct {
 }
 
 // object is the term of a part of the request.
-func object(field string, o authz.Object) (*ast.Term, error) {
+func (p *Parts) object(field string, o authz.Object) (*ast.Term, error) {
+	var identity uintptr
+	if p != nil && len(o) > 0 {
+		identity = reflect.ValueOf(o).Pointer()
+		if term := p.terms[identity]; term != nil {
+			return term, nil
+		}
+	}
 	term, err := objectTerm(o)
 	if err != nil {
 		return nil, authz.InField(field, err)
+	}
+	if identity != 0 {
+		p.terms[identity] = term
 	}
 	return term, nil
 }

@@ -1,6 +1,12 @@
 package eval
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
 
 func TestDoublesAreWrittenAsInJSON(t *testing.T) {
 	tests := []struct {
@@ -25,5 +31,27 @@ func TestDoublesAreWrittenAsInJSON(t *testing.T) {
 		if got := term.String(); got != tt.want {
 			t.Errorf("%v is written %s, want %s", tt.value, got, tt.want)
 		}
+	}
+}
+
+func TestPartsConvertWhatIsSharedOnce(t *testing.T) {
+	shared := authz.Object{"a": []any{"b"}}
+	parts := NewParts()
+	document := func(context authz.Object) *ast.Term {
+		term, err := parts.Document(&authz.Request{Context: context})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return term.Value.(ast.Object).Get(ast.StringTerm("context"))
+	}
+	first := document(shared)
+	if document(shared) != first {
+		t.Error("a map that is shared was converted again")
+	}
+	if equal := document(authz.Object{"a": []any{"b"}}); equal == first || !equal.Equal(first) {
+		t.Error("an equal map is not converted by itself, or to another value")
+	}
+	if document(nil) == first {
+		t.Error("no map is taken for one that is")
 	}
 }

@@ -58,6 +58,9 @@ type Evaluator interface {
 type Input struct {
 	// Request is the document input.
 	Request *authz.Request
+	// Parts is what the requests of one batch share of their conversion to the
+	// document; nil for a request by itself.
+	Parts *Parts
 	// Directory is the document data.directory, at one revision, for this
 	// evaluation alone.
 	Directory Directory

@@ -2,8 +2,10 @@ package pdp
 
 import (
 	"context"
+	"time"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/eval"
 )
 
 // MaxBatch is how many requests a batch may have.
@@ -36,7 +38,9 @@ type Batch struct {
 }
 
 // DecideBatch decides the requests in their order, one decision each, and none
-// for those after Stop. Each request has limits of its own.
+// for those after Stop. Each request has limits of its own; those that are
+// reached when the batch's time is over are denied unseen, with an Err of kind
+// LimitExceeded.
 //
 // A request that is invalid, one of another tenant included, gets a decision
 // with an Err of kind Invalid. An error is as Decide's, and about the batch.
@@ -52,9 +56,11 @@ func (p *PDP) DecideBatch(ctx context.Context, batch Batch) ([]authz.Decision, e
 		return nil, err
 	}
 	defer pinned.snapshot.Close()
+	pinned.parts = eval.NewParts()
+	end := time.Now().Add(p.limits.Batch)
 	decisions := make([]authz.Decision, 0, len(batch.Requests))
 	for _, request := range batch.Requests {
-		decision, err := p.decideItem(ctx, pinned, batch, request)
+		decision, err := p.decideItem(ctx, pinned, batch, request, end)
 		if err != nil {
 			return nil, err
 		}
@@ -66,11 +72,14 @@ func (p *PDP) DecideBatch(ctx context.Context, batch Batch) ([]authz.Decision, e
 	return decisions, nil
 }
 
-// decideItem decides one request of a batch. Only the end of the context is an
-// error.
-func (p *PDP) decideItem(ctx context.Context, on pin, batch Batch, request *authz.Request) (authz.Decision, error) {
+// decideItem decides one request of a batch that has until end. Only the end of
+// the context is an error.
+func (p *PDP) decideItem(ctx context.Context, on pin, batch Batch, request *authz.Request, end time.Time) (authz.Decision, error) {
 	if ctx.Err() != nil {
 		return authz.Decision{}, undecided(ctx, nil)
+	}
+	if !time.Now().Before(end) {
+		return p.denied(on, authz.Errorf(authz.LimitExceeded, "the batch did not come to this request within the batch time %v: send smaller batches", p.limits.Batch)), nil
 	}
 	size, err := inspect(request, p.limits.InputBytes)
 	if err == nil && request.Tenant != batch.Tenant {
@@ -83,7 +92,12 @@ func (p *PDP) decideItem(ctx context.Context, on pin, batch Batch, request *auth
 	if err == nil || ctx.Err() != nil {
 		return decision, err
 	}
+	return p.denied(on, err), nil
+}
+
+// denied is the decision about a request that the policy was not asked about.
+func (p *PDP) denied(on pin, err error) authz.Decision {
 	return authz.Decision{
 		ID: p.newID(), PolicyRevision: on.policy.Revision, DirectoryRevision: on.snapshot.Revision(), Err: err,
-	}, nil
+	}
 }

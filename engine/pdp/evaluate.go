@@ -28,6 +28,7 @@ func (p *PDP) evaluate(ctx context.Context, on pin, request *authz.Request, size
 	defer budget.release()
 	output, err = on.policy.Program.Eval(budget, eval.Input{
 		Request:   request,
+		Parts:     on.parts,
 		Directory: p.cache.Reader(on.snapshot, p.limits.Entities),
 		Now:       on.now,
 		Explain:   explain,

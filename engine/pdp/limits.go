@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Limits bound what one decision may cost.
+// Limits bound what a decision, or a batch of them, may cost.
 type Limits struct {
 	// InputBytes bounds the request, estimated as the bytes of its JSON.
 	InputBytes int
@@ -13,6 +13,12 @@ type Limits struct {
 	Evaluation time.Duration
 	// Entities bounds how many different entities the policy reads.
 	Entities int
+	// Batch bounds the time that one batch takes, waiting for its revision
+	// aside. The requests that it has no time for are denied.
+	Batch time.Duration
+	// Wait bounds how long a request waits for the revision that it is to be
+	// decided at least at. The caller's own deadline may be earlier.
+	Wait time.Duration
 }
 
 // The default limits.
@@ -20,6 +26,8 @@ const (
 	DefaultInputBytes = 1 << 20
 	DefaultEvaluation = 100 * time.Millisecond
 	DefaultEntities   = 10_000
+	DefaultBatch      = 5 * time.Second
+	DefaultWait       = 30 * time.Second
 )
 
 func (l Limits) withDefaults() Limits {
@@ -27,5 +35,7 @@ func (l Limits) withDefaults() Limits {
 		InputBytes: cmp.Or(l.InputBytes, DefaultInputBytes),
 		Evaluation: cmp.Or(l.Evaluation, DefaultEvaluation),
 		Entities:   cmp.Or(l.Entities, DefaultEntities),
+		Batch:      cmp.Or(l.Batch, DefaultBatch),
+		Wait:       cmp.Or(l.Wait, DefaultWait),
 	}
 }

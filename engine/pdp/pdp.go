@@ -93,7 +93,8 @@ type DecideOptions struct {
 //
 // An error means that there is no decision: the request is Invalid, its tenant
 // NotFound or its policy Unavailable, the revision asked for is not to be had
-// (FailedPrecondition), or the context ended (Canceled, DeadlineExceeded).
+// (FailedPrecondition) or did not come in time (DeadlineExceeded), or the
+// context ended (Canceled, DeadlineExceeded).
 // Anything else that goes wrong is a decision with an Err, which denies.
 func (p *PDP) Decide(ctx context.Context, request *authz.Request, options DecideOptions) (authz.Decision, error) {
 	if err := options.Consistency.Validate(); err != nil {
@@ -109,25 +110,6 @@ func (p *PDP) Decide(ctx context.Context, request *authz.Request, options Decide
 	}
 	defer pinned.snapshot.Close()
 	return p.decide(ctx, pinned, request, size, options.Explain)
-}
-
-// A pin is what one decision, or one batch of them, rests on.
-type pin struct {
-	policy   Policy
-	snapshot Snapshot
-	now      time.Time
-}
-
-func (p *PDP) pin(ctx context.Context, tenant string, consistency authz.Consistency) (pin, error) {
-	policy, err := p.policy(tenant)
-	if err != nil {
-		return pin{}, err
-	}
-	snapshot, err := p.snapshot(ctx, tenant, consistency)
-	if err != nil {
-		return pin{}, err
-	}
-	return pin{policy: policy, snapshot: snapshot, now: p.clock()}, nil
 }
 
 // decide decides a request that is valid in form and has a size.

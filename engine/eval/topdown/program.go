@@ -112,7 +112,7 @@ func (p *program) explain(ctx context.Context, in eval.Input) (eval.Output, erro
 }
 
 func (p *program) run(ctx context.Context, in eval.Input, tracer *tracer) (eval.Output, error) {
-	input, err := eval.Document(in.Request)
+	input, err := in.Parts.Document(in.Request)
 	if err != nil {
 		return eval.Output{}, err
 	}

@@ -1,0 +1,46 @@
+package pdp
+
+import (
+	"context"
+	"time"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/eval"
+)
+
+// A pin is what one decision, or one batch of them, rests on.
+type pin struct {
+	policy   Policy
+	snapshot Snapshot
+	now      time.Time
+	parts    *eval.Parts // of a batch
+}
+
+// pin takes the snapshot first, which may have to wait for its revision, and so
+// the policy that is active when the evaluation begins.
+func (p *PDP) pin(ctx context.Context, tenant string, consistency authz.Consistency) (pin, error) {
+	snapshot, err := p.awaitSnapshot(ctx, tenant, consistency)
+	if err != nil {
+		return pin{}, err
+	}
+	policy, err := p.policy(tenant)
+	if err != nil {
+		snapshot.Close()
+		return pin{}, err
+	}
+	return pin{policy: policy, snapshot: snapshot, now: p.clock()}, nil
+}
+
+// awaitSnapshot bounds how long a revision is waited for.
+func (p *PDP) awaitSnapshot(ctx context.Context, tenant string, consistency authz.Consistency) (Snapshot, error) {
+	if consistency.AtLeast == 0 {
+		return p.snapshot(ctx, tenant, consistency)
+	}
+	bounded, cancel := context.WithTimeout(ctx, p.limits.Wait)
+	defer cancel()
+	snapshot, err := p.snapshot(bounded, tenant, consistency)
+	if err != nil && ctx.Err() == nil && bounded.Err() != nil {
+		return nil, authz.Errorf(authz.DeadlineExceeded, "the revision did not come within %v: %w", p.limits.Wait, err)
+	}
+	return snapshot, err
+}
