@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/store"
@@ -89,7 +90,7 @@ func (r *CheckReport) findDangling(ctx context.Context, s *Snapshot) error {
 		failed = err
 		return failed == nil
 	})
-	return first(err, failed)
+	return errors.Join(err, failed)
 }
 
 func (r *CheckReport) addDangling(s *Snapshot, ref authz.EntityRef, links store.Links) error {

@@ -118,6 +118,18 @@ func (d *Directory) Snapshot(ctx context.Context, tenant string, c authz.Consist
 	return newSnapshot(d.store.Latest(tenant))
 }
 
+// readOn is a snapshot of the revision that a long read has begun at. It is
+// opened for each part, so that waiting in between keeps no old versions; if
+// that takes longer than revisions are kept, the error is of kind
+// FailedPrecondition.
+func (d *Directory) readOn(tenant string, revision uint64) (*Snapshot, error) {
+	snapshot, err := newSnapshot(d.store.At(tenant, revision))
+	if authz.KindOf(err) == authz.FailedPrecondition {
+		return nil, authz.Errorf(authz.FailedPrecondition, "reading went on for longer than past revisions are kept: %w; begin again", err)
+	}
+	return snapshot, err
+}
+
 func (d *Directory) known(tenant string) error {
 	if _, found := slices.BinarySearch(d.tenants, tenant); !found {
 		return authz.Errorf(authz.NotFound, "unknown tenant %s: there is %s", authz.Quote(tenant), strings.Join(d.tenants, ", "))

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/store"
 )
 
 // Export writes a tenant in the import format, as it is at one revision, which
@@ -14,69 +15,88 @@ import (
 // each. Importing that into an empty directory, and exporting it again, gives
 // the same bytes. The root is left out.
 //
-// Errors are those of Snapshot, the writer's, and the context's.
+// Errors are those of Snapshot, the writer's, and the context's. When the
+// revision is no longer kept before all is written, since the writer is slow,
+// the error is of kind FailedPrecondition.
 func (d *Directory) Export(ctx context.Context, tenant string, c authz.Consistency, w io.Writer) (uint64, error) {
 	snapshot, err := d.Snapshot(ctx, tenant, c)
 	if err != nil {
 		return 0, err
 	}
-	defer snapshot.Close()
-	out := &exporter{ctx: ctx, w: bufio.NewWriterSize(w, 64<<10)}
-	if err := out.all(snapshot); err != nil {
-		return 0, err
-	}
-	if err := out.w.Flush(); err != nil {
-		return 0, fmt.Errorf("writing the export: %w", err)
-	}
-	return snapshot.Revision(), nil
-}
-
-// An exporter writes lines until something fails.
-type exporter struct {
-	ctx  context.Context
-	w    *bufio.Writer
-	line []byte
-	err  error
-}
-
-func (x *exporter) all(s *Snapshot) error {
 	var types []string
-	if err := s.EachType(func(typ string) bool {
+	err = snapshot.EachType(func(typ string) bool {
 		types = append(types, typ)
 		return true
-	}); err != nil {
-		return err
+	})
+	snapshot.Close()
+	if err != nil {
+		return 0, err
 	}
+	x := &exporter{directory: d, ctx: ctx, tenant: tenant, revision: snapshot.Revision(), w: bufio.NewWriterSize(w, 64<<10)}
 	for _, typ := range types {
-		err := s.view.EachEntity(typ, "", func(r Record) bool {
-			return x.write(authz.Change{PutEntity: &r.Entity})
-		})
-		if err != nil || x.err != nil {
-			return first(err, x.err)
+		if err := x.each(func(view *store.View, after string, line func(string, authz.Change) bool) error {
+			return view.EachEntity(typ, after, func(r Record) bool {
+				return line(r.Ref.ID, authz.Change{PutEntity: &r.Entity})
+			})
+		}); err != nil {
+			return 0, err
 		}
 	}
-	err := s.view.EachGrant("", func(g authz.Grant) bool {
-		return x.write(authz.Change{PutGrant: &g})
-	})
-	return first(err, x.err)
-}
-
-// write writes a line and reports whether to go on.
-func (x *exporter) write(c authz.Change) bool {
-	x.line = AppendLine(x.line[:0], c)
-	if _, err := x.w.Write(x.line); err != nil {
-		x.err = fmt.Errorf("writing the export: %w", err)
-	} else if err := x.ctx.Err(); err != nil {
-		x.err = err
+	if err := x.each(func(view *store.View, after string, line func(string, authz.Change) bool) error {
+		return view.EachGrant(after, func(g authz.Grant) bool {
+			return line(g.ID, authz.Change{PutGrant: &g})
+		})
+	}); err != nil {
+		return 0, err
 	}
-	return x.err == nil
+	if err := x.w.Flush(); err != nil {
+		return 0, fmt.Errorf("writing the export: %w", err)
+	}
+	return x.revision, nil
 }
 
-func first(errs ...error) error {
-	for _, err := range errs {
+// exportBytes is how much of an export is read at once.
+const exportBytes = 256 << 10
+
+// An exporter writes lines of a revision. It holds no snapshot while it writes:
+// who reads slowly must not keep old versions on disk.
+type exporter struct {
+	directory *Directory
+	ctx       context.Context
+	tenant    string
+	revision  uint64
+	w         *bufio.Writer
+	text      []byte
+}
+
+// each writes the records that read visits: those whose ids come after one,
+// with their ids, until line returns false.
+func (x *exporter) each(read func(view *store.View, after string, line func(id string, c authz.Change) bool) error) error {
+	after := ""
+	for {
+		if err := x.ctx.Err(); err != nil {
+			return err
+		}
+		snapshot, err := x.directory.readOn(x.tenant, x.revision)
 		if err != nil {
 			return err
 		}
+		full := false
+		x.text = x.text[:0]
+		err = read(snapshot.view, after, func(id string, c authz.Change) bool {
+			x.text = AppendLine(x.text, c)
+			after, full = id, len(x.text) >= exportBytes
+			return !full
+		})
+		snapshot.Close()
+		if err != nil {
+			return err
+		}
+		if _, err := x.w.Write(x.text); err != nil {
+			return fmt.Errorf("writing the export: %w", err)
+		}
+		if !full {
+			return nil
+		}
 	}
-	return nil
 }

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math"
 	"time"
@@ -123,7 +124,7 @@ func (l *load) findCycle(ctx context.Context, view *store.View, from *store.Load
 		cycle, failed = search.FindCycle(ctx, parent)
 		return cycle == nil && failed == nil
 	})
-	if err := first(err, failed); err != nil || cycle == nil {
+	if err := errors.Join(err, failed); err != nil || cycle == nil {
 		return err
 	}
 	line := 0

@@ -38,7 +38,7 @@ func newRehearsal(ctx context.Context, d *Directory, tenant string) *rehearsal {
 func (h *rehearsal) end() { h.directory.rehearsed.Add(-h.reserved) }
 
 func (h *rehearsal) put(batch []parsedLine, _ bool) (result, error) {
-	snapshot, err := newSnapshot(h.directory.store.At(h.tenant, h.base))
+	snapshot, err := h.directory.readOn(h.tenant, h.base)
 	if err != nil {
 		return result{}, err
 	}
