@@ -48,8 +48,12 @@ func (d *Directory) Watch(ctx context.Context, tenant string, after uint64, visi
 	}
 }
 
-// watchStep is how many change records are read at once.
-const watchStep = 64
+// What is read at once: so many change records, or those of so many changes and
+// one more. Each may hold as many changes as one commit does.
+const (
+	watchStep    = 64
+	watchChanges = authz.MaxBatchChanges
+)
 
 // A watcher follows the changes of a tenant.
 type watcher struct {
@@ -63,7 +67,7 @@ type watcher struct {
 // catchUp visits what has happened up to the latest revision.
 func (w *watcher) catchUp(ctx context.Context, visit func(ChangeRecord) error) error {
 	for {
-		records, upTo, err := w.read()
+		records, upTo, more, err := w.read()
 		if err != nil {
 			return err
 		}
@@ -83,34 +87,37 @@ func (w *watcher) catchUp(ctx context.Context, visit func(ChangeRecord) error) e
 			}
 			w.after, w.seen = r.Revision, r.Revision
 		}
-		if len(records) < watchStep {
+		if !more {
 			w.after = upTo
 			return nil
 		}
 	}
 }
 
-// read reads the next change records, and the revision up to which there are
-// no more if these are fewer than watchStep.
-func (w *watcher) read() (records []store.ChangeRecord, upTo uint64, err error) {
+// read reads the next change records. There may be more; if not, these are all
+// up to a revision.
+func (w *watcher) read() (records []store.ChangeRecord, upTo uint64, more bool, err error) {
 	view, err := w.directory.store.Latest(w.tenant)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, false, err
 	}
 	defer view.Close()
+	changes := 0
 	err = view.EachChange(w.after, func(r store.ChangeRecord) bool {
 		records = append(records, r)
-		return len(records) < watchStep
+		changes += len(r.Touches)
+		more = len(records) == watchStep || changes >= watchChanges
+		return !more
 	})
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, false, err
 	}
 	// The floor is looked at last: had it passed w.after before the records
 	// were read, some could be missing.
 	if oldest, latest := w.directory.Revisions(); w.after < oldest {
-		return nil, 0, authz.Errorf(authz.FailedPrecondition, "the changes after revision %d are no longer kept: the directory keeps revisions %d to %d", w.after, oldest, latest)
+		return nil, 0, false, authz.Errorf(authz.FailedPrecondition, "the changes after revision %d are no longer kept: the directory keeps revisions %d to %d", w.after, oldest, latest)
 	}
-	return records, view.Revision(), nil
+	return records, view.Revision(), more, nil
 }
 
 // changes reads what the records that a revision touched became in it.
