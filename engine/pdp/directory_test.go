@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -37,7 +38,8 @@ func openStore(t testing.TB, program eval.Program) (*pdp.PDP, *directory.Directo
 		Snapshot: func(ctx context.Context, tenant string, c authz.Consistency) (pdp.Snapshot, error) {
 			return store.Snapshot(ctx, tenant, c)
 		},
-		Cache: cache,
+		Cache:  cache,
+		Limits: pdp.Limits{Evaluation: time.Minute},
 	}), store
 }
 
@@ -171,7 +173,7 @@ func TestLimitsOverTheStore(t *testing.T) {
 				return store.Snapshot(ctx, tenant, c)
 			},
 			Cache:  pip.NewCache(pip.Options{}),
-			Limits: pdp.Limits{Entities: limit},
+			Limits: pdp.Limits{Entities: limit, Evaluation: time.Minute},
 		})
 		decision, err := p.Decide(t.Context(), newRequest(), pdp.DecideOptions{})
 		switch {

@@ -1,6 +1,7 @@
 package pdp_test
 
 import (
+	stdcmp "cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,6 +55,7 @@ type closing struct {
 func (c closing) Close() { *c.closed++ }
 
 func newPDP(p program, limits pdp.Limits) (*pdp.PDP, *world) {
+	limits.Evaluation = stdcmp.Or(limits.Evaluation, time.Minute) // whatever the machine
 	core, logged := observer.New(zapcore.DebugLevel)
 	w := &world{directory: piptest.New("t"), logged: logged}
 	cache := pip.NewCache(pip.Options{})
