@@ -19,14 +19,26 @@ const clock = "time.now_ns"
 // schemas be fetched as well.
 const fetches = "http.send"
 
+// unflagged are the built-ins that are not deterministic without being flagged
+// so by OPA: they verify certificates at the time of the machine's clock (the
+// one with options only where CurrentTime is none of them).
+var unflagged = []string{
+	"crypto.x509.parse_and_verify_certificates",
+	"crypto.x509.parse_and_verify_certificates_with_options",
+}
+
 // gated are the built-ins that are off unless they are turned on: those that
-// OPA flags as not deterministic, which those that reach the network are too.
+// OPA flags as not deterministic, which those that reach the network are too,
+// and those that it should.
 func gated() map[string]bool {
 	names := make(map[string]bool)
 	for _, b := range ast.Builtins {
 		if b.Nondeterministic && b.Name != clock {
 			names[b.Name] = true
 		}
+	}
+	for _, name := range unflagged {
+		names[name] = true
 	}
 	return names
 }
