@@ -14,6 +14,10 @@
 // it is as large as a batch of a write needs. A request to decide is held to
 // its own, smaller limit by the decider, and becomes a deny that names it.
 //
+// A connection has a limit of calls at a time, streams included, and is pinged
+// when it has been silent, so that a peer that is gone does not keep its watches
+// open. The number of connections is left to what stands before the server.
+//
 // # Errors
 //
 // Methods return plain errors. The guard, one pair of interceptors, turns them

@@ -1,14 +1,17 @@
 package grpcapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"net"
+	"time"
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -65,13 +68,25 @@ type Options struct {
 	// MaxMessageBytes bounds a message received; 0 means 16 MiB. A larger one
 	// is refused with RESOURCE_EXHAUSTED.
 	MaxMessageBytes int
+	// Silence is how long nothing may be heard on a connection before it is
+	// pinged, and how long the answer may take before it is closed with its
+	// calls; 0 means 30 s. gRPC allows no less than 1 s.
+	Silence time.Duration
 }
 
 const (
 	defaultMaxMessageBytes = 16 << 20
-	// maxCalls is how many calls of one connection are served at a time. What
-	// a client calls beyond that waits on its side.
+	defaultSilence         = 30 * time.Second
+	// maxHeaderBytes bounds the metadata of a call.
+	maxHeaderBytes = 64 << 10
+	// maxCalls is how many calls of one connection, streams included, are
+	// served at a time. What a client calls beyond that waits on its side.
 	maxCalls = 1_000
+	// maxHandshake is how long a new connection may take to speak HTTP/2.
+	maxHandshake = 10 * time.Second
+	// minPing is the least time between two pings of a client, with calls under
+	// way or without. It is the least that clients can be set to.
+	minPing = 10 * time.Second
 )
 
 // streamWorkers is how many goroutines wait for calls, so that a call need not
@@ -90,15 +105,18 @@ type Server struct {
 // New makes a server with everything registered. It serves once Serve is
 // called.
 func New(o Options) *Server {
-	if o.MaxMessageBytes == 0 {
-		o.MaxMessageBytes = defaultMaxMessageBytes
-	}
+	o.MaxMessageBytes = cmp.Or(o.MaxMessageBytes, defaultMaxMessageBytes)
+	o.Silence = cmp.Or(o.Silence, defaultSilence)
 	closing, closeAll := context.WithCancel(context.Background())
 	g := &guard{logger: o.Logger}
 	s := &Server{
 		grpc: grpc.NewServer(
 			grpc.MaxRecvMsgSize(o.MaxMessageBytes),
+			grpc.MaxHeaderListSize(maxHeaderBytes),
 			grpc.MaxConcurrentStreams(maxCalls),
+			grpc.ConnectionTimeout(maxHandshake),
+			grpc.KeepaliveParams(keepalive.ServerParameters{Time: o.Silence, Timeout: o.Silence}),
+			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 			grpc.NumStreamWorkers(streamWorkers),
 			grpc.ForceServerCodecV2(newLenientCodec()),
 			grpc.UnaryInterceptor(g.unary),

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -15,7 +16,9 @@ import (
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/metadata"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -190,6 +193,43 @@ func TestMessageSizeAtTheLimit(t *testing.T) {
 	}
 	_, err := client.CheckAccess(t.Context(), request(limit+1))
 	wantStatus(t, err, codes.ResourceExhausted)
+}
+
+func TestMetadataOverTheLimitIsRefused(t *testing.T) {
+	_, conn := start(t, Options{})
+	client := verdictv1.NewAccessServiceClient(conn)
+	check := func(size int) error {
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "note", strings.Repeat("x", size))
+		_, err := client.CheckAccess(ctx, reading())
+		return err
+	}
+	if err := check(maxHeaderBytes / 2); err != nil {
+		t.Errorf("half of the limit: %v", err)
+	}
+	if err := check(maxHeaderBytes); err == nil { // with what gRPC adds, over the limit
+		t.Error("the limit, and more: no error")
+	}
+}
+
+// TestPeerThatFellSilentIsLeft connects like a client of HTTP/2 and then says
+// nothing more, not even to a ping.
+func TestPeerThatFellSilentIsLeft(t *testing.T) {
+	listener := bufconn.Listen(1 << 20)
+	startOn(t, Options{Silence: time.Second}, listener, "passthrough:///unused")
+	conn, err := listener.DialContext(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const preface, emptySettings = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+	if _, err := io.WriteString(conn, preface+emptySettings); err != nil {
+		t.Fatal(err)
+	}
+	heard, err := io.ReadAll(conn) // until the server closes
+	const ping = "\x00\x00\x08\x06\x00"
+	if err != nil || !strings.Contains(string(heard), ping) {
+		t.Errorf("heard %q, %v, want a ping", heard, err)
+	}
 }
 
 func TestReflectionListsTheServices(t *testing.T) {
