@@ -61,7 +61,8 @@ type Status struct {
 type Options struct {
 	Tenants   []Tenant
 	Evaluator eval.Evaluator
-	// Logger is told of every activation that swapped a program or failed.
+	// Logger is told of every activation that swapped a program, and of every
+	// failure that is another than the one before.
 	Logger *zap.Logger
 	Clock  func() time.Time
 }
@@ -117,7 +118,7 @@ func (s *Set) Active(tenant string) (*Active, error) {
 	if active := slot.active.Load(); active != nil {
 		return active, nil
 	}
-	return nil, authz.Errorf(authz.Unavailable, "tenant %s has no active policy: see the policy status for the reason", authz.Quote(tenant))
+	return nil, authz.Errorf(authz.Unavailable, "tenant %s has no active policy: /readyz and PolicyService.GetStatus say why", authz.Quote(tenant))
 }
 
 // Activate loads a tenant's bundle and makes it active. It does nothing where
@@ -165,8 +166,7 @@ func (s *Set) activate(ctx context.Context, slot *slot) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		slot.failure.Store(&failure{err: err, at: s.clock()})
-		s.logger.Error("policy not activated, the one before stays active", zap.String("tenant", slot.Name), zap.Error(err))
+		s.fail(slot, err)
 		return err
 	}
 	slot.failure.Store(nil)
@@ -176,9 +176,23 @@ func (s *Set) activate(ctx context.Context, slot *slot) error {
 	slot.active.Store(next)
 	slot.digest = digest
 	s.logger.Info("policy activated", zap.String("tenant", slot.Name),
-		zap.String("bundle", next.BundleName), zap.String("revision", next.Revision), zap.String("digest", digest),
+		zap.String("bundle", next.BundleName), zap.String("revision", next.Revision),
 		zap.String("evaluator", next.Evaluator), zap.Duration("took", next.ActivatedAt.Sub(start)))
 	return nil
+}
+
+// fail keeps and logs why an activation failed; one that fails as the one before
+// did is not logged again.
+func (s *Set) fail(slot *slot, err error) {
+	before := slot.failure.Swap(&failure{err: err, at: s.clock()})
+	if before != nil && before.err.Error() == err.Error() {
+		return
+	}
+	outcome := "policy not activated, the one before stays active"
+	if slot.active.Load() == nil {
+		outcome = "policy not activated, and the tenant has none: its requests are refused until one is"
+	}
+	s.logger.Error(outcome, zap.String("tenant", slot.Name), zap.Error(err))
 }
 
 // prepare is the program of the tenant's bundle as it stands, or nil where that

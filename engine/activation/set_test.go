@@ -42,7 +42,7 @@ func TestActiveTellsUnknownTenantsFromUnreadyOnes(t *testing.T) {
 		text         string
 	}{
 		{"unknown", "customer", authz.NotFound, `"customer"`},
-		{"not active yet", tenant, authz.Unavailable, "no active policy"},
+		{"not active yet", tenant, authz.Unavailable, "no active policy: /readyz and PolicyService.GetStatus say why"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := set.Active(c.tenant)
@@ -88,7 +88,7 @@ func TestActivateFailureLeavesTheOldProgram(t *testing.T) {
 			if status.Revision != "r1" || status.LastError != err.Error() || status.LastErrorAt != noon {
 				t.Errorf("status does not tell: %+v", status)
 			}
-			if logs.FilterMessageSnippet("not activated").Len() != 1 {
+			if logs.FilterMessage("policy not activated, the one before stays active").Len() != 1 {
 				t.Errorf("the failure is not in the log: %v", logs.All())
 			}
 
@@ -101,6 +101,23 @@ func TestActivateFailureLeavesTheOldProgram(t *testing.T) {
 				t.Errorf("the success did not clear the error: %+v", status)
 			}
 		})
+	}
+}
+
+func TestAFailureIsLoggedOnce(t *testing.T) {
+	dir := t.TempDir()
+	set, logs := newSet(dir)
+	for range 2 {
+		if err := set.Activate(t.Context(), tenant); err == nil {
+			t.Fatal("a bundle without policy was activated")
+		}
+	}
+	if n := logs.FilterMessageSnippet("the tenant has none").Len(); n != 1 || logs.Len() != 1 {
+		t.Errorf("logged %v, want one line that says that there is no policy", logs.All())
+	}
+	write(t, dir, map[string]string{"authz.rego": "package authz\n\nallow if {"})
+	if err := set.Activate(t.Context(), tenant); err == nil || logs.Len() != 2 {
+		t.Errorf("another failure (%v) is not logged: %v", err, logs.All())
 	}
 }
 
