@@ -39,39 +39,46 @@ const loadRevision = 1
 // revision. Then verify looks at the store. An error of either is returned,
 // and the directory is left as it was.
 //
-// The store is made beside its directory and takes its place when it is whole
-// and on disk, so that an interruption leaves no part of it.
+// The store is built within its directory, which is locked meanwhile, and
+// takes its place there when it is whole and on disk: an interruption leaves a
+// store that was never written to, or none. A directory that holds something
+// else, and a system on which a lock cannot be held, are errors of kind
+// FailedPrecondition.
 func Load(o LoadOptions, tenant string, read func(*Loader) error, verify func(*View, *Loader) error) error {
 	site, err := newLoadSite(o.Dir, o.Logger)
 	if err != nil {
 		return err
 	}
 	defer site.close()
+	return site.load(o, tenant, read, verify)
+}
+
+func (s *loadSite) load(o LoadOptions, tenant string, read func(*Loader) error, verify func(*View, *Loader) error) error {
 	l := &Loader{
-		tenant: tenant, records: sorter{dir: site.dir}, derived: sorter{dir: site.dir},
+		tenant: tenant, records: sorter{dir: s.dir}, derived: sorter{dir: s.dir},
 		deleted: make(map[authz.EntityRef]uint64),
 	}
 	defer l.records.remove()
 	if err := read(l); err != nil {
 		return err
 	}
-	if err := l.write(site.store(), o); err != nil {
+	if err := l.write(s.store(), o); err != nil {
 		return fmt.Errorf("loading into %s: %w", o.Dir, err)
 	}
 	l.derived.remove()
-	s, err := Open(Options{Dir: site.store(), Clock: time.Now, Logger: o.Logger})
+	loaded, err := Open(Options{Dir: s.store(), Clock: time.Now, Logger: o.Logger})
 	if err != nil {
 		return err
 	}
-	view, err := s.Latest(tenant)
+	view, err := loaded.Latest(tenant)
 	if err == nil {
 		err = verify(view, l)
 		view.Close()
 	}
-	if err := errors.Join(err, s.Close()); err != nil {
+	if err := errors.Join(err, loaded.Close()); err != nil {
 		return err
 	}
-	return site.finish()
+	return s.finish()
 }
 
 // A Loader takes the records of a bulk load, in order: the last put or deletion

@@ -6,88 +6,122 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
+	"slices"
 
+	"github.com/dgraph-io/badger/v4"
 	"go.uber.org/zap"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
 
-// A loadSite is where a bulk load builds: a directory beside the store's, with
-// the store to be and the files that are sorted. What an interrupted load left
-// there is removed by the next.
+// A loadSite is where a bulk load builds: a directory within the store's, with
+// the store to be and the files that are sorted. So it is on the file system
+// that the store will be on, be that mounted or linked to. The store's
+// directory is locked as long as the site is there, so that nobody writes to
+// what the load replaces.
 type loadSite struct {
 	target string
+	made   bool // the target was not there
 	dir    string
+	log    *zap.Logger
 	unlock func()
+	rename func(from, to string) error
 }
 
+// loadDir is where a load into a directory builds. What an interrupted load
+// left there is removed by whoever next opens the store or loads it.
+func loadDir(target string) string { return filepath.Join(target, ".loading") }
+
 func newLoadSite(target string, log *zap.Logger) (*loadSite, error) {
+	if !canHold {
+		return nil, authz.Errorf(authz.FailedPrecondition, "a load into %s needs a lock that this system does not have: import into it instead", target)
+	}
 	target, err := filepath.Abs(target)
 	if err != nil {
 		return nil, fmt.Errorf("loading: %w", err)
 	}
-	if err := checkUnwritten(target, log); err != nil {
+	_, err = os.Lstat(target)
+	s := &loadSite{target: target, made: errors.Is(err, fs.ErrNotExist), dir: loadDir(target), log: log, rename: os.Rename}
+	if s.unlock, err = lockStore(target); err != nil {
 		return nil, err
 	}
-	site := &loadSite{target: target, dir: target + ".loading"}
-	if err := os.MkdirAll(site.dir, 0o700); err != nil {
-		return nil, authz.Errorf(authz.Unavailable, "the store's directory cannot be made: %w", err)
+	if err := checkUnwritten(target, log); err != nil {
+		s.unlock()
+		return nil, err
 	}
-	switch site.unlock, err = lock(site.dir); {
-	case errors.Is(err, errLocked):
-		return nil, authz.Errorf(authz.Unavailable, "another load into %s is running: wait for it to end", target)
-	case err != nil:
-		return nil, fmt.Errorf("loading: %w", err)
+	if err := s.make(); err != nil {
+		s.close()
+		return nil, authz.Errorf(authz.Unavailable, "making room for a load: %w", err)
 	}
-	if err := site.clear(); err != nil {
-		site.unlock()
-		return nil, fmt.Errorf("removing what an earlier load left: %w", err)
+	return s, nil
+}
+
+// make makes the site, and tells others who holds the lock.
+func (s *loadSite) make() error {
+	if err := os.RemoveAll(s.dir); err != nil {
+		return err
 	}
-	return site, nil
+	if err := os.Mkdir(s.dir, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(s.target, lockFile), fmt.Appendln(nil, os.Getpid()), 0o600)
 }
 
 func (s *loadSite) store() string { return filepath.Join(s.dir, "store") }
 
-// clear removes what the site holds. The site itself stays, and its lock.
-func (s *loadSite) clear() error {
-	children, err := os.ReadDir(s.dir)
-	if err != nil {
+// close removes the site.
+func (s *loadSite) close() {
+	_ = os.RemoveAll(s.dir) // what is left is removed by the next load
+	_ = os.Remove(filepath.Join(s.target, lockFile))
+	if s.made {
+		_ = os.Remove(s.target) // which does nothing if a store is in it
+	}
+	s.unlock()
+}
+
+// finish puts the store into its place. The manifest goes last, since it says
+// which tables are the store's: until its rename the target is a store that
+// was never written to, which ignores and removes those that are there already.
+func (s *loadSite) finish() error {
+	// This makes that store where there is none.
+	if err := checkStoreUnwritten(s.target, s.log); err != nil {
 		return err
 	}
-	for _, child := range children {
-		if err := os.RemoveAll(filepath.Join(s.dir, child.Name())); err != nil {
+	files, err := os.ReadDir(s.store())
+	if err != nil {
+		return fmt.Errorf("putting the loaded store into its place: %w", err)
+	}
+	for _, file := range files {
+		if err := syncPath(filepath.Join(s.store(), file.Name())); err != nil {
 			return err
 		}
+		if file.Name() == badger.ManifestFilename {
+			continue
+		}
+		if err := s.place(file.Name()); err != nil {
+			return err
+		}
+	}
+	if err := syncPath(s.target); err != nil {
+		return err
+	}
+	if err := s.place(badger.ManifestFilename); err != nil {
+		return err
+	}
+	return syncPath(s.target)
+}
+
+// place puts a file of the store into its place.
+func (s *loadSite) place(name string) error {
+	if err := s.rename(filepath.Join(s.store(), name), filepath.Join(s.target, name)); err != nil {
+		return fmt.Errorf("putting the loaded store into its place: %w", err)
 	}
 	return nil
 }
 
-// close removes the site.
-func (s *loadSite) close() {
-	_ = os.RemoveAll(s.dir) // what is left is removed by the next load
-	s.unlock()
-}
-
-// finish puts the store into its place.
-func (s *loadSite) finish() error {
-	if err := syncDir(s.store()); err != nil {
-		return err
-	}
-	// A store that was never written to goes aside first: a rename replaces
-	// only an empty directory.
-	aside := filepath.Join(s.dir, "replaced")
-	if err := os.Rename(s.target, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("putting the loaded store into its place: %w", err)
-	}
-	if err := os.Rename(s.store(), s.target); err != nil {
-		return fmt.Errorf("putting the loaded store into its place: %w", err)
-	}
-	return syncDir(filepath.Dir(s.target))
-}
-
-func syncDir(dir string) error {
-	handle, err := os.Open(dir)
+// syncPath syncs a file, or the names in a directory.
+func syncPath(path string) error {
+	handle, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("syncing: %w", err)
 	}
@@ -99,25 +133,38 @@ func syncDir(dir string) error {
 }
 
 // checkUnwritten refuses a directory that holds anything but a store that was
-// never written to.
+// never written to. Its caller holds the lock.
 func checkUnwritten(dir string, log *zap.Logger) error {
 	children, err := os.ReadDir(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) || err == nil && len(children) == 0:
-		return nil
-	case err != nil:
+	if err != nil {
 		return authz.Errorf(authz.Unavailable, "the store's directory cannot be read: %w", err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "MANIFEST")); err != nil {
+	if !slices.ContainsFunc(children, func(child fs.DirEntry) bool { return !isIncidental(child.Name()) }) {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(dir, badger.ManifestFilename)); err != nil {
 		return authz.Errorf(authz.FailedPrecondition, "%s is neither empty nor a store: choose another directory", dir)
 	}
-	s, err := Open(Options{Dir: dir, Clock: time.Now, Logger: log})
+	return checkStoreUnwritten(dir, log)
+}
+
+// isIncidental reports whether a name says nothing about a directory: it is
+// what loads and Badger leave there when they are killed early, or what a file
+// system has at its root.
+func isIncidental(name string) bool {
+	return name == filepath.Base(loadDir("")) || name == lockFile || name == "MANIFEST-REWRITE" || name == "lost+found"
+}
+
+// checkStoreUnwritten refuses a store that was written to, and makes one where
+// there is none. Its caller holds the lock.
+func checkStoreUnwritten(dir string, log *zap.Logger) error {
+	db, err := openWith(badgerOptions(dir, log).WithBypassLockGuard(true))
 	if err != nil {
 		return err
 	}
-	_, latest := s.Revisions()
-	if err := s.Close(); err != nil {
-		return err
+	latest := db.MaxVersion()
+	if err := db.Close(); err != nil {
+		return fmt.Errorf("closing the store: %w", err)
 	}
 	if latest > 0 {
 		return authz.Errorf(authz.FailedPrecondition, "the store in %s is at revision %d: a load needs an empty one, import into this instead", dir, latest)

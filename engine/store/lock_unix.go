@@ -8,6 +8,9 @@ import (
 	"syscall"
 )
 
+// canHold is whether a lock outlasts the call of lock.
+const canHold = true
+
 // lock locks a directory until unlock is called or the process ends.
 func lock(dir string) (unlock func(), err error) {
 	handle, err := os.Open(dir)

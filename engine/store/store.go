@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -107,48 +106,34 @@ func Open(o Options) (*Store, error) {
 	if err := s.recover(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	if o.Dir != "" {
+		if err := os.RemoveAll(loadDir(o.Dir)); err != nil {
+			o.Logger.Warn("what an interrupted load left cannot be removed", zap.Error(err))
+		}
+	}
 	go s.write()
 	return s, nil
 }
 
 func openBadger(dir string, log *zap.Logger) (*badger.DB, error) {
 	if dir != "" {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, authz.Errorf(authz.Unavailable, "the store's directory cannot be made: %w", err)
-		}
 		// Badger takes the same lock, and only says in its text that it could
 		// not.
-		unlock, err := lock(dir)
-		switch {
-		case err == nil:
-			unlock()
-		case !errors.Is(err, errLocked):
-			return nil, authz.Errorf(authz.Unavailable, "the store's directory cannot be opened: %w", err)
-		default:
-			return nil, authz.Errorf(authz.Unavailable, "the store in %s is in use by another process%s: stop that one, ask it over the network with --server, or choose another directory", dir, lockHolder(dir))
+		unlock, err := lockStore(dir)
+		if err != nil {
+			return nil, err
 		}
+		unlock()
 	}
-	db, err := badger.OpenManaged(badgerOptions(dir, log))
+	return openWith(badgerOptions(dir, log))
+}
+
+func openWith(o badger.Options) (*badger.DB, error) {
+	db, err := badger.OpenManaged(o)
 	if err != nil {
-		return nil, authz.Errorf(authz.Unavailable, "the store in %s cannot be opened: %w", dir, err)
+		return nil, authz.Errorf(authz.Unavailable, "the store in %s cannot be opened: %w", o.Dir, err)
 	}
 	return db, nil
-}
-
-// lockHolder names the process that holds a store, as far as it is known.
-func lockHolder(dir string) string {
-	pid, err := os.ReadFile(filepath.Join(dir, "LOCK"))
-	if err != nil {
-		return ""
-	}
-	return fmt.Sprintf(" (process %.20s)", trimNewline(pid))
-}
-
-func trimNewline(text []byte) []byte {
-	for len(text) > 0 && text[len(text)-1] == '\n' {
-		text = text[:len(text)-1]
-	}
-	return text
 }
 
 // recover reads where the store stands.
