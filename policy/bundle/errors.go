@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -66,16 +67,37 @@ func Location(l *ast.Location) string {
 	return fmt.Sprintf("%s:%d", l.File, l.Row)
 }
 
-// lineOf is the line of raw that an error of encoding/json points at.
-func lineOf(raw []byte, err error) int {
-	var offset int64
+// lineIn is the place of an offset in a file, as file:line.
+func lineIn(f file, from origin, offset int64) string {
+	line := 1 + bytes.Count(f.raw[:min(offset, int64(len(f.raw)))], []byte("\n"))
+	return fmt.Sprintf("%s:%d", from.file(f.name), line)
+}
+
+// offsetOf is where an error of encoding/json points at.
+func offsetOf(err error) int64 {
 	var syntax *json.SyntaxError
-	var mismatch *json.UnmarshalTypeError
+	var wrong *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
-		offset = syntax.Offset
-	case errors.As(err, &mismatch):
-		offset = mismatch.Offset
+		return syntax.Offset
+	case errors.As(err, &wrong):
+		return wrong.Offset
 	}
-	return 1 + bytes.Count(raw[:min(offset, int64(len(raw)))], []byte("\n"))
+	return 0
+}
+
+// mismatch says of a value of another type than its member's what was expected,
+// in the words of JSON.
+func mismatch(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	expected := map[reflect.Kind]string{
+		reflect.String: "a string", reflect.Slice: "an array", reflect.Map: "an object", reflect.Struct: "an object", reflect.Int: "a whole number",
+	}[wrong.Type.Kind()]
+	if wrong.Field == "" {
+		return fmt.Errorf("expected %s, not %s", expected, wrong.Value)
+	}
+	return fmt.Errorf("member %s: expected %s, not %s", wrong.Field, expected, wrong.Value)
 }

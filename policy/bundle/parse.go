@@ -1,12 +1,15 @@
 package bundle
 
 import (
+	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
+	"io"
 	"path"
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/open-policy-agent/opa/v1/ast"
 	opa "github.com/open-policy-agent/opa/v1/bundle"
 	"github.com/open-policy-agent/opa/v1/util"
@@ -71,10 +74,13 @@ func readDocuments(files []file, from origin) (*opa.Bundle, error) {
 		WithLazyLoadingMode(false).
 		WithSizeLimitBytes(MaxFileBytes).
 		Read()
-	if err == nil {
-		return &read, nil
-	}
 	var errs []error
+	if err == nil {
+		for _, f := range documents {
+			errs = append(errs, checkNames(f, from))
+		}
+		return &read, authz.JoinInvalid(errs)
+	}
 	for _, f := range documents {
 		if err := checkDocument(f, from); err != nil {
 			errs = append(errs, err)
@@ -103,7 +109,28 @@ func checkDocument(f file, from origin) error {
 	if err == nil {
 		return nil
 	}
-	return authz.InvalidField(fmt.Sprintf("%s:%d", from.file(f.name), lineOf(f.raw, err)), "%s", err)
+	return authz.InvalidField(lineIn(f, from, offsetOf(err)), "%s", mismatch(err))
+}
+
+// checkNames reports an object of JSON in which a name stands twice: OPA's
+// reader takes the last one, and an author may have meant the other.
+func checkNames(f file, from origin) error {
+	if f.name != manifestName && path.Ext(f.name) != ".json" {
+		return nil
+	}
+	decoder := jsontext.NewDecoder(bytes.NewReader(f.raw))
+	for {
+		_, err := decoder.ReadToken()
+		var wrong *jsontext.SyntacticError
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &wrong):
+			return authz.InvalidField(lineIn(f, from, wrong.ByteOffset), "the member %s stands twice: give it once", wrong.JSONPointer)
+		case err != nil:
+			return authz.InvalidField(lineIn(f, from, decoder.InputOffset()), "%s: expected JSON by RFC 8259", err)
+		}
+	}
 }
 
 func parseModule(f file, from origin, described *opa.Bundle) (Module, error) {
