@@ -14,6 +14,18 @@
 // members are dropped (section 10.1.1), and a member that is null counts as
 // left out.
 //
+// # Limits
+//
+// A body may have the bytes of the decider's input limit and 64 KiB for what is
+// around the input; one of a batch 16 times as many, up to 16 MiB. A larger one
+// is refused with 413. The decider counts the characters of the input, so one
+// that is full of escapes may reach the body's limit first. A batch holds at most
+// pdp.MaxBatch evaluations.
+//
+// A request that has not been decided after Options.MaxTime is given up and
+// answered with 504. AuthZEN has no word for a revision of the directory, so no
+// request waits for one, and a server that closes finishes those in flight.
+//
 // # Responses
 //
 // A decision's context holds decision_id, policy_revision and

@@ -2,11 +2,7 @@ package authzen
 
 import (
 	"cmp"
-	"errors"
-	"io"
-	"mime"
 	"net/http"
-	"strings"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/pdp"
@@ -65,29 +61,6 @@ func (s *server) decide(r *http.Request, parts parts) (any, error) {
 }
 
 func tenantOf(r *http.Request) string { return cmp.Or(r.PathValue("tenant"), authz.DefaultTenant) }
-
-// readBody reads the body of a request, which must be JSON (section 10.1).
-func readBody(r *http.Request) ([]byte, error) {
-	contentType := r.Header.Get("Content-Type")
-	media, parameters, err := mime.ParseMediaType(contentType)
-	if err != nil || media != "application/json" {
-		return nil, authz.Errorf(authz.Invalid, "the Content-Type is %s: expected application/json", authz.Quote(contentType))
-	}
-	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return nil, authz.Errorf(authz.Invalid, "the charset is %s: JSON is UTF-8", authz.Quote(charset))
-	}
-	body, err := io.ReadAll(r.Body)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return nil, authz.Errorf(authz.LimitExceeded, "the body is larger than the limit of %d bytes", tooLarge.Limit)
-	case err != nil && r.Context().Err() != nil:
-		return nil, r.Context().Err()
-	case err != nil:
-		return nil, authz.Errorf(authz.Invalid, "the body could not be read to its end: %w", err)
-	}
-	return body, nil
-}
 
 type evaluationsResponse struct {
 	Evaluations []evaluationResponse `json:"evaluations"`

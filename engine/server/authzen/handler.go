@@ -2,6 +2,7 @@ package authzen
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -32,23 +34,31 @@ type Options struct {
 	// Several things are told one by one when it joins them by errors.Join.
 	Ready  func() error
 	Logger *zap.Logger
-	// MaxBodyBytes bounds the body of a request; 0 means 1 MiB. A larger one is
-	// refused with 413.
-	MaxBodyBytes int64
+	// MaxInputBytes is the decider's limit of the input of one decision; 0 means
+	// pdp.DefaultInputBytes. The bodies of requests are bounded by it, see the
+	// package's Limits.
+	MaxInputBytes int
+	// MaxTime is how long a request may take from its header to its answer,
+	// which then says so; 0 means DefaultMaxTime. What serves the handler must
+	// grant more: http.Server's ReadTimeout ends the contexts of requests, and
+	// its WriteTimeout drops their answers.
+	MaxTime time.Duration
 }
 
-const defaultMaxBodyBytes = 1 << 20
+// DefaultMaxTime is how long a request may take.
+const DefaultMaxTime = 20 * time.Second
 
 // New makes the handler.
 func New(o Options) http.Handler {
-	if o.MaxBodyBytes == 0 {
-		o.MaxBodyBytes = defaultMaxBodyBytes
+	s := &server{
+		decider: o.Decider, ready: o.Ready, logger: o.Logger,
+		maxTime: cmp.Or(o.MaxTime, DefaultMaxTime),
 	}
-	s := &server{decider: o.Decider, ready: o.Ready, logger: o.Logger, maxBodyBytes: o.MaxBodyBytes}
+	one, batch := bodyLimits(cmp.Or(o.MaxInputBytes, pdp.DefaultInputBytes))
 	mux := http.NewServeMux()
 	for _, base := range []string{"", "/tenants/{tenant}"} {
-		mux.Handle(base+"/access/v1/evaluation", s.answer(s.evaluation, http.MethodPost))
-		mux.Handle(base+"/access/v1/evaluations", s.answer(s.evaluations, http.MethodPost))
+		mux.Handle(base+"/access/v1/evaluation", http.MaxBytesHandler(s.answer(s.evaluation, http.MethodPost), one))
+		mux.Handle(base+"/access/v1/evaluations", http.MaxBytesHandler(s.answer(s.evaluations, http.MethodPost), batch))
 	}
 	mux.Handle("/healthz", s.answer(s.healthz, http.MethodGet, http.MethodHead))
 	mux.Handle("/readyz", s.answer(s.readyz, http.MethodGet, http.MethodHead))
@@ -57,10 +67,10 @@ func New(o Options) http.Handler {
 }
 
 type server struct {
-	decider      Decider
-	ready        func() error
-	logger       *zap.Logger
-	maxBodyBytes int64
+	decider Decider
+	ready   func() error
+	logger  *zap.Logger
+	maxTime time.Duration
 }
 
 // An endpoint answers a request with something to be written as JSON.
@@ -72,8 +82,17 @@ type reply struct {
 	body   any
 }
 
+// A refusal is an error that has a status of its own in HTTP.
+type refusal struct {
+	status int
+	error
+}
+
+func (r refusal) Unwrap() error { return r.error }
+
 // answer serves an endpoint to the methods given, or to all of them: it echoes
-// the request's id, turns errors into bodies and a panic into 500.
+// the request's id, bounds its time, and turns errors into bodies and a panic
+// into 500.
 func (s *server) answer(serve endpoint, methods ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Section 10.1.3: the identifier comes back as it was sent.
@@ -82,21 +101,36 @@ func (s *server) answer(serve endpoint, methods ...string) http.Handler {
 		}
 		if len(methods) > 0 && !slices.Contains(methods, r.Method) {
 			w.Header().Set("Allow", strings.Join(methods, ", "))
-			s.write(w, r, reply{http.StatusMethodNotAllowed, failure{failureBody{
-				Status:  http.StatusMethodNotAllowed,
-				Kind:    authz.Invalid.String(),
-				Message: fmt.Sprintf("%s cannot be done here: expected %s", r.Method, strings.Join(methods, " or ")),
-			}}})
+			s.write(w, r, s.refuse(r, refusal{http.StatusMethodNotAllowed, authz.Errorf(authz.Invalid,
+				"%s cannot be done here: expected %s", r.Method, strings.Join(methods, " or "))}))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, s.maxBodyBytes)
+		ctx, cancel := context.WithTimeoutCause(r.Context(), s.maxTime, authz.Errorf(authz.DeadlineExceeded,
+			"the request took longer than %v: send it faster, or as several", s.maxTime))
+		defer cancel()
+		r = r.WithContext(ctx)
 		body, err := s.call(serve, r)
+		switch authz.KindOf(err) {
+		case authz.Canceled, authz.DeadlineExceeded:
+			if ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+		}
 		if err != nil {
-			public := s.public(r, err)
-			body = reply{public.HTTP(), failure{failureOf(public)}}
+			body = s.refuse(r, err)
 		}
 		s.write(w, r, body)
 	})
+}
+
+// refuse is the answer to a request that failed.
+func (s *server) refuse(r *http.Request, err error) reply {
+	body := failureOf(s.public(r, err))
+	var refused refusal
+	if errors.As(err, &refused) {
+		body.Status = refused.status
+	}
+	return reply{body.Status, failure{body}}
 }
 
 // call calls an endpoint and turns a panic into an internal error.

@@ -1,0 +1,145 @@
+package authzen
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/pdp"
+)
+
+func TestBodyLimitsFollowTheInputLimit(t *testing.T) {
+	const kib, mib = 1 << 10, 1 << 20
+	tests := []struct {
+		name               string
+		input              int
+		wantOne, wantBatch int64
+	}{
+		{"a small input", kib, 65 * kib, 16 * 65 * kib},
+		{"the default", pdp.DefaultInputBytes, mib + 64*kib, 16 * mib},
+		{"an input larger than a message over gRPC", 64 * mib, 64*mib + 64*kib, 64*mib + 64*kib},
+		{"an input without end", math.MaxInt32, math.MaxInt32 + 64*kib, math.MaxInt32 + 64*kib},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if one, batch := bodyLimits(tt.input); one != tt.wantOne || batch != tt.wantBatch {
+				t.Errorf("limits = %d and %d, want %d and %d", one, batch, tt.wantOne, tt.wantBatch)
+			}
+		})
+	}
+}
+
+func TestBodyAtTheLimit(t *testing.T) {
+	const input = 1 << 10
+	one, batch := bodyLimits(input)
+	handler := New(Options{Decider: allowReads, Logger: zap.NewNop(), MaxInputBytes: input})
+	for path, limit := range map[string]int64{"/access/v1/evaluation": one, "/tenants/blue/access/v1/evaluations": batch} {
+		body := readRecord + strings.Repeat(" ", int(limit)-len(readRecord))
+		if response := post(t, handler, path, body); response.Code != http.StatusOK {
+			t.Errorf("%s: a body of the limit: status %d, %s", path, response.Code, response.Body)
+		}
+		response := post(t, handler, path, body+" ")
+		if failed := failureIn(t, response); response.Code != http.StatusRequestEntityTooLarge || !strings.Contains(failed.Message, fmt.Sprint(limit)) {
+			t.Errorf("%s: a body one byte over the limit: %d %+v, want 413 naming the limit", path, response.Code, failed)
+		}
+	}
+}
+
+func TestContentEncoding(t *testing.T) {
+	tests := []struct {
+		name      string
+		encodings []string
+		want      int
+	}{
+		{"none", nil, 200},
+		{"identity, which is none", []string{"Identity"}, 200},
+		{"gzip", []string{"gzip"}, 415},
+		{"two", []string{"identity", "br"}, 415},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			request := httptest.NewRequest(http.MethodPost, "/access/v1/evaluation", strings.NewReader(readRecord))
+			request.Header.Set("Content-Type", "application/json")
+			request.Header["Content-Encoding"] = tt.encodings
+			response := httptest.NewRecorder()
+			newHandler(allowReads).ServeHTTP(response, request)
+			if response.Code != tt.want {
+				t.Fatalf("status = %d, want %d: %s", response.Code, tt.want, response.Body)
+			}
+			if tt.want == 200 {
+				return
+			}
+			if failed := failureIn(t, response); failed.Status != tt.want || failed.Kind != "invalid" || !strings.Contains(failed.Message, "Content-Encoding") {
+				t.Errorf("error = %+v, want status %d, kind invalid, naming the Content-Encoding", failed, tt.want)
+			}
+		})
+	}
+}
+
+// A waitingDecider decides when its caller has gone.
+type waitingDecider struct{}
+
+func (waitingDecider) Decide(ctx context.Context, _ *authz.Request, _ pdp.DecideOptions) (authz.Decision, error) {
+	<-ctx.Done()
+	return authz.Decision{}, authz.Errorf(authz.KindOf(ctx.Err()), "no decision was made: %w", ctx.Err())
+}
+
+func (d waitingDecider) DecideBatch(ctx context.Context, batch pdp.Batch) ([]authz.Decision, error) {
+	_, err := d.Decide(ctx, batch.Requests[0], pdp.DecideOptions{})
+	return nil, err
+}
+
+func TestRequestThatTakesTooLong(t *testing.T) {
+	handler := New(Options{Decider: waitingDecider{}, Logger: zap.NewNop(), MaxTime: time.Millisecond})
+	for path, body := range map[string]string{
+		"/access/v1/evaluation":  readRecord,
+		"/access/v1/evaluations": `{"evaluations":[` + readRecord + `]}`,
+	} {
+		response := post(t, handler, path, body)
+		failed := failureIn(t, response)
+		if response.Code != http.StatusGatewayTimeout || failed.Kind != "deadline_exceeded" || !strings.Contains(failed.Message, "longer than 1ms") {
+			t.Errorf("%s: %d %+v, want 504 naming the time", path, response.Code, failed)
+		}
+	}
+}
+
+// TestBodyThatTakesTooLong sends a body that does not come to its end before the
+// server stops to read.
+func TestBodyThatTakesTooLong(t *testing.T) {
+	server := httptest.NewUnstartedServer(New(Options{Decider: allowReads, Logger: zap.NewNop(), MaxTime: time.Nanosecond}))
+	server.Config.ReadHeaderTimeout = time.Minute
+	server.Config.ReadTimeout = 10 * time.Millisecond
+	server.Start()
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := fmt.Fprintf(conn, "POST /access/v1/evaluation HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var failed failure
+	if err := json.NewDecoder(response.Body).Decode(&failed); err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != http.StatusGatewayTimeout || failed.Error.Kind != "deadline_exceeded" {
+		t.Errorf("%d %+v, want 504", response.StatusCode, failed)
+	}
+}
