@@ -44,6 +44,9 @@ type Bundle struct {
 	// TestModules are the files called *_test.rego, in the order of their
 	// paths. They are no part of what is activated.
 	TestModules []Module
+	// Replaced are the packages of a library that the bundle defines itself,
+	// such as data.verdict.rbac, sorted.
+	Replaced []string
 	// Data is the static data. Numbers are json.Number.
 	Data map[string]any
 }
@@ -106,7 +109,7 @@ func readArchiveFile(path string) (*Bundle, error) {
 }
 
 // With is b and, of a library, the modules of those packages that b does not
-// define itself. Data and tests of the library are left out. The revision stays
+// define itself; a package is replaced as a whole. Data and tests of the library are left out. The revision stays
 // that of b; the digest covers both.
 func (b *Bundle) With(library *Bundle) *Bundle {
 	own := make(map[string]bool)
@@ -115,11 +118,16 @@ func (b *Bundle) With(library *Bundle) *Bundle {
 	}
 	both := *b
 	both.Modules = slices.Clone(b.Modules)
+	both.Replaced = slices.Clone(b.Replaced)
 	for _, m := range library.Modules {
-		if !own[m.Parsed.Package.Path.String()] {
+		if own[m.Parsed.Package.Path.String()] {
+			both.Replaced = append(both.Replaced, m.Parsed.Package.Path.String())
+		} else {
 			both.Modules = append(both.Modules, m)
 		}
 	}
+	slices.Sort(both.Replaced)
+	both.Replaced = slices.Compact(both.Replaced)
 	sum := sha256.Sum256([]byte(b.Digest + library.Digest))
 	both.Digest = hex.EncodeToString(sum[:])
 	return &both

@@ -198,6 +198,9 @@ func TestWithAddsTheLibraryPackagesThatTheBundleLacks(t *testing.T) {
 	if diff := cmp.Diff([]string{"authz.rego", "rbac.rego", "lib/request.rego"}, paths(both.Modules)); diff != "" {
 		t.Errorf("modules (-want +got):\n%s", diff)
 	}
+	if diff := cmp.Diff([]string{"data.verdict.rbac"}, both.Replaced); diff != "" {
+		t.Errorf("packages that are replaced (-want +got):\n%s", diff)
+	}
 	if len(both.TestModules) != 0 || len(both.Data) != 0 {
 		t.Errorf("the library's tests or data came along: %v, %v", paths(both.TestModules), both.Data)
 	}

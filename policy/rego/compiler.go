@@ -2,6 +2,7 @@ package rego
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -35,6 +36,29 @@ func ForTests(b *bundle.Bundle, opts Options) (*ast.Compiler, map[string]*ast.Mo
 	return compiler.WithEnablePrintStatements(true), modules(all), nil
 }
 
+// replacing says of a function that is missing from a package which the bundle
+// took from the library why it is missing: the place of the call may be the
+// library's, and the fault is not.
+func replacing(b *bundle.Bundle, found ast.Errors) ast.Errors {
+	for i, e := range found {
+		name, undefined := strings.CutPrefix(e.Message, undefinedFunction)
+		if !undefined {
+			continue
+		}
+		for _, pkg := range b.Replaced {
+			if strings.HasPrefix(name, pkg+".") {
+				found[i] = &ast.Error{Code: e.Code, Location: e.Location, Message: fmt.Sprintf(
+					"%s: package %s of bundle %s takes the place of the library's as a whole: define there what others use of it, or name the package otherwise",
+					e.Message, strings.TrimPrefix(pkg, "data."), b.Name)}
+			}
+		}
+	}
+	return found
+}
+
+// undefinedFunction begins the compiler's finding about a call of nothing.
+const undefinedFunction = "undefined function "
+
 // Invalid makes the compiler's findings one error of kind Invalid, with a
 // violation for each whose field is file:line.
 func Invalid(err error) error {
@@ -51,7 +75,7 @@ func Invalid(err error) error {
 // explained says of a call that is undefined only because the function is
 // turned off how to turn it on.
 func explained(e *ast.Error) *ast.Error {
-	name, undefined := strings.CutPrefix(e.Message, "undefined function ")
+	name, undefined := strings.CutPrefix(e.Message, undefinedFunction)
 	if !undefined || !gated()[name] {
 		return e
 	}

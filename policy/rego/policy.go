@@ -60,7 +60,7 @@ func Compile(b *bundle.Bundle, opts Options) (*Policy, error) {
 	withStandIns(compiler)
 	compiler.Compile(modules(b.Modules))
 	if compiler.Failed() {
-		return nil, Invalid(compiler.Errors)
+		return nil, Invalid(replacing(b, compiler.Errors))
 	}
 	p := &Policy{bundle: b, pkg: pkg, path: path, compiler: compiler, titles: titles(compiler)}
 	if err := p.checkDecision(); err != nil {

@@ -186,6 +186,16 @@ func TestCompileTakesTwoModulesOfOnePath(t *testing.T) {
 	}
 }
 
+func TestCompileSaysThatAPackageOfTheLibraryIsReplaced(t *testing.T) {
+	own := read(t, files{"x.rego": "package verdict.rbac\n\nmine := true", "authz.rego": "package authz\n\nallow if data.verdict.sod.held"})
+	library := read(t, files{
+		"rbac.rego": "package verdict.rbac\n\nin_force(x) := true",
+		"sod.rego":  "package verdict.sod\n\nheld if data.verdict.rbac.in_force(1)",
+	})
+	_, err := rego.Compile(own.With(library), rego.Options{})
+	wantInvalid(t, err, "b/sod.rego:3: undefined function data.verdict.rbac.in_force: package verdict.rbac of bundle b takes the place of the library's as a whole")
+}
+
 func TestTitle(t *testing.T) {
 	policy := compile(t, files{"x.rego": `package authz
 
