@@ -149,28 +149,29 @@ type Change struct {
 	DeleteGrant  *string
 }
 
-// Validate reports what is wrong with the change.
+// Validate reports what is wrong with the change, in fields that begin with the
+// name of its member, such as put_entity.parents.
 func (c Change) Validate() error {
 	set := 0
 	var err error
 	if c.PutEntity != nil {
 		set++
-		err = c.PutEntity.Validate()
+		err = InField("put_entity", c.PutEntity.Validate())
 	}
 	if c.PutGrant != nil {
 		set++
-		err = c.PutGrant.Validate()
+		err = InField("put_grant", c.PutGrant.Validate())
 	}
 	if c.DeleteEntity != nil {
 		set++
-		err = c.DeleteEntity.ValidateStored()
+		err = InField("delete_entity", c.DeleteEntity.ValidateStored())
 	}
 	if c.DeleteGrant != nil {
 		set++
-		err = ValidateGrantID(*c.DeleteGrant)
+		err = InField("delete_grant", ValidateGrantID(*c.DeleteGrant))
 	}
 	if set != 1 {
-		return Errorf(Invalid, "a change has %d members set: expected exactly one of entity, grant, delete entity, delete grant", set)
+		return Errorf(Invalid, "a change has %d members set: expected exactly one of put_entity, put_grant, delete_entity, delete_grant", set)
 	}
 	return err
 }
@@ -193,7 +194,7 @@ type Batch struct {
 // Validate reports every change and precondition that is wrong in form.
 func (b Batch) Validate() error {
 	if len(b.Changes) == 0 {
-		return InvalidField("changes", "the batch is empty")
+		return InvalidField("changes", "the batch is empty: expected 1 to %d changes", MaxBatchChanges)
 	}
 	if len(b.Changes) > MaxBatchChanges {
 		return InvalidField("changes", "the batch has %d changes: at most %d are allowed, send several batches", len(b.Changes), MaxBatchChanges)

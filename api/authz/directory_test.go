@@ -115,6 +115,9 @@ func TestBatchValidateListsWhatIsWrong(t *testing.T) {
 			{PutEntity: &Entity{Ref: EntityRef{"user", "mina"}}},
 			{},
 			{DeleteGrant: &id},
+			{PutEntity: &Entity{Ref: EntityRef{"user", "mina"}, Parents: []EntityRef{{"user", "mina"}}}},
+			{PutGrant: &Grant{ID: "g"}},
+			{DeleteEntity: &EntityRef{}},
 		},
 	}
 	err := batch.Validate()
@@ -122,7 +125,7 @@ func TestBatchValidateListsWhatIsWrong(t *testing.T) {
 	for _, v := range ViolationsOf(err) {
 		fields = append(fields, v.Field)
 	}
-	if got, want := strings.Join(fields, " "), "preconditions[0] changes[1] changes[2]"; got != want {
+	if got, want := strings.Join(fields, " "), "preconditions[0] changes[1] changes[2].delete_grant changes[3].put_entity.parents changes[4].put_grant.subject changes[5].delete_entity"; got != want {
 		t.Errorf("fields = %q, want %q (%v)", got, want, err)
 	}
 }
@@ -136,5 +139,5 @@ func TestBatchSizeAtItsEdge(t *testing.T) {
 		t.Errorf("a batch of %d: %v", MaxBatchChanges, err)
 	}
 	checkError(t, Batch{Changes: changes}.Validate(), "the batch has 10001 changes: at most 10000")
-	checkError(t, Batch{}.Validate(), "the batch is empty")
+	checkError(t, Batch{}.Validate(), "the batch is empty: expected 1 to 10000 changes")
 }

@@ -52,7 +52,7 @@ func (k Kind) String() string {
 
 // A Violation says which part of an input is wrong, and how.
 type Violation struct {
-	// Field is the path to the part, such as "changes[3].entity.parents".
+	// Field is the path to the part, such as "changes[3].put_entity.parents".
 	Field string
 	// Description is what is wrong and what was expected.
 	Description string

@@ -26,17 +26,17 @@ func canonicalize(ref authz.EntityRef, raw json.RawMessage) (json.RawMessage, er
 		return nil, nil
 	}
 	if depth := nesting(raw); depth > authz.MaxAttributeDepth {
-		return nil, attributesError("they are nested %d deep: at most %d are allowed", depth, authz.MaxAttributeDepth)
+		return nil, attributesError("are nested %d deep: at most %d are allowed", depth, authz.MaxAttributeDepth)
 	}
 	value := jsontext.Value(raw)
 	if err := value.Format(jsontext.ReorderRawObjects(true)); err != nil {
 		return nil, attributesError("%s", jsonProblem(err))
 	}
 	if value.Kind() != jsontext.KindBeginObject {
-		return nil, attributesError("they are a %s: expected an object", kindName(value.Kind()))
+		return nil, attributesError("is %s: expected an object", kindName(value.Kind()))
 	}
 	if len(value) > authz.MaxAttributeBytes {
-		return nil, attributesError("they have %d bytes: at most %d are allowed", len(value), authz.MaxAttributeBytes)
+		return nil, attributesError("have %d bytes: at most %d are allowed", len(value), authz.MaxAttributeBytes)
 	}
 	if err := checkNumbers(value); err != nil {
 		return nil, authz.InField("attributes", err)
@@ -130,14 +130,14 @@ func checkPermissions(attributes jsontext.Value) error {
 
 func checkPermissionList(dec *jsontext.Decoder) error {
 	if kind := dec.PeekKind(); kind != jsontext.KindBeginArray {
-		return permissionError("they are a %s: expected a list of type:action", kindName(kind))
+		return permissionError("is %s: expected an array of type:action", kindName(kind))
 	}
 	if _, err := dec.ReadToken(); err != nil {
 		return err
 	}
 	for dec.PeekKind() != jsontext.KindEndArray {
 		if kind := dec.PeekKind(); kind != jsontext.KindString {
-			return permissionError("one is a %s: expected type:action as a string", kindName(kind))
+			return permissionError("an element is %s: expected type:action as a string", kindName(kind))
 		}
 		token, err := dec.ReadToken()
 		if err != nil {
@@ -161,33 +161,44 @@ func permissionError(format string, args ...any) error {
 	return authz.InvalidField("attributes.permissions", format, args...)
 }
 
-// jsonProblem is what jsontext found wrong, without its own preamble.
+// jsonProblem is what jsontext found wrong, without its own preamble, and where.
 func jsonProblem(err error) string {
 	var syntactic *jsontext.SyntacticError
 	if errors.As(err, &syntactic) && syntactic.Err != nil {
+		problem := shorten(syntactic.Err.Error())
 		if at := string(syntactic.JSONPointer); at != "" {
-			return syntactic.Err.Error() + " at " + at
+			problem += " at " + shorten(at)
 		}
-		return syntactic.Err.Error()
+		return problem
 	}
-	return strings.TrimPrefix(err.Error(), "jsontext: ")
+	return shorten(strings.TrimPrefix(err.Error(), "jsontext: "))
 }
 
-// kindName is the name of a kind of JSON value.
+// maxQuotedBytes is how much of a line an error repeats.
+const maxQuotedBytes = 200
+
+func shorten(text string) string {
+	if len(text) <= maxQuotedBytes {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxQuotedBytes], "") + "…"
+}
+
+// kindName is the name of a kind of JSON value, with its article.
 func kindName(kind jsontext.Kind) string {
 	switch kind {
 	case jsontext.KindNull:
 		return "null"
 	case jsontext.KindTrue, jsontext.KindFalse:
-		return "boolean"
+		return "a boolean"
 	case jsontext.KindString:
-		return "string"
+		return "a string"
 	case jsontext.KindNumber:
-		return "number"
+		return "a number"
 	case jsontext.KindBeginObject:
-		return "object"
+		return "an object"
 	case jsontext.KindBeginArray:
-		return "list"
+		return "an array"
 	}
-	return "malformed value"
+	return "malformed"
 }

@@ -76,7 +76,7 @@ not json
 var badLines = []directory.LineError{
 	{Line: 2, Message: "malformed JSON: invalid character 'o' in literal null (expecting 'u')"},
 	{Line: 4, Message: "parents close a cycle: group:b → group:a → group:b"},
-	{Line: 6, Message: `subject: "tenant:other" is another tenant: here only tenant:workforce can be named`},
+	{Line: 6, Message: `grant.subject: "tenant:other" is another tenant: here only tenant:workforce can be named`},
 }
 
 // malformed are those that are wrong by themselves.

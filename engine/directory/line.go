@@ -41,13 +41,13 @@ func (p *Parser) Parse(line []byte) (authz.Change, error) {
 	if err != nil {
 		return authz.Change{}, err
 	}
-	return change, change.Validate()
+	return change, nil
 }
 
 func (p *Parser) line() (change authz.Change, err error) {
 	const expected = "expected one of entity, grant, delete"
 	members := 0
-	err = p.object("the line", func(name string) error {
+	err = p.object(func(name string) error {
 		if members++; members > 1 {
 			return invalid("the line has the second member %s: %s", authz.Quote(name), expected)
 		}
@@ -78,7 +78,7 @@ func (p *Parser) line() (change authz.Change, err error) {
 }
 
 func (p *Parser) entity() (e authz.Entity, err error) {
-	err = p.object("", func(name string) error {
+	err = p.object(func(name string) error {
 		switch name {
 		case "type":
 			return p.string(name, &e.Ref.Type)
@@ -99,12 +99,14 @@ func (p *Parser) entity() (e authz.Entity, err error) {
 	if err := required("type", e.Ref.Type, "id", e.Ref.ID); err != nil {
 		return e, err
 	}
-	e.Attributes, err = canonicalize(e.Ref, e.Attributes)
-	return e, err
+	if e.Attributes, err = canonicalize(e.Ref, e.Attributes); err != nil {
+		return e, err
+	}
+	return e, e.Validate()
 }
 
 func (p *Parser) grant() (g authz.Grant, err error) {
-	err = p.object("", func(name string) error {
+	err = p.object(func(name string) error {
 		switch name {
 		case "id":
 			return p.string(name, &g.ID)
@@ -126,23 +128,32 @@ func (p *Parser) grant() (g authz.Grant, err error) {
 	if err != nil {
 		return g, err
 	}
-	return g, required("id", g.ID, "subject", g.Subject.Type, "role", g.Role.Type)
+	if err := required("id", g.ID, "subject", g.Subject.Type, "role", g.Role.Type); err != nil {
+		return g, err
+	}
+	return g, g.Validate()
 }
 
 func (p *Parser) deletion(change *authz.Change) error {
 	const expected = "expected one of entity, grant"
 	members := 0
-	err := p.object("", func(name string) error {
+	err := p.object(func(name string) error {
 		if members++; members > 1 {
 			return invalid("the second member %s: %s", authz.Quote(name), expected)
 		}
 		switch name {
 		case "entity":
 			change.DeleteEntity = new(authz.EntityRef)
-			return p.ref(name, change.DeleteEntity)
+			if err := p.ref(name, change.DeleteEntity); err != nil {
+				return err
+			}
+			return authz.InField(name, change.DeleteEntity.ValidateStored())
 		case "grant":
 			change.DeleteGrant = new(string)
-			return p.string(name, change.DeleteGrant)
+			if err := p.string(name, change.DeleteGrant); err != nil {
+				return err
+			}
+			return authz.InField(name, authz.ValidateGrantID(*change.DeleteGrant))
 		}
 		return invalid("unknown member %s: %s", authz.Quote(name), expected)
 	})
@@ -153,9 +164,9 @@ func (p *Parser) deletion(change *authz.Change) error {
 }
 
 // object reads an object and calls member at each of its values.
-func (p *Parser) object(what string, member func(name string) error) error {
+func (p *Parser) object(member func(name string) error) error {
 	if kind := p.dec.PeekKind(); kind != jsontext.KindBeginObject {
-		return p.mismatch(what, "an object", kind)
+		return p.mismatch("", "an object", kind)
 	}
 	if _, err := p.dec.ReadToken(); err != nil {
 		return malformed(err)
@@ -207,7 +218,7 @@ func (p *Parser) ref(name string, to *authz.EntityRef) error {
 
 func (p *Parser) refs(name string, to *[]authz.EntityRef) error {
 	if kind := p.dec.PeekKind(); kind != jsontext.KindBeginArray {
-		return p.mismatch(name, "a list of refs", kind)
+		return p.mismatch(name, "an array of refs", kind)
 	}
 	if _, err := p.dec.ReadToken(); err != nil {
 		return malformed(err)
@@ -254,13 +265,16 @@ func finerThanNanoseconds(text string) bool {
 	return strings.IndexAny(fraction+"Z", "Z+-") > len("999999999")
 }
 
-// mismatch is an error about a value of the wrong kind; a value that is no
-// JSON at all is reported as that.
+// mismatch is an error about a value of the wrong kind, under a name unless that
+// is empty; a value that is no JSON at all is reported as that.
 func (p *Parser) mismatch(name, expected string, kind jsontext.Kind) error {
 	if _, err := p.dec.ReadValue(); err != nil {
 		return malformed(err)
 	}
-	return authz.InvalidField(name, "it is a %s: expected %s", kindName(kind), expected)
+	if name == "" {
+		return invalid("is %s: expected %s", kindName(kind), expected)
+	}
+	return authz.InvalidField(name, "is %s: expected %s", kindName(kind), expected)
 }
 
 func malformed(err error) error {
@@ -279,7 +293,7 @@ func unknown(name, expected string) error {
 func required(pairs ...string) error {
 	for i := 0; i < len(pairs); i += 2 {
 		if pairs[i+1] == "" {
-			return authz.InvalidField(pairs[i], "it is missing or empty: expected it")
+			return authz.InvalidField(pairs[i], "is missing or empty")
 		}
 	}
 	return nil

@@ -129,7 +129,8 @@ func (b *block) parseLine(p *Parser, tenant string, start int, line blockLine) (
 	if change, err = p.Parse(b.text[start:line.end]); err != nil {
 		return change, err
 	}
-	return inTenant(tenant, change)
+	change, err = inTenant(tenant, change)
+	return change, authz.InField("grant", err)
 }
 
 // taken takes a line. One that could not be looked at, by no fault of its own,

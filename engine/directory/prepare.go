@@ -17,9 +17,11 @@ func prepare(tenant string, c authz.Change) (authz.Change, error) {
 		e := *c.PutEntity
 		e.Parents = slices.Clone(e.Parents)
 		e.Attributes, err = canonicalAttributes(e.Ref, e.Attributes)
+		err = authz.InField("put_entity", err)
 		c.PutEntity = &e
 	case c.PutGrant != nil:
-		return inTenant(tenant, c)
+		c, err = inTenant(tenant, c)
+		err = authz.InField("put_grant", err)
 	case c.DeleteEntity != nil:
 		ref := *c.DeleteEntity
 		c.DeleteEntity = &ref
@@ -30,7 +32,8 @@ func prepare(tenant string, c authz.Change) (authz.Change, error) {
 	return c, err
 }
 
-// inTenant is prepare for a change whose attributes are canonical.
+// inTenant is prepare for a change whose attributes are canonical and which
+// shares no memory. Its errors name the fields of the grant.
 func inTenant(tenant string, c authz.Change) (authz.Change, error) {
 	if c.PutGrant == nil {
 		return c, nil

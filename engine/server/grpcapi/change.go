@@ -1,7 +1,10 @@
 package grpcapi
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -40,6 +43,21 @@ func batchOf(message *verdictv1.WriteRequest) (authz.Batch, error) {
 		batch.Changes[i] = change
 	}
 	return batch, authz.JoinInvalid(errs)
+}
+
+// inMessage names the fields of a refused batch as its message does: the
+// attributes of an entity are a JSON text there.
+func inMessage(err error) error {
+	var refused *authz.Error
+	if !errors.As(err, &refused) || len(refused.Violations) == 0 {
+		return err
+	}
+	named := *refused
+	named.Violations = slices.Clone(refused.Violations)
+	for i, v := range named.Violations {
+		named.Violations[i].Field = strings.Replace(v.Field, ".put_entity.attributes", ".put_entity.attributes_json", 1)
+	}
+	return &named
 }
 
 func preconditionOf(message *verdictv1.Precondition) (authz.Precondition, error) {

@@ -2,15 +2,18 @@ package grpcapi
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/directory"
 )
 
 func putEntity(e *verdictv1.Entity) *verdictv1.Change {
@@ -127,6 +130,60 @@ func TestRefusedWrites(t *testing.T) {
 			}
 			if !slices.Equal(fields, tt.fields) {
 				t.Errorf("fields = %q, want %q\n%v", fields, tt.fields, err)
+			}
+		})
+	}
+}
+
+// TestFieldsOfRefusedWritesAreThoseOfTheMessage writes what the directory
+// refuses, and looks the fields up in the message's description.
+func TestFieldsOfRefusedWritesAreThoseOfTheMessage(t *testing.T) {
+	write := func(changes ...*verdictv1.Change) *verdictv1.WriteRequest {
+		return &verdictv1.WriteRequest{Tenant: "workforce", Changes: changes}
+	}
+	entity := func(attributes string, parents ...string) *verdictv1.Change {
+		return putEntity(&verdictv1.Entity{Type: "role", Id: "r", AttributesJson: attributes, Parents: parents})
+	}
+	january, july := &timestamppb.Timestamp{Seconds: 1767225600}, &timestamppb.Timestamp{Seconds: 1782864000}
+	tests := []struct {
+		name  string
+		batch *verdictv1.WriteRequest
+		field string
+	}{
+		{"no changes", write(), "changes"},
+		{"attributes that are no JSON", write(deleteGrant("g"), entity("{")), "changes[1].put_entity.attributes_json"},
+		{"a number that no policy can read", write(entity(`{"n":1e999999}`)), "changes[0].put_entity.attributes_json"},
+		{"permissions", write(entity(`{"permissions":[1]}`)), "changes[0].put_entity.attributes_json.permissions"},
+		{"a parent twice", write(entity("", "role:a", "role:a")), "changes[0].put_entity.parents"},
+		{"a window that never opens", write(putGrant(&verdictv1.Grant{Id: "g", Subject: "user:a", Role: "role:b", NotBefore: july, NotAfter: january})), "changes[0].put_grant.not_after"},
+		{"another tenant", write(putGrant(&verdictv1.Grant{Id: "g", Subject: "tenant:other", Role: "role:b"})), "changes[0].put_grant.subject"},
+		{"the root", write(deleteEntity("tenant:workforce")), "changes[0].delete_entity"},
+		{"no grant", write(deleteGrant("")), "changes[0].delete_grant"},
+	}
+	d, err := directory.Open(directory.Options{Tenants: []string{"workforce"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	server := &directoryServer{directory: d}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := server.Write(t.Context(), tt.batch)
+			violations := authz.ViolationsOf(err)
+			if len(violations) != 1 || violations[0].Field != tt.field {
+				t.Fatalf("violations = %v, want one of %s (%v)", violations, tt.field, err)
+			}
+			message := tt.batch.ProtoReflect().Descriptor()
+			for name := range strings.SplitSeq(tt.field, ".") {
+				if message == nil {
+					break // inside of JSON
+				}
+				name, _, _ = strings.Cut(name, "[")
+				field := message.Fields().ByName(protoreflect.Name(name))
+				if field == nil {
+					t.Fatalf("%s has no field %s", message.FullName(), name)
+				}
+				message = field.Message()
 			}
 		})
 	}

@@ -22,7 +22,7 @@ func (s *directoryServer) Write(ctx context.Context, message *verdictv1.WriteReq
 	}
 	revision, err := s.directory.Write(ctx, tenantOf(message.GetTenant()), batch)
 	if err != nil {
-		return nil, err
+		return nil, inMessage(err)
 	}
 	return &verdictv1.WriteResponse{Revision: revision}, nil
 }
