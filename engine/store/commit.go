@@ -87,6 +87,9 @@ type plan struct {
 
 // commit puts a group on disk as the next revision and publishes it.
 func (s *Store) commit(g *group) (uint64, error) {
+	if err := s.expectRoomToCommit(); err != nil {
+		return 0, err
+	}
 	view := s.published.Load()
 	var p plan
 	if err := s.guard(func() (err error) {

@@ -62,11 +62,11 @@ func (s *loadSite) load(o LoadOptions, tenant string, read func(*Loader) error, 
 	if err := read(l); err != nil {
 		return err
 	}
-	if err := l.write(s.store(), o); err != nil {
+	if err := l.write(s, o); err != nil {
 		return fmt.Errorf("loading into %s: %w", o.Dir, err)
 	}
 	l.derived.remove()
-	loaded, err := Open(Options{Dir: s.store(), Clock: time.Now, Logger: o.Logger})
+	loaded, err := open(Options{Dir: s.store(), Clock: time.Now, Logger: o.Logger}, s.disk.free)
 	if err != nil {
 		return err
 	}
@@ -188,13 +188,13 @@ const (
 	derivedStream
 )
 
-func (l *Loader) write(dir string, o LoadOptions) (err error) {
-	db, err := badger.OpenManaged(badgerOptions(dir, o.Logger).WithBaseTableSize(loadTableBytes))
+func (l *Loader) write(site *loadSite, o LoadOptions) (err error) {
+	db, err := openWith(site.disk, badgerOptions(site.store(), o.Logger).WithBaseTableSize(loadTableBytes))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	w := newTableWriter(db)
+	w := newTableWriter(db, site.disk)
 	if err := w.writer.Prepare(); err != nil {
 		return err
 	}
@@ -326,13 +326,15 @@ const maxTableBuffer = 4 << 20
 
 // A tableWriter hands keys to Badger's StreamWriter.
 type tableWriter struct {
-	writer *badger.StreamWriter
-	buffer *z.Buffer
-	done   bool
+	writer  *badger.StreamWriter
+	disk    disk
+	buffer  *z.Buffer
+	written int64 // bytes handed to the writer
+	done    bool
 }
 
-func newTableWriter(db *badger.DB) *tableWriter {
-	return &tableWriter{writer: db.NewStreamWriter(), buffer: z.NewBuffer(maxTableBuffer+maxTableBuffer/4, "load")}
+func newTableWriter(db *badger.DB, d disk) *tableWriter {
+	return &tableWriter{writer: db.NewStreamWriter(), disk: d, buffer: z.NewBuffer(maxTableBuffer+maxTableBuffer/4, "load")}
 }
 
 func (w *tableWriter) add(stream uint32, key, value []byte) error {
@@ -340,13 +342,21 @@ func (w *tableWriter) add(stream uint32, key, value []byte) error {
 	if w.buffer.LenNoPadding() < maxTableBuffer {
 		return nil
 	}
+	return w.handOver()
+}
+
+func (w *tableWriter) handOver() error {
+	w.written += int64(w.buffer.LenNoPadding())
+	if err := w.disk.expectRoom(openReserveBytes + min(w.written, maxLoadingBytes)); err != nil {
+		return err
+	}
 	err := w.writer.Write(w.buffer)
 	w.buffer.Reset()
 	return err
 }
 
 func (w *tableWriter) flush() error {
-	if err := w.writer.Write(w.buffer); err != nil {
+	if err := w.handOver(); err != nil {
 		return err
 	}
 	w.done = true

@@ -23,6 +23,7 @@ type loadSite struct {
 	target string
 	made   bool // the target was not there
 	dir    string
+	disk   disk
 	log    *zap.Logger
 	unlock func()
 	rename func(from, to string) error
@@ -41,11 +42,11 @@ func newLoadSite(target string, log *zap.Logger) (*loadSite, error) {
 		return nil, fmt.Errorf("loading: %w", err)
 	}
 	_, err = os.Lstat(target)
-	s := &loadSite{target: target, made: errors.Is(err, fs.ErrNotExist), dir: loadDir(target), log: log, rename: os.Rename}
+	s := &loadSite{target: target, made: errors.Is(err, fs.ErrNotExist), dir: loadDir(target), disk: disk{target, freeBytes}, log: log, rename: os.Rename}
 	if s.unlock, err = lockStore(target); err != nil {
 		return nil, err
 	}
-	if err := checkUnwritten(target, log); err != nil {
+	if err := s.checkUnwritten(); err != nil {
 		s.unlock()
 		return nil, err
 	}
@@ -84,7 +85,7 @@ func (s *loadSite) close() {
 // was never written to, which ignores and removes those that are there already.
 func (s *loadSite) finish() error {
 	// This makes that store where there is none.
-	if err := checkStoreUnwritten(s.target, s.log); err != nil {
+	if err := s.checkStoreUnwritten(); err != nil {
 		return err
 	}
 	files, err := os.ReadDir(s.store())
@@ -133,19 +134,19 @@ func syncPath(path string) error {
 }
 
 // checkUnwritten refuses a directory that holds anything but a store that was
-// never written to. Its caller holds the lock.
-func checkUnwritten(dir string, log *zap.Logger) error {
-	children, err := os.ReadDir(dir)
+// never written to.
+func (s *loadSite) checkUnwritten() error {
+	children, err := os.ReadDir(s.target)
 	if err != nil {
 		return authz.Errorf(authz.Unavailable, "the store's directory cannot be read: %w", err)
 	}
 	if !slices.ContainsFunc(children, func(child fs.DirEntry) bool { return !isIncidental(child.Name()) }) {
 		return nil
 	}
-	if _, err := os.Stat(filepath.Join(dir, badger.ManifestFilename)); err != nil {
-		return authz.Errorf(authz.FailedPrecondition, "%s is neither empty nor a store: choose another directory", dir)
+	if _, err := os.Stat(filepath.Join(s.target, badger.ManifestFilename)); err != nil {
+		return authz.Errorf(authz.FailedPrecondition, "%s is neither empty nor a store: choose another directory", s.target)
 	}
-	return checkStoreUnwritten(dir, log)
+	return s.checkStoreUnwritten()
 }
 
 // isIncidental reports whether a name says nothing about a directory: it is
@@ -156,9 +157,9 @@ func isIncidental(name string) bool {
 }
 
 // checkStoreUnwritten refuses a store that was written to, and makes one where
-// there is none. Its caller holds the lock.
-func checkStoreUnwritten(dir string, log *zap.Logger) error {
-	db, err := openWith(badgerOptions(dir, log).WithBypassLockGuard(true))
+// there is none. The lock is the site's, and so Badger does without.
+func (s *loadSite) checkStoreUnwritten() error {
+	db, err := openWith(s.disk, badgerOptions(s.target, s.log).WithBypassLockGuard(true))
 	if err != nil {
 		return err
 	}
@@ -167,7 +168,7 @@ func checkStoreUnwritten(dir string, log *zap.Logger) error {
 		return fmt.Errorf("closing the store: %w", err)
 	}
 	if latest > 0 {
-		return authz.Errorf(authz.FailedPrecondition, "the store in %s is at revision %d: a load needs an empty one, import into this instead", dir, latest)
+		return authz.Errorf(authz.FailedPrecondition, "the store in %s is at revision %d: a load needs an empty one, import into this instead", s.target, latest)
 	}
 	return nil
 }

@@ -63,6 +63,7 @@ func badgerOptions(dir string, log *zap.Logger) badger.Options {
 // A Store is an open store. It is safe for use by many goroutines at once.
 type Store struct {
 	options Options
+	disk    disk
 	db      *badger.DB
 
 	published atomic.Pointer[version]
@@ -88,15 +89,18 @@ type Store struct {
 
 // Open opens a store, and makes it where there is none. Close must be called.
 //
-// A store that another process has open is an error of kind Unavailable; one
-// of another format is an error of kind FailedPrecondition.
-func Open(o Options) (*Store, error) {
-	db, err := openBadger(o.Dir, o.Logger)
+// A store that another process has open, or whose disk is nearly full, is an
+// error of kind Unavailable; one of another format is an error of kind FailedPrecondition.
+func Open(o Options) (*Store, error) { return open(o, freeBytes) }
+
+func open(o Options, free func(dir string) (bytes int64, known bool)) (*Store, error) {
+	d := disk{o.Dir, free}
+	db, err := openBadger(d, o.Logger)
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{
-		options: o, db: db,
+		options: o, disk: d, db: db,
 		queue:    make(chan *request, maxGroupWrites),
 		closing:  make(chan struct{}),
 		stopped:  make(chan struct{}),
@@ -115,23 +119,26 @@ func Open(o Options) (*Store, error) {
 	return s, nil
 }
 
-func openBadger(dir string, log *zap.Logger) (*badger.DB, error) {
-	if dir != "" {
+func openBadger(d disk, log *zap.Logger) (*badger.DB, error) {
+	if d.dir != "" {
 		// Badger takes the same lock, and only says in its text that it could
 		// not.
-		unlock, err := lockStore(dir)
+		unlock, err := lockStore(d.dir)
 		if err != nil {
 			return nil, err
 		}
 		unlock()
 	}
-	return openWith(badgerOptions(dir, log))
+	return openWith(d, badgerOptions(d.dir, log))
 }
 
-func openWith(o badger.Options) (*badger.DB, error) {
+func openWith(d disk, o badger.Options) (*badger.DB, error) {
+	if err := d.expectRoomToOpen(); err != nil {
+		return nil, err
+	}
 	db, err := badger.OpenManaged(o)
 	if err != nil {
-		return nil, authz.Errorf(authz.Unavailable, "the store in %s cannot be opened: %w", o.Dir, err)
+		return nil, authz.Errorf(authz.Unavailable, "the store in %s cannot be opened: %w", d.dir, err)
 	}
 	return db, nil
 }
