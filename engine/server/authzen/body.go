@@ -18,6 +18,9 @@ const (
 	// but no larger than a message over gRPC, unless a single request is.
 	batchFactor   = 16
 	maxBatchBytes = 16 << 20
+	// maxBatches is how many batches of the largest size are answered at a
+	// time. Their values take many times the bytes of their bodies.
+	maxBatches = 4
 )
 
 // bodyLimits are how many bytes the body of a single request and of a batch may
@@ -25,6 +28,24 @@ const (
 func bodyLimits(input int) (one, batch int64) {
 	one = int64(input) + envelopeBytes
 	return one, max(one, min(batchFactor*min(one, maxBatchBytes), maxBatchBytes))
+}
+
+// withBody is the endpoint that answers a request with a body. Bodies that would
+// take more than a bounded number of bytes together are answered one after
+// another; one that is still being sent holds up no other.
+func (s *server) withBody(answer func(r *http.Request, body []byte) (any, error)) endpoint {
+	return func(r *http.Request) (any, error) {
+		body, err := readBody(r)
+		if err != nil {
+			return nil, err
+		}
+		size := int64(len(body))
+		if err := s.answering.Acquire(r.Context(), size); err != nil {
+			return nil, err
+		}
+		defer s.answering.Release(size)
+		return answer(r, body)
+	}
 }
 
 // readBody reads the body of a request, which must be JSON (section 10.1).

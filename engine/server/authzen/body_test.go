@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -111,6 +112,42 @@ func TestRequestThatTakesTooLong(t *testing.T) {
 		if response.Code != http.StatusGatewayTimeout || failed.Kind != "deadline_exceeded" || !strings.Contains(failed.Message, "longer than 1ms") {
 			t.Errorf("%s: %d %+v, want 504 naming the time", path, response.Code, failed)
 		}
+	}
+}
+
+func TestBodiesWaitForEachOther(t *testing.T) {
+	const input = 1 << 10
+	started, release := make(chan struct{}, maxBatches+1), make(chan struct{})
+	handler := New(Options{
+		Decider: decideFunc(func(*authz.Request) (authz.Decision, error) {
+			started <- struct{}{}
+			<-release
+			return authz.Decision{Allowed: true}, nil
+		}),
+		Logger:        zap.NewNop(),
+		MaxInputBytes: input,
+	})
+	_, batch := bodyLimits(input)
+	largest := readRecord + strings.Repeat(" ", int(batch)-len(readRecord))
+	var under sync.WaitGroup
+	for range maxBatches {
+		under.Go(func() { post(t, handler, "/access/v1/evaluations", largest) })
+		<-started
+	}
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/access/v1/evaluation", strings.NewReader(readRecord))
+	request.Header.Set("Content-Type", "application/json")
+	response := httptest.NewRecorder()
+	handler.ServeHTTP(response, request)
+	if response.Code != http.StatusGatewayTimeout || len(started) > 0 {
+		t.Errorf("a request over the limit: status %d, %d decided, want 504 and none", response.Code, len(started))
+	}
+	close(release)
+	under.Wait()
+	if response := post(t, handler, "/access/v1/evaluation", readRecord); response.Code != http.StatusOK {
+		t.Errorf("a request after the others: status %d, want 200", response.Code)
 	}
 }
 

@@ -10,11 +10,7 @@ import (
 )
 
 // evaluation is the Access Evaluation API (section 6).
-func (s *server) evaluation(r *http.Request) (any, error) {
-	body, err := readBody(r)
-	if err != nil {
-		return nil, err
-	}
+func (s *server) evaluation(r *http.Request, body []byte) (any, error) {
 	parts, err := decodeEvaluation(body)
 	if err != nil {
 		return nil, err
@@ -24,11 +20,7 @@ func (s *server) evaluation(r *http.Request) (any, error) {
 
 // evaluations is the Access Evaluations API (section 7). Without evaluations it
 // is the Access Evaluation API.
-func (s *server) evaluations(r *http.Request) (any, error) {
-	body, err := readBody(r)
-	if err != nil {
-		return nil, err
-	}
+func (s *server) evaluations(r *http.Request, body []byte) (any, error) {
 	batch, err := decodeEvaluations(body)
 	if err != nil {
 		return nil, err

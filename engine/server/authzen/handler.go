@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/pdp"
@@ -50,15 +51,16 @@ const DefaultMaxTime = 20 * time.Second
 
 // New makes the handler.
 func New(o Options) http.Handler {
+	one, batch := bodyLimits(cmp.Or(o.MaxInputBytes, pdp.DefaultInputBytes))
 	s := &server{
 		decider: o.Decider, ready: o.Ready, logger: o.Logger,
-		maxTime: cmp.Or(o.MaxTime, DefaultMaxTime),
+		maxTime:   cmp.Or(o.MaxTime, DefaultMaxTime),
+		answering: semaphore.NewWeighted(maxBatches * batch),
 	}
-	one, batch := bodyLimits(cmp.Or(o.MaxInputBytes, pdp.DefaultInputBytes))
 	mux := http.NewServeMux()
 	for _, base := range []string{"", "/tenants/{tenant}"} {
-		mux.Handle(base+"/access/v1/evaluation", http.MaxBytesHandler(s.answer(s.evaluation, http.MethodPost), one))
-		mux.Handle(base+"/access/v1/evaluations", http.MaxBytesHandler(s.answer(s.evaluations, http.MethodPost), batch))
+		mux.Handle(base+"/access/v1/evaluation", http.MaxBytesHandler(s.answer(s.withBody(s.evaluation), http.MethodPost), one))
+		mux.Handle(base+"/access/v1/evaluations", http.MaxBytesHandler(s.answer(s.withBody(s.evaluations), http.MethodPost), batch))
 	}
 	mux.Handle("/healthz", s.answer(s.healthz, http.MethodGet, http.MethodHead))
 	mux.Handle("/readyz", s.answer(s.readyz, http.MethodGet, http.MethodHead))
@@ -71,6 +73,8 @@ type server struct {
 	ready   func() error
 	logger  *zap.Logger
 	maxTime time.Duration
+	// answering holds the bytes of the bodies that are being answered.
+	answering *semaphore.Weighted
 }
 
 // An endpoint answers a request with something to be written as JSON.
