@@ -24,8 +24,8 @@ type walk struct {
 	cancel topdown.Cancel
 }
 
-// stopped ends a walk that was told to stop.
-var stopped = errors.New("told to stop")
+// errStopped ends a walk that was told to stop.
+var errStopped = errors.New("told to stop")
 
 // overGraph is a built-in of a graph and its initial nodes. Name is what its
 // errors show.
@@ -85,7 +85,7 @@ func reachable(w walk, initial []*ast.Term) (ast.Set, error) {
 	enqueue := func(nodes []*ast.Term) error {
 		for _, node := range nodes {
 			if w.stop() {
-				return stopped
+				return errStopped
 			}
 			if !seen.Contains(node) {
 				seen.Add(node)
@@ -132,7 +132,7 @@ func reachablePaths(w walk, initial []*ast.Term) (ast.Set, error) {
 // before a node that is not in the graph, and where an edge leads back to it.
 func (w walk) extend(path []*ast.Term, node *ast.Term, paths ast.Set) error {
 	if w.stop() {
-		return stopped
+		return errStopped
 	}
 	add := func() { paths.Add(ast.ArrayTerm(slices.Clone(path)...)) }
 	edges := w.graph.Get(node)
