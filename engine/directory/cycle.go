@@ -52,6 +52,11 @@ func stillWanted(ctx context.Context, i int) error {
 	return ctx.Err()
 }
 
+// beginAt is the same cycle from another of its entities on.
+func beginAt(cycle []authz.EntityRef, at int) []authz.EntityRef {
+	return slices.Concat(cycle[at:len(cycle)-1], cycle[:at+1])
+}
+
 func cycleText(cycle []authz.EntityRef) string {
 	return "parents close a cycle: " + hierarchy.CycleText(cycle)
 }
@@ -114,7 +119,7 @@ func linesAtFault(ctx context.Context, batch []parsedLine, parentsOf hierarchy.P
 				return nil, fmt.Errorf("the directory has a cycle: %s", hierarchy.CycleText(cycle))
 			}
 			closing := cycle[at]
-			atFault[number] = cycleText(slices.Concat(cycle[at:len(cycle)-1], cycle[:at], []authz.EntityRef{closing}))
+			atFault[number] = cycleText(beginAt(cycle, at))
 			linesOf[closing] = linesOf[closing][:len(linesOf[closing])-1]
 			if err := search.Changed(closing); err != nil {
 				return nil, err

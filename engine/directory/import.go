@@ -195,8 +195,11 @@ func (im *importer) refuse(refused LineError) {
 
 // stopped is the error that ends an import at refused lines.
 func (im *importer) stopped() error {
-	return invalid("the import stopped at a line that is refused, after %d were imported: %s",
-		im.report.Applied+im.report.Unchanged, im.report.firstErrors())
+	written := im.report.Applied + im.report.Unchanged
+	if written == 0 {
+		return invalid("nothing is imported, since lines are refused: %s", im.report.firstErrors())
+	}
+	return invalid("the import has stopped after %d lines, since others are refused: %s", written, im.report.firstErrors())
 }
 
 // firstErrors names the first lines that were refused.

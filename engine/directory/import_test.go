@@ -115,6 +115,20 @@ func TestImportOfBadLines(t *testing.T) {
 	}
 }
 
+func TestImportSaysWhatItLeft(t *testing.T) {
+	d := newDirectory(t, directory.Options{})
+	_, err := importText(t, d, bad, directory.ImportOptions{})
+	wantKind(t, err, authz.Invalid, "nothing is imported, since lines are refused: line 2: malformed JSON")
+	good := strings.Repeat(`{"entity":{"type":"user","id":"mina"}}`+"\n", authz.MaxBatchChanges)
+	_, err = importText(t, d, good+bad, directory.ImportOptions{})
+	wantKind(t, err, authz.Invalid, "the import has stopped after 10000 lines, since others are refused: line 10002: malformed JSON")
+	deep := `{"entity":{"type":"user","id":"mina","attributes":` + strings.Repeat(`{"name":`, 20_000)
+	_, err = importText(t, d, deep, directory.ImportOptions{})
+	if wantKind(t, err, authz.Invalid, "exceeded max depth at /entity/attributes/name/name"); len(err.Error()) > 600 {
+		t.Errorf("an error of %d bytes: %s", len(err.Error()), err)
+	}
+}
+
 func TestImportStopsAtACycle(t *testing.T) {
 	d := newDirectory(t, directory.Options{})
 	write(t, d, `{"entity":{"type":"group","id":"a","parents":["group:b"]}}`)
@@ -253,12 +267,24 @@ func TestLoadIsAllOrNothing(t *testing.T) {
 		return directory.Load(t.Context(), dir, tenant, strings.NewReader(text), o)
 	}
 	report, err := load(bad, directory.LoadOptions{})
-	wantKind(t, err, authz.Invalid, "nothing is loaded, since 2 lines are refused: line 2: malformed JSON")
-	if diff := cmp.Diff(malformed, report.Errors); diff != "" {
+	wantKind(t, err, authz.Invalid, "nothing is loaded, since lines are refused, 3 in all: line 2: malformed JSON")
+	if diff := cmp.Diff(badLines, report.Errors); diff != "" {
 		t.Errorf("refused lines (-want +got):\n%s", diff)
 	}
 	_, err = load(bad, directory.LoadOptions{KeepGoing: true})
-	wantKind(t, err, authz.Invalid, "line 4: parents close a cycle: group:a → group:b → group:a")
+	wantKind(t, err, authz.Invalid, "line 4: parents close a cycle: group:b → group:a → group:b")
+	var cycles strings.Builder
+	for i := range 3 {
+		fmt.Fprintf(&cycles, `{"entity":{"type":"group","id":"a%d","parents":["group:b%[1]d"]}}`+"\n", i)
+		fmt.Fprintf(&cycles, `{"entity":{"type":"group","id":"b%d","parents":["group:a%[1]d"]}}`+"\n", i)
+	}
+	report, err = load(cycles.String(), directory.LoadOptions{})
+	wantKind(t, err, authz.Invalid, "since lines are refused, 3 in all: line 2: parents close a cycle: group:b0 → group:a0 → group:b0; line 4:")
+	_, loneErr := load("not json", directory.LoadOptions{})
+	wantKind(t, loneErr, authz.Invalid, "nothing is loaded, since lines are refused, 1 in all: line 1: malformed JSON")
+	if report.Refused != 3 {
+		t.Errorf("%d lines are refused: expected one of each cycle", report.Refused)
+	}
 	if left, err := filepath.Glob(filepath.Join(parent, "*")); err != nil || len(left) > 0 {
 		t.Errorf("a refused load left %v, %v", left, err)
 	}

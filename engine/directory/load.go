@@ -36,9 +36,9 @@ const progressLines = 10_000
 // Import for a directory that is not there yet, and several times faster: the
 // lines come to the same state.
 //
-// It loads all or nothing: refused lines are in the report, and end in an
-// error of kind Invalid once all lines are read, unless the options say
-// otherwise. A directory that was written to already is an error of kind
+// It loads all or nothing: refused lines, those that close cycles included, are
+// in the report, and end in an error of kind Invalid once everything is looked
+// at, unless the options say otherwise. A directory that was written to already is an error of kind
 // FailedPrecondition. An interrupted load leaves the directory as it was.
 //
 // The load has no change records: what can be watched begins after it.
@@ -51,16 +51,13 @@ func Load(ctx context.Context, dir, tenant string, r io.Reader, o LoadOptions) (
 	err := store.Load(store.LoadOptions{Dir: dir, Now: so.Clock(), Logger: so.Logger}, tenant,
 		func(to *store.Loader) error {
 			l.to = to
-			if err := eachLine(ctx, tenant, r, l.take); err != nil {
+			return eachLine(ctx, tenant, r, l.take)
+		},
+		func(view *store.View, from *store.Loader) error {
+			if err := l.findCycles(ctx, view, from); err != nil {
 				return err
 			}
 			return l.refused()
-		},
-		func(view *store.View, from *store.Loader) error {
-			if err := l.findCycle(ctx, view, from); err != nil {
-				return err
-			}
-			return ctx.Err()
 		})
 	if err != nil {
 		return l.report, err
@@ -74,6 +71,7 @@ func Load(ctx context.Context, dir, tenant string, r io.Reader, o LoadOptions) (
 type load struct {
 	importer
 	keepGoing bool
+	cyclic    bool
 	to        *store.Loader
 }
 
@@ -86,8 +84,6 @@ func (l *load) take(line parsedLine) error {
 	case line.err != nil:
 		l.refuse(LineError{line.number, line.err.Error()})
 		return nil
-	case l.report.Refused > 0 && !l.keepGoing:
-		return nil // nothing is loaded, and the other lines are looked at
 	case c.PutEntity != nil:
 		return l.to.PutEntity(line.number, *c.PutEntity)
 	case c.PutGrant != nil:
@@ -101,40 +97,49 @@ func (l *load) take(line parsedLine) error {
 
 // refused is the error of a load with refused lines.
 func (l *load) refused() error {
-	if l.report.Refused == 0 || l.keepGoing {
+	if l.report.Refused == 0 || l.keepGoing && !l.cyclic {
 		return nil
 	}
-	return l.nothing()
+	return invalid("nothing is loaded, since lines are refused, %d in all: %s", l.report.Refused, l.report.firstErrors())
 }
 
-func (l *load) nothing() error {
-	return invalid("nothing is loaded, since %d lines are refused: %s", l.report.Refused, l.report.firstErrors())
-}
-
-// findCycle refuses a load whose parents form a cycle. Only what is a parent
-// can be on one.
-func (l *load) findCycle(ctx context.Context, view *store.View, from *store.Loader) error {
+// findCycles refuses lines that close cycles. Of each cycle, the last line that
+// makes an edge of it is refused, and its entity is taken to have no parents
+// from then on. Only what is a parent can be on one.
+func (l *load) findCycles(ctx context.Context, view *store.View, from *store.Loader) error {
+	without := make(map[authz.EntityRef]bool)
 	search := hierarchy.NewSearch(func(ref authz.EntityRef) ([]authz.EntityRef, error) {
+		if without[ref] {
+			return nil, nil
+		}
 		record, _, err := view.Entity(ref)
 		return record.Parents, err
 	}, math.MaxInt)
-	var cycle []authz.EntityRef
 	var failed error
 	err := view.EachParent(func(parent authz.EntityRef) bool {
-		cycle, failed = search.FindCycle(ctx, parent)
-		return cycle == nil && failed == nil
-	})
-	if err := errors.Join(err, failed); err != nil || cycle == nil {
-		return err
-	}
-	line := 0
-	for _, ref := range cycle {
-		at, err := from.LineOf(ref)
-		if err != nil {
-			return err
+		for {
+			var cycle []authz.EntityRef
+			if cycle, failed = search.FindCycle(ctx, parent); failed != nil || cycle == nil {
+				return failed == nil
+			}
+			at, line := 0, 0
+			for i, ref := range cycle[1:] {
+				of, err := from.LineOf(ref)
+				if err != nil {
+					failed = err
+					return false
+				}
+				if of > line {
+					at, line = i+1, of
+				}
+			}
+			l.cyclic = true
+			l.refuse(LineError{line, cycleText(beginAt(cycle, at))})
+			without[cycle[at]] = true
+			if failed = search.Changed(cycle[at]); failed != nil {
+				return false
+			}
 		}
-		line = max(line, at)
-	}
-	l.refuse(LineError{line, cycleText(cycle)})
-	return l.nothing()
+	})
+	return errors.Join(err, failed)
 }
