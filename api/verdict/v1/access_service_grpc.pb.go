@@ -38,9 +38,10 @@ const (
 // Statuses of all methods: INVALID_ARGUMENT with google.rpc.BadRequest field
 // violations; NOT_FOUND for an unknown tenant; FAILED_PRECONDITION for an exact
 // revision outside the retention window; RESOURCE_EXHAUSTED for a message over
-// the server's size limit; UNAVAILABLE while the server is not ready;
-// DEADLINE_EXCEEDED and CANCELLED. An unknown subject or resource is no error:
-// the policy decides, and by default denies.
+// the server's size limit; UNAVAILABLE while the server is not ready, and to
+// streams and what waits for a revision when it closes; DEADLINE_EXCEEDED and
+// CANCELLED. An unknown subject or resource is no error: the policy decides, and
+// by default denies.
 type AccessServiceClient interface {
 	// CheckAccess decides one request.
 	CheckAccess(ctx context.Context, in *CheckAccessRequest, opts ...grpc.CallOption) (*CheckAccessResponse, error)
@@ -113,9 +114,10 @@ type AccessService_StreamCheckAccessClient = grpc.BidiStreamingClient[StreamChec
 // Statuses of all methods: INVALID_ARGUMENT with google.rpc.BadRequest field
 // violations; NOT_FOUND for an unknown tenant; FAILED_PRECONDITION for an exact
 // revision outside the retention window; RESOURCE_EXHAUSTED for a message over
-// the server's size limit; UNAVAILABLE while the server is not ready;
-// DEADLINE_EXCEEDED and CANCELLED. An unknown subject or resource is no error:
-// the policy decides, and by default denies.
+// the server's size limit; UNAVAILABLE while the server is not ready, and to
+// streams and what waits for a revision when it closes; DEADLINE_EXCEEDED and
+// CANCELLED. An unknown subject or resource is no error: the policy decides, and
+// by default denies.
 type AccessServiceServer interface {
 	// CheckAccess decides one request.
 	CheckAccess(context.Context, *CheckAccessRequest) (*CheckAccessResponse, error)
