@@ -1,10 +1,13 @@
 package directory_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,12 +25,16 @@ type history struct {
 	d       *directory.Directory
 	models  map[string]*model
 	changed map[string]map[uint64][]authz.EntityRef // what OnCommit told
+
+	clock     *clock
+	retention time.Duration
+	times     []time.Time // of the revisions; the zero time of none
 }
 
 var tenants = []string{"customers", "workforce"}
 
 func (h *history) open(t *rapid.T) {
-	d, err := directory.Open(directory.Options{Dir: h.dir, Tenants: tenants, OnCommit: func(tenant string, revision uint64, changed []authz.EntityRef) {
+	d, err := directory.Open(directory.Options{Dir: h.dir, Tenants: tenants, Retention: h.retention, Clock: h.clock.Now, OnCommit: func(tenant string, revision uint64, changed []authz.EntityRef) {
 		h.changed[tenant][revision] = changed
 	}})
 	if err != nil {
@@ -43,7 +50,11 @@ func TestHistory(t *testing.T) {
 	runs := 0
 	rapid.Check(t, func(t *rapid.T) {
 		runs++
-		h := &history{models: map[string]*model{}, changed: map[string]map[uint64][]authz.EntityRef{}}
+		h := &history{
+			models: map[string]*model{}, changed: map[string]map[uint64][]authz.EntityRef{},
+			clock: newClock(), times: []time.Time{{}},
+			retention: rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 24 * time.Hour}).Draw(t, "retention"),
+		}
 		if rapid.IntRange(0, 9).Draw(t, "on disk from 8") >= 8 {
 			h.dir = fmt.Sprintf("%s/%d", scratch, runs)
 		}
@@ -54,11 +65,13 @@ func TestHistory(t *testing.T) {
 		h.open(t)
 		defer func() { h.d.Close() }()
 		t.Repeat(map[string]func(*rapid.T){
-			"write":  h.write,
-			"reopen": h.reopen,
-			"past":   h.readPast,
-			"sound":  h.sound,
-			"":       h.check,
+			"write":     func(t *rapid.T) { h.write(t, 1) },
+			"write two": func(t *rapid.T) { h.write(t, 2) },
+			"wait":      h.wait,
+			"reopen":    h.reopen,
+			"past":      h.readPast,
+			"sound":     h.sound,
+			"":          h.check,
 		})
 		h.sound(t)
 		for _, tenant := range tenants {
@@ -77,43 +90,112 @@ func (h *history) reopen(t *rapid.T) {
 	h.open(t)
 }
 
-func (h *history) write(t *rapid.T) {
-	tenant := rapid.SampledFrom(tenants).Draw(t, "tenant")
-	m := h.models[tenant]
-	batch := batches(tenant).Draw(t, "batch")
-	for i := range batch.Preconditions {
-		if rapid.Bool().Draw(t, "met") {
-			p := &batch.Preconditions[i]
-			p.Revision = m.latest().entities[p.Ref].revision
+func (h *history) wait(t *rapid.T) {
+	h.clock.advance(time.Duration(rapid.IntRange(1, 90).Draw(t, "minutes")) * time.Minute)
+}
+
+// An attempt is a batch, and what became of it.
+type attempt struct {
+	tenant   string
+	batch    authz.Batch
+	revision uint64
+	err      error
+}
+
+// write writes batches at once.
+func (h *history) write(t *rapid.T, count int) {
+	attempts := make([]attempt, count)
+	for i := range attempts {
+		a := &attempts[i]
+		a.tenant = rapid.SampledFrom(tenants).Draw(t, "tenant")
+		a.batch = batches(a.tenant).Draw(t, "batch")
+		for i := range a.batch.Preconditions {
+			if rapid.Bool().Draw(t, "met") {
+				p := &a.batch.Preconditions[i]
+				p.Revision = h.models[a.tenant].latest().entities[p.Ref].revision
+			}
 		}
 	}
 	_, latest := h.d.Revisions()
-	next, changed, accepted := m.after(batch, latest+1)
-	revision, err := h.d.Write(t.Context(), tenant, batch)
-	switch {
-	case accepted && err != nil:
-		t.Fatalf("write: %v", err)
-	case !accepted:
-		if authz.KindOf(err) != authz.FailedPrecondition {
-			t.Fatalf("write: revision %d, error %v, expected a failed precondition", revision, err)
+	var wait sync.WaitGroup
+	for i := range attempts {
+		a := &attempts[i]
+		wait.Go(func() { a.revision, a.err = h.d.Write(t.Context(), a.tenant, a.batch) })
+	}
+	wait.Wait()
+	if !h.explain(attempts, latest) {
+		slices.Reverse(attempts)
+		if !h.explain(attempts, latest) {
+			t.Fatalf("after revision %d no order explains what became of %+v", latest, attempts)
 		}
-	case !changed:
-		if revision != latest {
-			t.Fatalf("a write that changes nothing got revision %d after %d", revision, latest)
-		}
-	default:
-		if revision != latest+1 {
-			t.Fatalf("a write got revision %d after %d", revision, latest)
-		}
-		m.history = append(m.history, next)
-		if len(h.changed[tenant][revision]) == 0 {
-			t.Fatalf("nobody was told of revision %d", revision)
+	}
+	for tenant, m := range h.models {
+		for _, s := range m.history {
+			if s.revision > latest && len(h.changed[tenant][s.revision]) == 0 {
+				t.Fatalf("nobody was told of revision %d of %s", s.revision, tenant)
+			}
 		}
 	}
 }
 
+// explain makes attempts one after the other, and reports whether what became
+// of each is what should: if so the models follow. A batch takes the revision
+// after the one before it, or shares that; one that changes nothing gets any
+// that there was meanwhile.
+func (h *history) explain(attempts []attempt, latest uint64) bool {
+	after := make(map[string]model)
+	for tenant, m := range h.models {
+		after[tenant] = model{tenant: tenant, history: slices.Clone(m.history)}
+	}
+	revision := latest
+	for _, a := range attempts {
+		m := after[a.tenant]
+		next, changed, accepted := m.after(a.batch, a.revision)
+		switch {
+		case !accepted:
+			if authz.KindOf(a.err) != authz.FailedPrecondition {
+				return false
+			}
+			continue
+		case a.err != nil || a.revision < latest:
+			return false
+		case !changed:
+			if a.revision > revision {
+				return false
+			}
+			continue
+		case a.revision == latest || a.revision > revision+1:
+			return false
+		}
+		revision = a.revision
+		if m.latest().revision == revision { // which it shares
+			m.history = m.history[:len(m.history)-1]
+		}
+		m.history = append(m.history, next)
+		after[a.tenant] = m
+	}
+	for tenant, m := range after {
+		*h.models[tenant] = m
+	}
+	for uint64(len(h.times)) <= revision {
+		h.times = append(h.times, h.clock.Now())
+	}
+	return true
+}
+
+// oldest is the oldest revision that is to be kept: the last that was outside
+// of the window when the latest was committed.
+func (h *history) oldest() uint64 {
+	before := h.times[len(h.times)-1].Add(-h.retention)
+	return uint64(max(0, sort.Search(len(h.times), func(i int) bool { return h.times[i].After(before) })-1))
+}
+
 // check compares the latest revision with the models.
 func (h *history) check(t *rapid.T) {
+	oldest, latest := h.d.Revisions()
+	if wanted := uint64(len(h.times) - 1); oldest != h.oldest() || latest != wanted {
+		t.Fatalf("revisions %d to %d are kept, expected %d to %d", oldest, latest, h.oldest(), wanted)
+	}
 	for _, tenant := range tenants {
 		s, err := h.d.Snapshot(t.Context(), tenant, authz.Consistency{})
 		if err != nil {
@@ -135,13 +217,19 @@ func (h *history) sound(t *rapid.T) {
 }
 
 func (h *history) readPast(t *rapid.T) {
-	_, latest := h.d.Revisions()
+	oldest, latest := h.d.Revisions()
 	if latest == 0 {
 		return
 	}
 	revision := rapid.Uint64Range(1, latest).Draw(t, "revision")
 	for _, tenant := range tenants {
 		s, err := h.d.Snapshot(t.Context(), tenant, authz.Consistency{Exact: revision})
+		if revision < oldest {
+			if authz.KindOf(err) != authz.FailedPrecondition {
+				t.Fatalf("revision %d before %d is read: %v", revision, oldest, err)
+			}
+			continue
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +238,8 @@ func (h *history) readPast(t *rapid.T) {
 	}
 }
 
-// watch replays all changes into another directory, and compares each step.
+// watch replays the changes that are kept into another directory, and compares
+// each step.
 func (h *history) watch(t *rapid.T, tenant string) {
 	m := h.models[tenant]
 	replica, err := directory.Open(directory.Options{Tenants: []string{tenant}})
@@ -158,15 +247,32 @@ func (h *history) watch(t *rapid.T, tenant string) {
 		t.Fatal(err)
 	}
 	defer replica.Close()
-	wanted := m.history[1:]
+	oldest, _ := h.d.Revisions()
+	if oldest > 0 {
+		err := h.d.Watch(t.Context(), tenant, oldest-1, func(directory.ChangeRecord) error { return nil })
+		if authz.KindOf(err) != authz.FailedPrecondition {
+			t.Fatalf("watching from before %d: %v", oldest, err)
+		}
+		var text bytes.Buffer
+		if _, err := h.d.Export(t.Context(), tenant, authz.Consistency{Exact: oldest}, &text); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := replica.Import(t.Context(), tenant, &text, directory.ImportOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wanted := slices.DeleteFunc(slices.Clone(m.history), func(s state) bool { return s.revision <= oldest })
 	if len(wanted) == 0 {
 		return
 	}
 	done := errors.New("done")
 	seen := 0
-	err = h.d.Watch(t.Context(), tenant, 0, func(r directory.ChangeRecord) error {
+	err = h.d.Watch(t.Context(), tenant, oldest, func(r directory.ChangeRecord) error {
 		if r.Revision != wanted[seen].revision {
 			return fmt.Errorf("watched revision %d, expected %d", r.Revision, wanted[seen].revision)
+		}
+		if !r.Time.Equal(h.times[r.Revision]) {
+			return fmt.Errorf("watched revision %d of %s, expected %s", r.Revision, r.Time, h.times[r.Revision])
 		}
 		if _, err := replica.Write(context.Background(), tenant, authz.Batch{Changes: r.Changes}); err != nil {
 			return err

@@ -32,6 +32,12 @@
 // no transaction of its own for that. A store that is not written to keeps
 // what it has.
 //
+// # Disk
+//
+// Badger writes through mapped memory, which ends the process where the disk
+// is full. So before a commit there has to be room for it, for what memory
+// holds, and for compactions: else writes are refused, and reading goes on.
+//
 // # Where to start
 //
 // Store.Update and Tx for writing, View for reading, index.go for what is

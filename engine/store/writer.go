@@ -36,9 +36,9 @@ func (r *request) answer(revision uint64, err error) { r.done <- outcome{revisio
 // Apply may run more than once, each time on a fresh Tx, and not at the same
 // time as any other; it must do nothing that lasts. Its error refuses the
 // write and is returned. What does not fit into one commit is an error of kind
-// LimitExceeded, and a disk that is nearly full one of kind Unavailable, which
-// a later write need not meet. When the context ends while the write is waiting its error is
-// returned, and the write may still have been made.
+// LimitExceeded; where the disk is nearly full it is one of kind Unavailable.
+// When the context ends while the write is waiting its error is returned, and
+// the write may still have been made.
 func (s *Store) Update(ctx context.Context, tenant string, apply func(*Tx) error) (uint64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
