@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"errors"
 	"time"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -91,9 +92,20 @@ func (s *Snapshot) Grant(id string) (grant authz.Grant, known bool, err error) {
 	return s.view.Grant(id)
 }
 
+// MaxGrantsOf is how many grants an entity may have as their subject for them
+// to be read at once, as a decision does.
+const MaxGrantsOf = 10_000
+
 // GrantsOf reads the grants whose subject is the entity, in the order of their
-// ids.
+// ids. More than MaxGrantsOf are an error of kind LimitExceeded.
 func (s *Snapshot) GrantsOf(subject authz.EntityRef) ([]authz.Grant, error) {
+	links, err := s.view.Links(subject)
+	switch {
+	case err != nil || links.AsSubject == 0:
+		return nil, err
+	case links.AsSubject > MaxGrantsOf:
+		return nil, authz.Errorf(authz.LimitExceeded, "%s has %d grants of its own: a decision reads at most %d, grant roles on wider scopes", authz.Quote(subject.String()), links.AsSubject, MaxGrantsOf)
+	}
 	return s.view.GrantsOf(subject)
 }
 
@@ -104,40 +116,52 @@ type GrantQuery struct {
 	Scope authz.EntityRef
 }
 
+// maxWalkedGrants is how many grants are looked at to answer one query.
+const maxWalkedGrants = 100_000
+
 // Grants reads up to limit grants that match a query and whose ids come after
 // afterID, in the order of ids. It walks the index of the member that the
-// fewest grants name.
+// fewest grants name. To look at more than 100,000 is an error of kind
+// LimitExceeded.
 func (s *Snapshot) Grants(q GrantQuery, afterID string, limit int) ([]authz.Grant, error) {
+	return s.grants(q, afterID, limit, maxWalkedGrants)
+}
+
+// grants is Grants with a limit on the grants that are looked at.
+func (s *Snapshot) grants(q GrantQuery, afterID string, limit, mostWalked int) ([]authz.Grant, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
 	var grants []authz.Grant
-	collect := func(g authz.Grant) bool {
-		if q.matches(s.Tenant(), g) {
-			grants = append(grants, g)
-		}
-		return len(grants) < limit
-	}
 	if q == (GrantQuery{}) {
-		return grants, s.view.EachGrant(afterID, collect)
+		err := s.view.EachGrant(afterID, func(g authz.Grant) bool {
+			grants = append(grants, g)
+			return len(grants) < limit
+		})
+		return grants, err
 	}
 	place, ref, err := s.narrowest(q)
 	if err != nil {
 		return nil, err
 	}
+	walked := 0
 	var failed error
 	err = s.view.EachGrantID(place, ref, afterID, func(id string) bool {
+		if walked++; walked > mostWalked {
+			failed = authz.Errorf(authz.LimitExceeded, "finding the grants takes looking at more than %d: ask for fewer at once, or by subject too", mostWalked)
+			return false
+		}
 		grant, _, err := s.view.Grant(id)
 		if err != nil {
 			failed = err
 			return false
 		}
-		return collect(grant)
+		if q.matches(s.Tenant(), grant) {
+			grants = append(grants, grant)
+		}
+		return len(grants) < limit
 	})
-	if err == nil {
-		err = failed
-	}
-	return grants, err
+	return grants, errors.Join(err, failed)
 }
 
 // narrowest finds the member of a query that the fewest grants name.
@@ -193,8 +217,5 @@ func (s *Snapshot) Expiring(from, until time.Time, limit int) ([]authz.Grant, er
 		grants = append(grants, grant)
 		return len(grants) < limit
 	})
-	if err == nil {
-		err = failed
-	}
-	return grants, err
+	return grants, errors.Join(err, failed)
 }
