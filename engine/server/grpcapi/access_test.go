@@ -114,7 +114,7 @@ func TestDecisionReachesTheCaller(t *testing.T) {
 				Obligations: authz.Object{"quota": json.Number("100"), "id": json.Number("9007199254740993")},
 				ID:          "d1", PolicyRevision: "p7", DirectoryRevision: math.MaxUint64,
 				Explanation: &authz.Explanation{
-					Rules: []authz.RuleOutcome{{Rule: "data.authz.allow", Title: "Staff", Location: "a.rego:3", FailedAt: "a.rego:4", FailedExpr: "x == 1"}},
+					Rules: []authz.RuleOutcome{{Rule: "data.authz.allow", Title: "Staff", Location: "a.rego:3", Erred: true, FailedAt: "a.rego:4", FailedExpr: "x == 1"}},
 					Facts: []authz.Fact{{Ref: "user:mina", Known: true}, {Ref: "user:nobody"}},
 				},
 			},
@@ -122,7 +122,7 @@ func TestDecisionReachesTheCaller(t *testing.T) {
 				Allowed: true, Reasons: []string{"on the ward"}, Obligations: obligations,
 				DecisionId: "d1", PolicyRevision: "p7", DirectoryRevision: math.MaxUint64,
 				Explanation: &verdictv1.Explanation{
-					Rules: []*verdictv1.RuleOutcome{{Rule: "data.authz.allow", Title: "Staff", Location: "a.rego:3", FailedAt: "a.rego:4", FailedExpression: "x == 1"}},
+					Rules: []*verdictv1.RuleOutcome{{Rule: "data.authz.allow", Title: "Staff", Location: "a.rego:3", Erred: true, FailedAt: "a.rego:4", FailedExpression: "x == 1"}},
 					Facts: []*verdictv1.Fact{{Ref: "user:mina", Known: true}, {Ref: "user:nobody"}},
 				},
 			},
