@@ -4,9 +4,9 @@
 //
 // The contract of a decision is held here, before a request exists: the package
 // of the decision defines allow, its rules have the types that a decision is
-// made of, and no built-in function that reaches the network or draws random
-// numbers is called unless it was turned on. Beyond that, what OPA accepts is
-// accepted.
+// made of, and no built-in function that reaches the network, draws random
+// numbers or looks at the machine's clock is called unless it was turned on.
+// Beyond that, what OPA accepts is accepted.
 //
 // The package knows no store, no clock and no evaluator. Start with Compile.
 package rego

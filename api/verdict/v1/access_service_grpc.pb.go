@@ -48,7 +48,8 @@ type AccessServiceClient interface {
 	// BatchCheckAccess decides up to 1,000 requests of one tenant with one
 	// policy, on one directory revision and at one decision time (AuthZEN 1.0,
 	// section 7). An item that is wrong in itself is denied with an error and
-	// does not fail the others.
+	// does not fail the others; so are items that the batch, which may take five
+	// seconds, does not come to (ERROR_KIND_LIMIT_EXCEEDED).
 	BatchCheckAccess(ctx context.Context, in *BatchCheckAccessRequest, opts ...grpc.CallOption) (*BatchCheckAccessResponse, error)
 	// StreamCheckAccess decides requests as they come, each for itself. Several
 	// are decided at a time, so answers come in any order: match them by id. At
@@ -124,7 +125,8 @@ type AccessServiceServer interface {
 	// BatchCheckAccess decides up to 1,000 requests of one tenant with one
 	// policy, on one directory revision and at one decision time (AuthZEN 1.0,
 	// section 7). An item that is wrong in itself is denied with an error and
-	// does not fail the others.
+	// does not fail the others; so are items that the batch, which may take five
+	// seconds, does not come to (ERROR_KIND_LIMIT_EXCEEDED).
 	BatchCheckAccess(context.Context, *BatchCheckAccessRequest) (*BatchCheckAccessResponse, error)
 	// StreamCheckAccess decides requests as they come, each for itself. Several
 	// are decided at a time, so answers come in any order: match them by id. At
