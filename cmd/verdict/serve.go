@@ -133,7 +133,12 @@ func openService(o pointOptions) (_ *service, err error) {
 		Logger:    o.logger,
 	})
 	s.http = &http.Server{
-		Handler:           authzen.New(authzen.Options{Decider: p.decisions, Ready: s.ready, Logger: o.logger}),
+		Handler: authzen.New(authzen.Options{
+			Decider:       p.decisions,
+			Ready:         s.ready,
+			Logger:        o.logger,
+			MaxInputBytes: int(o.config.Limits.Input),
+		}),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,
