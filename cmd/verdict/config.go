@@ -72,6 +72,9 @@ const (
 	defaultGRPC = "127.0.0.1:8181"
 	defaultHTTP = "127.0.0.1:8182"
 
+	// maxInput is the largest message that the gRPC server takes.
+	maxInput byteSize = 16 << 20
+
 	// minRetention keeps every revision readable for longer than a decision,
 	// a page of a listing or a reconnecting watcher takes.
 	minRetention = duration(time.Minute)
@@ -190,8 +193,8 @@ func (c *config) validate() error {
 	if c.HTTP.Address == "" {
 		refuse("http.address", "is empty: expected host:port or unix:///path")
 	}
-	if c.Limits.Input <= 0 {
-		refuse("limits.input", "%s: expected a size above zero, such as 1MiB", c.Limits.Input)
+	if c.Limits.Input <= 0 || c.Limits.Input > maxInput {
+		refuse("limits.input", "%s: expected a size above zero and of at most %s, such as 1MiB", c.Limits.Input, maxInput)
 	}
 	if c.Limits.Evaluation <= 0 {
 		refuse("limits.evaluation", "%s: expected a duration above zero, such as 100ms", c.Limits.Evaluation)

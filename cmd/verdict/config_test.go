@@ -135,8 +135,13 @@ func TestConfigValidateNamesEverySetting(t *testing.T) {
 	}
 	cfg = defaultConfig()
 	cfg.Directory.Retention = minRetention
+	cfg.Limits.Input = maxInput
 	if err := cfg.validate(); err != nil {
-		t.Errorf("the smallest retention: %v", err)
+		t.Errorf("the smallest retention and the largest input: %v", err)
+	}
+	cfg.Limits.Input++
+	if err := cfg.validate(); err == nil || !strings.Contains(err.Error(), "limits.input") {
+		t.Errorf("an input beyond the largest: %v", err)
 	}
 }
 

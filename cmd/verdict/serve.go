@@ -140,10 +140,13 @@ func openService(o pointOptions) (_ *service, err error) {
 			MaxInputBytes: int(o.config.Limits.Input),
 		}),
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		ErrorLog:          zap.NewStdLog(o.logger),
+		// A request is answered within authzen.DefaultMaxTime, if need be that it
+		// took too long, and one whose body comes too slowly soon after.
+		ReadTimeout:    authzen.DefaultMaxTime + 5*time.Second,
+		WriteTimeout:   authzen.DefaultMaxTime + 10*time.Second,
+		IdleTimeout:    2 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
+		ErrorLog:       zap.NewStdLog(o.logger),
 	}
 	return s, nil
 }

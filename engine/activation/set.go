@@ -154,7 +154,7 @@ func (s *Set) slot(tenant string) (*slot, error) {
 	if slot, ok := s.slots[tenant]; ok {
 		return slot, nil
 	}
-	return nil, authz.Errorf(authz.NotFound, "there is no tenant %s", authz.Quote(tenant))
+	return nil, authz.Errorf(authz.NotFound, "unknown tenant %s", authz.Quote(tenant))
 }
 
 func (s *Set) activate(ctx context.Context, slot *slot) error {

@@ -63,7 +63,7 @@ func newPDP(p program, limits pdp.Limits) (*pdp.PDP, *world) {
 	return pdp.New(pdp.Options{
 		Policy: func(tenant string) (pdp.Policy, error) {
 			if tenant != "t" {
-				return pdp.Policy{}, authz.Errorf(authz.NotFound, "there is no tenant %s", authz.Quote(tenant))
+				return pdp.Policy{}, authz.Errorf(authz.NotFound, "unknown tenant %s", authz.Quote(tenant))
 			}
 			return pdp.Policy{Program: p, Revision: "p1"}, nil
 		},
