@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
@@ -186,9 +187,9 @@ func BenchmarkEntity(b *testing.B) {
 	defer snapshot.Close()
 	read := func(b *testing.B, cache *pip.Cache, ids []string) {
 		b.ReportAllocs()
-		reader := cache.Reader(snapshot, 1<<62)
 		i := 0
 		for b.Loop() {
+			reader := cache.Reader(snapshot, math.MaxInt) // one a decision
 			if _, err := readAttributes(b.Context(), reader, ids[i%len(ids)]); err != nil {
 				b.Fatal(err)
 			}
@@ -201,7 +202,7 @@ func BenchmarkEntity(b *testing.B) {
 	}
 	b.Run("warm", func(b *testing.B) {
 		hot := ids[:1000]
-		reader := p.cache.Reader(snapshot, 1<<62)
+		reader := p.cache.Reader(snapshot, math.MaxInt)
 		for _, id := range hot {
 			if _, err := readAttributes(b.Context(), reader, id); err != nil {
 				b.Fatal(err)

@@ -175,10 +175,10 @@ func (p *point) fillLocal(ctx context.Context, tenant, bundlePath, directoryFile
 // importAll loads a small file into a directory of its own. A line that is
 // refused is an error.
 func importAll(ctx context.Context, dir *directory.Directory, tenant, name string, lines io.Reader) error {
-	report, err := dir.Import(ctx, tenant, lines, directory.ImportOptions{})
+	report, err := dir.Import(ctx, tenant, lines, directory.ImportOptions{KeepGoing: true})
 	for i, line := range report.Errors {
 		if i == maxShownErrors {
-			return fmt.Errorf("%s: %d lines are refused, %w", name, report.Refused, err)
+			return errors.Join(err, fmt.Errorf("%s: and %d more lines are refused", name, report.Refused-i))
 		}
 		err = errors.Join(err, fmt.Errorf("%s:%d: %s", name, line.Line, line.Message))
 	}

@@ -39,7 +39,7 @@ const progressLines = 10_000
 // It loads all or nothing: refused lines, those that close cycles included, are
 // in the report, and end in an error of kind Invalid once everything is looked
 // at, unless the options say otherwise. A directory that was written to already is an error of kind
-// FailedPrecondition. An interrupted load leaves the directory as it was.
+// FailedPrecondition. An interrupted load leaves it without content.
 //
 // The load has no change records: what can be watched begins after it.
 func Load(ctx context.Context, dir, tenant string, r io.Reader, o LoadOptions) (ImportReport, error) {

@@ -36,10 +36,11 @@ type Options struct {
 }
 
 // Settings of Badger. Memtables make up most of the memory of an import, and
-// their size bounds that of a transaction: see maxCommitBytes.
+// their size bounds that of a transaction: see maxCommitBytes. A second one
+// waiting to be flushed made BenchmarkImport 7 % faster for 180 MiB more.
 const (
 	memTableBytes = 48 << 20
-	memTables     = 2
+	memTables     = 1
 	compactors    = 2
 )
 
