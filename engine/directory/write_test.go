@@ -141,6 +141,21 @@ func TestDeletedEntityLeavesNoGrants(t *testing.T) {
 	mustBeSound(t, d)
 }
 
+// TestDeletedEntityTakesAGrantPutBeforeAlong holds that a grant which the same
+// batch has put before goes, too, although the put changed nothing.
+func TestDeletedEntityTakesAGrantPutBeforeAlong(t *testing.T) {
+	const grant = `{"grant":{"id":"g","subject":"user:mina","role":"role:r","scope":"team:icu"}}`
+	for _, deleted := range []string{"user:mina", "role:r", "team:icu"} {
+		d := newDirectory(t, directory.Options{})
+		write(t, d, grant)
+		write(t, d, grant, `{"delete":{"entity":"`+deleted+`"}}`)
+		if got := export(t, d); got != "" {
+			t.Errorf("after the deletion of %s there is %s", deleted, got)
+		}
+		mustBeSound(t, d)
+	}
+}
+
 func TestTenantsAreApart(t *testing.T) {
 	d := newDirectory(t, directory.Options{Tenants: []string{"work", "workforce", "workforce2"}})
 	write(t, d, `{"entity":{"type":"user","id":"mina"}}`, `{"grant":{"id":"g","subject":"user:mina","role":"role:r"}}`)

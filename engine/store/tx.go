@@ -16,7 +16,8 @@ type Tx struct {
 	order    []Touch // the records changed, as they first were; their Op is open
 	// children is by how many the write has changed the number of children.
 	children map[authz.EntityRef]int
-	// naming are the grants of the write that name an entity now.
+	// naming are the grants that the write has touched and that name an entity
+	// now.
 	naming map[authz.EntityRef]map[string]struct{}
 	links  map[authz.EntityRef]Links // as read
 	reads  map[token]struct{}        // what the write rests on
@@ -203,6 +204,7 @@ func (tx *Tx) setGrant(id string, to *authz.Grant) (changed bool, err error) {
 		change = &grantChange{}
 		if found {
 			change.before, change.after = &stored, &stored
+			tx.addNaming(stored)
 		}
 		tx.grants[id] = change
 		tx.order = append(tx.order, Touch{Op: PutGrant, GrantID: id})
@@ -216,14 +218,20 @@ func (tx *Tx) setGrant(id string, to *authz.Grant) (changed bool, err error) {
 		}
 	}
 	if change.after = to; to != nil {
-		for ref := range grantLinks(tx.Tenant(), *to) {
-			if tx.naming[ref] == nil {
-				tx.naming[ref] = make(map[string]struct{})
-			}
-			tx.naming[ref][id] = struct{}{}
-		}
+		tx.addNaming(*to)
 	}
 	return true, nil
+}
+
+// addNaming notes which entities a grant of the write names now, changed by it
+// or not.
+func (tx *Tx) addNaming(g authz.Grant) {
+	for ref := range grantLinks(tx.Tenant(), g) {
+		if tx.naming[ref] == nil {
+			tx.naming[ref] = make(map[string]struct{})
+		}
+		tx.naming[ref][g.ID] = struct{}{}
+	}
 }
 
 // Reparented are the entities that the write has given a parent that they had
