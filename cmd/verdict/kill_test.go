@@ -27,15 +27,15 @@ const (
 	killBatchSize = 6 // entities in a batch
 )
 
-// kills is how often the server is killed: VERDICT_KILLS times, or a few.
+// kills is how often the server is killed: KILLS times, or a few.
 func kills(t *testing.T) int {
-	text := os.Getenv("VERDICT_KILLS")
+	text := os.Getenv("KILLS")
 	if text == "" {
 		return 5
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		t.Fatalf("VERDICT_KILLS=%q: expected a number above zero", text)
+		t.Fatalf("KILLS=%q: expected a number above zero", text)
 	}
 	return n
 }

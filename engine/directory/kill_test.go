@@ -20,10 +20,10 @@ import (
 	"github.com/verdictpdp/verdict/engine/directory"
 )
 
-var kills = flag.Int("kills", killsFromEnv(), "how often the kill test kills a writer; VERDICT_KILLS sets the default")
+var kills = flag.Int("kills", killsFromEnv(), "how often the kill test kills a writer; KILLS sets the default")
 
 func killsFromEnv() int {
-	if n, err := strconv.Atoi(os.Getenv("VERDICT_KILLS")); err == nil {
+	if n, err := strconv.Atoi(os.Getenv("KILLS")); err == nil {
 		return n
 	}
 	return 10
