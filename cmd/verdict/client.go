@@ -11,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -41,9 +43,14 @@ func (r *remote) bounded(ctx context.Context) (context.Context, context.CancelFu
 	return context.WithTimeout(ctx, r.timeout)
 }
 
-// inTime is the error of a call under a bounded context.
+// inTime is the error of a call under a bounded context. The server is told of
+// the bound, and may report it a moment before this side does.
 func (r *remote) inTime(ctx context.Context, err error) error {
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	const moment = 100 * time.Millisecond
+	end, _ := ctx.Deadline()
+	late := errors.Is(ctx.Err(), context.DeadlineExceeded) ||
+		status.Code(err) == codes.DeadlineExceeded && time.Until(end) < moment
+	if err != nil && late {
 		return fmt.Errorf("no answer from %s within --timeout %s", r.server, r.timeout)
 	}
 	return err
