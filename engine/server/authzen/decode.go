@@ -15,8 +15,6 @@ import (
 	"github.com/verdictpdp/verdict/engine/pdp"
 )
 
-// maxNumberBytes bounds the text of a number. A double needs 25.
-const maxNumberBytes = 64
 
 // A parts holds the parts of a request that are there.
 type parts struct {
@@ -309,28 +307,13 @@ func (d decoder) anyArray(depth int) ([]any, error) {
 	return list, err
 }
 
-// number keeps the number exact. Beyond a double's range it is refused, as RFC
-// 7493 advises (section 2.2): Rego compares numbers in full, and cannot with an
-// exponent without end.
+// number keeps the number exact, and refuses one that policies cannot compute
+// with.
 func (d decoder) number(text string) (any, error) {
-	if len(text) > maxNumberBytes {
-		return nil, d.wrong("a number of %d characters: at most %d are allowed", len(text), maxNumberBytes)
-	}
-	exponent := exponentAt(text)
-	double, err := strconv.ParseFloat(text, 64)
-	tooSmall := double == 0 && strings.ContainsAny(text[:exponent], "123456789")
-	if err != nil || tooSmall || len(text)-exponent > len("e-999") {
-		return nil, d.wrong("%s lies outside the range of a double", text)
+	if err := authz.ValidateNumber(text); err != nil {
+		return nil, d.wrong("%s", err)
 	}
 	return json.Number(text), nil
-}
-
-// exponentAt is where the exponent of a number begins, or its end.
-func exponentAt(text string) int {
-	if at := strings.IndexAny(text, "eE"); at >= 0 {
-		return at
-	}
-	return len(text)
 }
 
 func (d decoder) isNull() bool { return d.json.PeekKind() == 'n' }

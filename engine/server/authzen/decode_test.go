@@ -37,7 +37,7 @@ func TestRefusedBodies(t *testing.T) {
 		{"a number beyond a double", `{"context":{"n":1e999999999}}`, "context.n", "outside the range of a double"},
 		{"a number too small for a double", `{"context":{"n":1e-999999999}}`, "context.n", "outside the range of a double"},
 		{"a zero with an exponent without end", `{"context":{"n":0e-999999999}}`, "context.n", "outside the range of a double"},
-		{"a number without end", `{"context":{"n":` + strings.Repeat("1", maxNumberBytes+1) + `}}`, "context.n", "65 characters: at most 64"},
+		{"a number without end", `{"context":{"n":` + strings.Repeat("1", authz.MaxNumberBytes+1) + `}}`, "context.n", "65 characters: at most 64"},
 		{"a number that JSON does not know", `{"context":{"n":NaN}}`, "context.n", "malformed at byte 16"},
 		{"evaluations that are an object", `{"evaluations":{}}`, "evaluations", "is an object: expected an array"},
 		{"an evaluation that is null", `{"evaluations":[null]}`, "evaluations[0]", "is null: expected an object"},
@@ -88,7 +88,7 @@ func TestNestingAtTheLimit(t *testing.T) {
 }
 
 func TestNumbersAtTheLimit(t *testing.T) {
-	for _, number := range []string{"0", "-0.0", "0e-999", "1E+5", "1.7976931348623157e308", "5e-324", strings.Repeat("1", maxNumberBytes)} {
+	for _, number := range []string{"0", "-0.0", "0e-999", "1E+5", "1.7976931348623157e308", "5e-324", strings.Repeat("1", authz.MaxNumberBytes)} {
 		p, err := decodeEvaluation(fmt.Appendf(nil, `{"context":{"n":%s}}`, number))
 		if err != nil {
 			t.Errorf("%s: %v", number, err)
