@@ -15,7 +15,6 @@ import (
 	"github.com/verdictpdp/verdict/engine/pdp"
 )
 
-
 // A parts holds the parts of a request that are there.
 type parts struct {
 	subject  *authz.Subject
