@@ -23,19 +23,6 @@ func newCompiler(b *bundle.Bundle, opts Options) (*ast.Compiler, error) {
 		WithPathConflictsCheck(func(path []string) (bool, error) { return defined(b.Data, path), nil }), nil
 }
 
-// ForTests is what OPA's test runner needs to run a bundle's tests beside its
-// policy: a compiler under the rules of Compile, which keeps calls of print,
-// and the modules, which the runner compiles with stages of its own.
-func ForTests(b *bundle.Bundle, opts Options) (*ast.Compiler, map[string]*ast.Module, error) {
-	compiler, err := newCompiler(b, opts)
-	if err != nil {
-		return nil, nil, err
-	}
-	all := make([]bundle.Module, 0, len(b.Modules)+len(b.TestModules))
-	all = append(append(all, b.Modules...), b.TestModules...)
-	return compiler.WithEnablePrintStatements(true), modules(all), nil
-}
-
 // replacing says of a function that is missing from a package which the bundle
 // took from the library why it is missing: the place of the call may be the
 // library's, and the fault is not.

@@ -54,16 +54,16 @@ func Run(ctx context.Context, opts Options) (Report, error) {
 	if _, err := regexp.Compile(opts.Filter); err != nil {
 		return Report{}, authz.InvalidField("filter", "%s", err)
 	}
-	compiler, modules, err := rego.ForTests(opts.Bundle, rego.Options{Builtins: opts.Builtins})
+	tests, err := rego.ForTests(opts.Bundle, rego.Options{Builtins: opts.Builtins})
 	if err != nil {
 		return Report{}, err
 	}
-	r := run{compiler: compiler, store: opts.Store, timeout: cmp.Or(opts.Timeout, DefaultTimeout)}
+	r := run{compiler: tests.Compiler, builtins: tests.Builtins, store: opts.Store, timeout: cmp.Or(opts.Timeout, DefaultTimeout)}
 	if r.store == nil {
 		r.store = inmem.NewFromObject(opts.Bundle.Data)
 	}
 	results, err := r.runner().
-		SetModules(modules).
+		SetModules(tests.Modules).
 		SetParallel(cmp.Or(opts.Parallel, runtime.GOMAXPROCS(0))).
 		Filter(opts.Filter).
 		RunTests(ctx, nil)
@@ -93,6 +93,7 @@ func Run(ctx context.Context, opts Options) (Report, error) {
 // A run is what all tests of one report share.
 type run struct {
 	compiler *ast.Compiler
+	builtins []*tester.Builtin
 	store    storage.Store
 	timeout  time.Duration
 }
@@ -100,6 +101,7 @@ type run struct {
 func (r run) runner() *tester.Runner {
 	return tester.NewRunner().
 		SetCompiler(r.compiler).
+		AddCustomBuiltins(r.builtins).
 		SetStore(r.store).
 		SetTimeout(r.timeout).
 		RaiseBuiltinErrors(true).
@@ -135,14 +137,17 @@ func (r run) report(ctx context.Context, result *tester.Result) Test {
 func (r run) describe(result *tester.Result) (at, text string) {
 	// OPA starts the duration somewhat after the timeout. What was canceled much
 	// earlier ended by a time limit of its own, such as a request's.
-	if topdown.IsCancel(result.Error) && result.Duration >= r.timeout/2 {
+	if (topdown.IsCancel(result.Error) || rego.Stopped(result.Error)) && result.Duration >= r.timeout/2 {
 		return "", fmt.Sprintf("the test took longer than %s: give it more time, or less to do", r.timeout)
 	}
 	var raised *topdown.Error
-	if errors.As(result.Error, &raised) {
-		return rego.Location(raised.Location), raised.Message
+	if !errors.As(result.Error, &raised) {
+		return "", result.Error.Error()
 	}
-	return "", result.Error.Error()
+	if called, ok := errors.AsType[*rego.CallError](result.Error); ok {
+		return rego.Location(raised.Location), called.Error()
+	}
+	return rego.Location(raised.Location), raised.Message
 }
 
 // failedCases are the names of the cases that failed, those inside others with

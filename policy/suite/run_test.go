@@ -94,6 +94,19 @@ func TestOutcomes(t *testing.T) {
 			},
 		},
 		{
+			"a test in which a built-in that walks graphs fails",
+			`test_x if count(graph.reachable({}, input.nodes)) == 0 with input as {"nodes": "a"}`,
+			suite.Test{
+				Name: "test_x", Outcome: suite.Error, FailedAt: "b/authz_test.rego:3",
+				Err: "graph.reachable: operand 2 must be {array, set} but got string",
+			},
+		},
+		{
+			"a test that mocks a built-in that walks graphs",
+			"test_x if count(graph.reachable({}, [])) == 1 with graph.reachable as f\n\nf(_, _) := {1}",
+			suite.Test{Name: "test_x", Outcome: suite.Pass},
+		},
+		{
 			"a test in which rules conflict",
 			"test_x if f(1)\n\nf(_) := true\n\nf(_) := false",
 			suite.Test{Name: "test_x", Outcome: suite.Error, FailedAt: "b/authz_test.rego:7", Err: "function data.authz_test.f produced conflicting values for the same inputs:\n  true at b/authz_test.rego:5\n  false at b/authz_test.rego:7"},
@@ -207,6 +220,30 @@ func TestATestThatTakesTooLong(t *testing.T) {
 	}
 	if fast.Outcome != suite.Pass {
 		t.Errorf("the fast test: %+v", fast)
+	}
+}
+
+// OPA's own graph functions look at each way to a node, and do not stop.
+func TestGraphsAreWalkedAsInADecision(t *testing.T) {
+	const layers = `layers := {node: next |
+	some i in numbers.range(0, 24)
+	next := {sprintf("a%d", [i + 1]), sprintf("b%d", [i + 1])}
+	some node in {sprintf("a%d", [i]), sprintf("b%d", [i])}
+}
+`
+	report := run(t, suite.Options{
+		Bundle: bundled(t, `test_reachable if count(graph.reachable(layers, {"a0"})) == 49
+
+test_paths if count(graph.reachable_paths(layers, {"a0"})) > 0
+
+`+layers),
+		Timeout: time.Second,
+	})
+	if got := report.Tests[0]; got.Outcome != suite.Pass {
+		t.Errorf("of %v, the first did not pass", report.Tests)
+	}
+	if got := report.Tests[1]; got.Outcome != suite.Error || !strings.Contains(got.Err, "longer than 1s") {
+		t.Errorf("there are 2^24 paths, and yet: %+v", got)
 	}
 }
 
