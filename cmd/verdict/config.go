@@ -52,6 +52,8 @@ type limitsConfig struct {
 	Input      byteSize `yaml:"input" env:"INPUT"`
 	Evaluation duration `yaml:"evaluation" env:"EVALUATION"`
 	Entities   count    `yaml:"entities" env:"ENTITIES"`
+	Batch      duration `yaml:"batch" env:"BATCH"`
+	Wait       duration `yaml:"wait" env:"WAIT"`
 }
 
 type directoryConfig struct {
@@ -82,11 +84,17 @@ const (
 
 func defaultConfig() config {
 	return config{
-		Data:      "verdict-data",
-		GRPC:      listenConfig{Address: defaultGRPC},
-		HTTP:      listenConfig{Address: defaultHTTP},
-		Tenants:   map[string]tenantConfig{},
-		Limits:    limitsConfig{Input: pdp.DefaultInputBytes, Evaluation: duration(pdp.DefaultEvaluation), Entities: pdp.DefaultEntities},
+		Data:    "verdict-data",
+		GRPC:    listenConfig{Address: defaultGRPC},
+		HTTP:    listenConfig{Address: defaultHTTP},
+		Tenants: map[string]tenantConfig{},
+		Limits: limitsConfig{
+			Input:      pdp.DefaultInputBytes,
+			Evaluation: duration(pdp.DefaultEvaluation),
+			Entities:   pdp.DefaultEntities,
+			Batch:      duration(pdp.DefaultBatch),
+			Wait:       duration(pdp.DefaultWait),
+		},
 		Directory: directoryConfig{Retention: duration(directory.DefaultRetention), Cache: pip.DefaultCacheBytes},
 		Log:       logConfig{Level: logLevel(zapcore.InfoLevel), Format: "json"},
 		Shutdown:  shutdownConfig{Grace: duration(10 * time.Second)},
@@ -201,6 +209,12 @@ func (c *config) validate() error {
 	}
 	if c.Limits.Entities <= 0 {
 		refuse("limits.entities", "%d: expected a number above zero", c.Limits.Entities)
+	}
+	if c.Limits.Batch <= 0 {
+		refuse("limits.batch", "%s: expected a duration above zero, such as 5s", c.Limits.Batch)
+	}
+	if c.Limits.Wait <= 0 {
+		refuse("limits.wait", "%s: expected a duration above zero, such as 30s", c.Limits.Wait)
 	}
 	if c.Directory.Retention < minRetention {
 		refuse("directory.retention", "%s: expected at least %s", c.Directory.Retention, minRetention)

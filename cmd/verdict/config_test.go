@@ -37,8 +37,8 @@ func TestExampleConfigHoldsEveryDefault(t *testing.T) {
 
 func TestConfigLayers(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "verdict.yaml")
-	write(t, file, "grpc: {address: 127.0.0.1:1}\nlimits: {input: 2MiB, evaluation: 50ms}\nlog: {level: debug}\n")
-	cfg, err := loadConfig(file, []string{"VERDICT_LIMITS_EVALUATION=70ms", "VERDICT_LOG_FORMAT=console", "HOME=/nowhere"})
+	write(t, file, "grpc: {address: 127.0.0.1:1}\nlimits: {input: 2MiB, evaluation: 50ms, batch: 2s}\nlog: {level: debug}\n")
+	cfg, err := loadConfig(file, []string{"VERDICT_LIMITS_EVALUATION=70ms", "VERDICT_LIMITS_WAIT=3s", "VERDICT_LOG_FORMAT=console", "HOME=/nowhere"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,6 +46,8 @@ func TestConfigLayers(t *testing.T) {
 	want.GRPC.Address = "127.0.0.1:1"
 	want.Limits.Input = 2 << 20
 	want.Limits.Evaluation = duration(70 * time.Millisecond)
+	want.Limits.Batch = duration(2 * time.Second)
+	want.Limits.Wait = duration(3 * time.Second)
 	want.Log = logConfig{Level: logLevel(zapcore.DebugLevel), Format: "console"}
 	if diff := cmp.Diff(want, cfg); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
@@ -97,6 +99,8 @@ func TestConfigRefusals(t *testing.T) {
 		{name: "no YAML", file: "data: [\n", wants: []string{"[1:"}},
 		{name: "size", file: "limits: {input: huge}\n", wants: []string{`"huge" is no size`}},
 		{name: "level", file: "log: {level: loud}\n", wants: []string{"[1:14]", `"loud" is no level: expected debug, info, warn or error`}},
+		{name: "no duration for a batch", file: "limits:\n  batch: soon\n", wants: []string{"[2:10]", `"soon" is no duration`}},
+		{name: "no duration for a wait", environ: []string{"VERDICT_LIMITS_WAIT=30"}, wants: []string{`VERDICT_LIMITS_WAIT: "30" is no duration`}},
 		{name: "unknown variable", environ: []string{"VERDICT_GRPC_ADRESS=x"}, wants: []string{"VERDICT_GRPC_ADRESS is no setting", "VERDICT_GRPC_ADDRESS"}},
 		{name: "variable of the wrong type", environ: []string{"VERDICT_LIMITS_ENTITIES=many"}, wants: []string{`VERDICT_LIMITS_ENTITIES: "many" is no whole number`}},
 	}
@@ -128,16 +132,16 @@ func TestConfigValidateNamesEverySetting(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"grpc.address", "limits.input", "limits.evaluation", "limits.entities", "directory.retention", "log.format", "tenants.Bad Name"} {
+	for _, want := range []string{"grpc.address", "limits.input", "limits.evaluation", "limits.entities", "limits.batch", "limits.wait", "directory.retention", "log.format", "tenants.Bad Name"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error lacks %q:\n%v", want, err)
 		}
 	}
 	cfg = defaultConfig()
 	cfg.Directory.Retention = minRetention
-	cfg.Limits.Input = maxInput
+	cfg.Limits = limitsConfig{Input: maxInput, Evaluation: 1, Entities: 1, Batch: 1, Wait: 1}
 	if err := cfg.validate(); err != nil {
-		t.Errorf("the smallest retention and the largest input: %v", err)
+		t.Errorf("the smallest retention, the largest input and the smallest other limits: %v", err)
 	}
 	cfg.Limits.Input++
 	if err := cfg.validate(); err == nil || !strings.Contains(err.Error(), "limits.input") {

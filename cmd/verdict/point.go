@@ -84,6 +84,8 @@ func openPoint(o pointOptions) (*point, error) {
 			InputBytes: int(o.config.Limits.Input),
 			Evaluation: time.Duration(o.config.Limits.Evaluation),
 			Entities:   int(o.config.Limits.Entities),
+			Batch:      time.Duration(o.config.Limits.Batch),
+			Wait:       time.Duration(o.config.Limits.Wait),
 		},
 	})
 	return &point{directory: dir, programs: programs, decisions: decisions}, nil
