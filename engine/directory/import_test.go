@@ -162,6 +162,30 @@ func TestImportRehearsal(t *testing.T) {
 	}
 }
 
+// TestLargestEntityIsALine holds that what can be written can be exported and
+// imported, be each byte of it one that takes six in a line.
+func TestLargestEntityIsALine(t *testing.T) {
+	e := authz.Entity{Ref: user(strings.Repeat("\x00", authz.MaxIDBytes))}
+	for i := range authz.MaxParents {
+		e.Parents = append(e.Parents, authz.EntityRef{
+			Type: strings.Repeat("g", authz.MaxTypeBytes), ID: strings.Repeat("\x00", authz.MaxIDBytes-4) + fmt.Sprintf("%04d", i),
+		})
+	}
+	e.Attributes = []byte(`{"a":"` + strings.Repeat("x", authz.MaxAttributeBytes-len(`{"a":""}`)) + `"}`)
+	first := newDirectory(t, directory.Options{})
+	if _, err := first.Write(t.Context(), tenant, authz.Batch{Changes: []authz.Change{{PutEntity: &e}}}); err != nil {
+		t.Fatal(err)
+	}
+	exported := export(t, first)
+	second := newDirectory(t, directory.Options{})
+	if _, err := importText(t, second, exported, directory.ImportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if again := export(t, second); again != exported {
+		t.Errorf("an export of %d bytes comes back as %d bytes", len(exported), len(again))
+	}
+}
+
 func TestImportBoundsLines(t *testing.T) {
 	d := newDirectory(t, directory.Options{})
 	line := `{"entity":{"type":"user","id":"mina"}}`
@@ -172,7 +196,7 @@ func TestImportBoundsLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := directory.ImportReport{Lines: 3, Applied: 1, Unchanged: 1, Refused: 1, Revision: 1,
-		Errors: []directory.LineError{{Line: 2, Message: "the line is too long: at most 1048576 bytes are allowed"}}}
+		Errors: []directory.LineError{{Line: 2, Message: "the line is too long: at most 4194304 bytes are allowed"}}}
 	if diff := cmp.Diff(want, report); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}

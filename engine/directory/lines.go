@@ -14,8 +14,10 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 )
 
-// MaxLineBytes bounds one line of the import format.
-const MaxLineBytes = 1 << 20
+// MaxLineBytes bounds one line of the import format. It is more than the line of
+// any valid entity takes in an export: 3.2 MiB, with the most and longest
+// parents, each byte of whose ids is written as six.
+const MaxLineBytes = 4 << 20
 
 // A parsedLine is one line of an import.
 type parsedLine struct {
