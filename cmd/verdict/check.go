@@ -44,7 +44,7 @@ Exit code: 0 allow, 1 deny, 2 error.`,
   verdict check user:mina read document:plan --context '{"mfa": true}' --explain
   verdict check user:mina read document:plan --property resource.owner=mina --property subject.level:=3
   verdict check user:mina read document:plan --bundle ./policy --directory directory.jsonl --now 2026-07-01T00:00:00Z`,
-		Args: cobra.ExactArgs(3),
+		Args: arguments(3, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request, err := c.request(args)
 			if err != nil {

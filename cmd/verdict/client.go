@@ -24,7 +24,7 @@ import (
 type remote struct {
 	server  string
 	tenant  string
-	timeout time.Duration
+	timeout timeout
 }
 
 // addFlags offers --server and --tenant.
@@ -35,12 +35,13 @@ func (r *remote) addFlags(cmd *cobra.Command) {
 
 // addTimeoutFlag offers --timeout to a command that is over soon.
 func (r *remote) addTimeoutFlag(cmd *cobra.Command) {
-	cmd.Flags().DurationVar(&r.timeout, "timeout", 30*time.Second, "how long to wait for the server")
+	r.timeout = timeout(30 * time.Second)
+	cmd.Flags().Var(&r.timeout, "timeout", "how long to wait for the server")
 }
 
 // bounded is the context of a command with --timeout.
 func (r *remote) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, r.timeout)
+	return context.WithTimeout(ctx, time.Duration(r.timeout))
 }
 
 // inTime is the error of a call under a bounded context. The server is told of
@@ -51,7 +52,7 @@ func (r *remote) inTime(ctx context.Context, err error) error {
 	late := errors.Is(ctx.Err(), context.DeadlineExceeded) ||
 		status.Code(err) == codes.DeadlineExceeded && time.Until(end) < moment
 	if err != nil && late {
-		return fmt.Errorf("no answer from %s within --timeout %s", r.server, r.timeout)
+		return fmt.Errorf("no answer from %s within --timeout %s", r.server, &r.timeout)
 	}
 	return err
 }
@@ -61,6 +62,9 @@ func (r *remote) inTime(ctx context.Context, err error) error {
 const maxMessageBytes = 64 << 20
 
 func (r *remote) dial() (*grpc.ClientConn, error) {
+	if err := checkAddress(r.server); err != nil {
+		return nil, fmt.Errorf("--server %w", err)
+	}
 	target := r.server
 	if path, isUnix := socketPath(target); isUnix {
 		absolute, err := filepath.Abs(path)
@@ -83,6 +87,18 @@ const unixPrefix = "unix://"
 // socketPath is the path of a Unix socket's address, unix:///path.
 func socketPath(address string) (path string, isUnix bool) {
 	return strings.CutPrefix(address, unixPrefix)
+}
+
+// checkAddress refuses what is no address to listen on or to dial.
+func checkAddress(address string) error {
+	port, isUnix := socketPath(address)
+	if !isUnix {
+		_, port, _ = net.SplitHostPort(address)
+	}
+	if port != "" {
+		return nil
+	}
+	return fmt.Errorf("%q is no address: expected host:port or unix:///path", address)
 }
 
 // dialable is a listener's address as --server takes it.

@@ -195,11 +195,11 @@ func (c *config) validate() error {
 	if c.Data == "" {
 		refuse("data", "is empty: expected a directory")
 	}
-	if c.GRPC.Address == "" {
-		refuse("grpc.address", "is empty: expected host:port or unix:///path")
+	if err := checkAddress(c.GRPC.Address); err != nil {
+		refuse("grpc.address", "%s", err)
 	}
-	if c.HTTP.Address == "" {
-		refuse("http.address", "is empty: expected host:port or unix:///path")
+	if err := checkAddress(c.HTTP.Address); err != nil {
+		refuse("http.address", "%s", err)
 	}
 	if c.Limits.Input <= 0 || c.Limits.Input > maxInput {
 		refuse("limits.input", "%s: expected a size above zero and of at most %s, such as 1MiB", c.Limits.Input, maxInput)

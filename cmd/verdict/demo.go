@@ -36,8 +36,11 @@ func newDemoCommand(p *printer) *cobra.Command {
 
 Everything is kept in memory. The demo prints a table of decisions with their
 reasons, says how to ask for one's own, and goes on serving until Ctrl-C.`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cfg.validate(); err != nil {
+				return err
+			}
 			return demo(cmd.Context(), p, cfg, once)
 		},
 	}

@@ -18,9 +18,12 @@ func newDirectoryCommand(p *printer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "directory",
 		Short: "Look into the directory: get, list, check",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return errors.New("expected one of get, list and check; see verdict directory --help")
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("%q is none of get, list and check: see verdict directory --help", args[0])
+			}
+			return errors.New("expected one of get, list and check: see verdict directory --help")
 		},
 	}
 	cmd.AddCommand(newDirectoryGetCommand(p), newDirectoryListCommand(p), newDirectoryCheckCommand(p))
@@ -96,7 +99,7 @@ func newDirectoryGetCommand(p *printer) *cobra.Command {
 		Use:     "get REF",
 		Short:   "Show an entity and the grants made to it",
 		Example: `  verdict directory get user:mina`,
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			conn, err := r.dial()
 			if err != nil {
@@ -116,7 +119,7 @@ func newDirectoryGetCommand(p *printer) *cobra.Command {
 				Tenant: r.tenant, Subject: args[0], Consistency: exactly(response.GetDirectoryRevision()),
 			})
 			if err != nil {
-				return err
+				return r.inTime(ctx, err)
 			}
 			return p.printEntity(newEntityReport(response.GetEntity()), grants)
 		},
@@ -195,7 +198,7 @@ All of it is read at one revision.`,
 		Example: `  verdict directory list user
   verdict directory list --role role:nurse
   verdict directory list --scope department:icu`,
-		Args: cobra.MaximumNArgs(1),
+		Args: arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			byGrant := subject != "" || role != "" || scope != ""
 			if byGrant == (len(args) == 1) {

@@ -19,7 +19,7 @@ order, and gives nobody anything. With --deep everything that is derived from
 the records is compared with them, too.
 
 Exit code: 0 when nothing was found, 1 when something was, 2 for an error.`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			conn, err := r.dial()
 			if err != nil {

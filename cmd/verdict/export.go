@@ -45,7 +45,7 @@ plain OPA evaluates and tests the same policies.`,
 		Example: `  verdict export > directory.jsonl
   verdict export --as opa --directory directory.jsonl --tenant workforce > data.json
   opa test bundles/lib ./policy data.json`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if e.as != exportLines && e.as != exportOPA {
 				return fmt.Errorf("--as %q: expected %s or %s", e.as, exportLines, exportOPA)

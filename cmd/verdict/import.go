@@ -46,7 +46,7 @@ disk; into one that does not exist yet this is several times faster.`,
 		Example: `  verdict import directory.jsonl
   verdict import --data verdict-data directory.jsonl
   generate | verdict import -`,
-		Args: cobra.ExactArgs(1),
+		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			if i.data == "" {

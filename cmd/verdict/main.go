@@ -78,6 +78,8 @@ To ask:                      verdict check user:mina read document:plan`,
 	root.SetIn(std.in)
 	root.SetOut(std.out)
 	root.SetErr(std.err)
+	root.SetFlagErrorFunc(flagError)
+	root.PersistentPreRunE = checkFlagGroups
 
 	p := &printer{out: std.out, err: std.err}
 	root.PersistentFlags().VarP(&p.format, "output", "o", "how to print results: text or json")

@@ -77,7 +77,7 @@ func TestPlainOPARunsTheSameTests(t *testing.T) {
 				}
 			}
 
-			runner := tester{tenant: name, timeout: time.Minute}
+			runner := tester{tenant: name, timeout: timeout(time.Minute)}
 			report, err := runner.run(t.Context(), filepath.Join("..", "..", "bundles", name))
 			if err != nil {
 				t.Fatal(err)

@@ -34,7 +34,7 @@ The tenants come from the configuration file; --bundle gives the tenant
 unless it does not compile: then the old one stays, and the log says why.`,
 		Example: `  verdict serve --bundle ./policy
   verdict serve --config verdict.yaml --grpc unix:///run/verdict.sock`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(file, os.Environ())
 			if err != nil {

@@ -31,7 +31,7 @@ type tester struct {
 	tenant    string
 	directory string
 	filter    string
-	timeout   time.Duration
+	timeout   timeout
 	verbose   bool
 	builtins  []string
 }
@@ -50,7 +50,7 @@ import format, says; a test can put anything else in its place:
 Exit code: 0 when all tests hold, 1 when one does not, 2 when they cannot run.`,
 		Example: `  verdict test ./policy
   verdict test ./policy --run contractor --directory other.jsonl`,
-		Args: cobra.MinimumNArgs(1),
+		Args: arguments(1, math.MaxInt),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			total := testReport{Bundles: []bundleReport{}}
 			for _, path := range args {
@@ -73,7 +73,8 @@ Exit code: 0 when all tests hold, 1 when one does not, 2 when they cannot run.`,
 	flags.StringVar(&t.tenant, "tenant", authz.DefaultTenant, "the `tenant` whose root stands above the directory")
 	flags.StringVar(&t.directory, "directory", "", "the directory, a `file` in the import format (default: directory.jsonl in the bundle)")
 	flags.StringVar(&t.filter, "run", "", "run the tests whose full name matches this `regexp`")
-	flags.DurationVar(&t.timeout, "timeout", suite.DefaultTimeout, "how long one test may take")
+	t.timeout = timeout(suite.DefaultTimeout)
+	flags.Var(&t.timeout, "timeout", "how long one test may take")
 	flags.StringSliceVar(&t.builtins, "builtins", nil, "built-in `functions` to turn on that are off by default, such as http.send")
 	flags.BoolVarP(&t.verbose, "verbose", "v", false, "list the tests that hold, too")
 	return cmd
@@ -115,7 +116,7 @@ func (t *tester) runOn(ctx context.Context, b *bundle.Bundle, dir *directory.Dir
 	if err != nil {
 		return suite.Report{}, err
 	}
-	return suite.Run(ctx, suite.Options{Bundle: b, Store: store, Builtins: t.builtins, Filter: t.filter, Timeout: t.timeout})
+	return suite.Run(ctx, suite.Options{Bundle: b, Store: store, Builtins: t.builtins, Filter: t.filter, Timeout: time.Duration(t.timeout)})
 }
 
 // A testReport is what became of the tests, as --output json prints it.

@@ -24,7 +24,7 @@ func newVersionCommand(p *printer) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of verdict, and of the Go and OPA it is built with",
-		Args:  cobra.NoArgs,
+		Args:  arguments(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			report := readVersion()
 			if p.json() {
