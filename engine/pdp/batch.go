@@ -1,6 +1,7 @@
 package pdp
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -79,7 +80,7 @@ func (p *PDP) decideItem(ctx context.Context, on pin, batch Batch, request *auth
 		return authz.Decision{}, undecided(ctx, nil)
 	}
 	if !time.Now().Before(end) {
-		return p.denied(on, authz.Errorf(authz.LimitExceeded, "the batch did not come to this request within the batch time %v: send smaller batches", p.limits.Batch)), nil
+		return p.denied(on, request, authz.Errorf(authz.LimitExceeded, "the batch did not come to this request within the batch time %v: send smaller batches", p.limits.Batch)), nil
 	}
 	size, err := inspect(request, p.limits.InputBytes)
 	if err == nil && request.Tenant != batch.Tenant {
@@ -92,12 +93,14 @@ func (p *PDP) decideItem(ctx context.Context, on pin, batch Batch, request *auth
 	if err == nil || ctx.Err() != nil {
 		return decision, err
 	}
-	return p.denied(on, err), nil
+	return p.denied(on, request, err), nil
 }
 
 // denied is the decision about a request that the policy was not asked about.
-func (p *PDP) denied(on pin, err error) authz.Decision {
-	return authz.Decision{
+func (p *PDP) denied(on pin, request *authz.Request, err error) authz.Decision {
+	decision := authz.Decision{
 		ID: p.newID(), PolicyRevision: on.policy.Revision, DirectoryRevision: on.snapshot.Revision(), Err: err,
 	}
+	p.log(cmp.Or(request, &authz.Request{}), &decision)
+	return decision
 }

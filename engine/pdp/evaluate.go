@@ -2,6 +2,8 @@ package pdp
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"runtime/debug"
 	"slices"
 
@@ -16,9 +18,7 @@ import (
 func (p *PDP) evaluate(ctx context.Context, on pin, request *authz.Request, size int, explain bool) (output eval.Output, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			p.logger.Error("an evaluation panicked", zap.String("tenant", request.Tenant),
-				zap.Any("fault", fault), zap.ByteString("stack", debug.Stack()))
-			output, err = eval.Output{}, authz.Errorf(authz.Internal, "the evaluation panicked: %v", fault)
+			output, err = eval.Output{}, authz.Errorf(authz.Internal, "%w", &panicError{fault, debug.Stack()})
 		}
 	}()
 	if size > p.limits.InputBytes {
@@ -44,6 +44,14 @@ func (p *PDP) evaluate(ctx context.Context, on pin, request *authz.Request, size
 	}
 	return output, err
 }
+
+// A panicError is an evaluation's panic as an error.
+type panicError struct {
+	fault any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("the evaluation panicked: %v", e.fault) }
 
 // undecided is the error of a request that got no decision.
 func undecided(ctx context.Context, err error) error {
@@ -90,6 +98,9 @@ func (p *PDP) log(request *authz.Request, decision *authz.Decision) {
 	}
 	if decision.Err != nil {
 		fields = append(fields, zap.Stringer("kind", authz.KindOf(decision.Err)), zap.Error(decision.Err))
+	}
+	if panicked, ok := errors.AsType[*panicError](decision.Err); ok {
+		fields = append(fields, zap.ByteString("stack", panicked.stack))
 	}
 	line.Write(fields...)
 }

@@ -12,6 +12,7 @@ package pdp
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -116,7 +117,8 @@ func (p *PDP) Decide(ctx context.Context, request *authz.Request, options Decide
 func (p *PDP) decide(ctx context.Context, on pin, request *authz.Request, size int, explain bool) (authz.Decision, error) {
 	decision := authz.Decision{ID: p.newID(), PolicyRevision: on.policy.Revision, DirectoryRevision: on.snapshot.Revision()}
 	output, err := p.evaluate(ctx, on, request, size, explain)
-	if err != nil && (ctx.Err() != nil || authz.KindOf(err) == authz.Invalid) {
+	_, panicked := errors.AsType[*panicError](err) // to be logged, whoever still listens
+	if err != nil && !panicked && (ctx.Err() != nil || authz.KindOf(err) == authz.Invalid) {
 		return authz.Decision{}, undecided(ctx, err)
 	}
 	conclude(&decision, output, err)

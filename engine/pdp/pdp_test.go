@@ -274,9 +274,23 @@ func TestPanicDenies(t *testing.T) {
 	if w.closed != 1 {
 		t.Errorf("the snapshot was closed %d times", w.closed)
 	}
-	logged := w.logged.FilterMessage("an evaluation panicked").All()
-	if len(logged) != 1 || !strings.Contains(logged[0].ContextMap()["stack"].(string), "TestPanicDenies") {
-		t.Errorf("logged %+v", logged)
+	if errors := w.logged.FilterLevelExact(zapcore.ErrorLevel).All(); len(errors) != 1 {
+		t.Errorf("logged %+v, want one line", errors)
+	} else if fields := errors[0].ContextMap(); fields["id"] != decision.ID || !strings.Contains(fields["stack"].(string), "TestPanicDenies") {
+		t.Errorf("logged %v, want the decision and where it panicked", fields)
+	}
+}
+
+// Whoever asked is gone; the fault is not.
+func TestPanicAfterTheContextEndedIsLogged(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	p, w := newPDP(func(context.Context, eval.Input) (eval.Output, error) { cancel(); panic("boom") }, pdp.Limits{})
+	decision, err := p.Decide(ctx, newRequest(), pdp.DecideOptions{})
+	if err != nil || decision.Allowed || authz.KindOf(decision.Err) != authz.Internal {
+		t.Errorf("decision %+v, %v", decision, err)
+	}
+	if n := w.logged.FilterLevelExact(zapcore.ErrorLevel).Len(); n != 1 {
+		t.Errorf("%d errors were logged", n)
 	}
 }
 
@@ -321,7 +335,7 @@ func TestBatch(t *testing.T) {
 	p, w := newPDP(decideReads, pdp.Limits{})
 	panics := newRequest()
 	panics.Action.Name = "panic"
-	batch := pdp.Batch{Tenant: "t", Requests: []*authz.Request{newRequest(), write, nameless, other, panics, newRequest()}}
+	batch := pdp.Batch{Tenant: "t", Requests: []*authz.Request{newRequest(), write, nameless, other, panics, nil, newRequest()}}
 	decisions, err := p.DecideBatch(t.Context(), batch)
 	if err != nil {
 		t.Fatal(err)
@@ -339,11 +353,14 @@ func TestBatch(t *testing.T) {
 			got = append(got, "deny")
 		}
 	}
-	if diff := cmp.Diff([]string{"allow", "deny", "invalid", "invalid", "internal", "allow"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"allow", "deny", "invalid", "invalid", "internal", "invalid", "allow"}, got); diff != "" {
 		t.Error(diff)
 	}
 	if w.closed != 1 {
 		t.Errorf("%d snapshots were closed; expected one for the batch", w.closed)
+	}
+	if n := w.logged.FilterMessage("decision").Len(); n != len(decisions) {
+		t.Errorf("%d decisions are in %d lines of the log", len(decisions), n)
 	}
 
 	batch.Stop = func(d authz.Decision) bool { return !d.Allowed }
