@@ -21,10 +21,17 @@ func Document(r *authz.Request) (*ast.Term, error) { return (*Parts)(nil).Docume
 // requests share, the same map and not only an equal one, is converted once.
 // None of them may be changed meanwhile. It is not safe for use by several
 // goroutines; nil remembers nothing.
-type Parts struct{ terms map[uintptr]*ast.Term }
+type Parts struct{ known map[uintptr]part }
+
+// A part is a map and its term. It keeps the map, so that its address stays its
+// own.
+type part struct {
+	object authz.Object
+	term   *ast.Term
+}
 
 // NewParts remembers nothing yet.
-func NewParts() *Parts { return &Parts{terms: make(map[uintptr]*ast.Term)} }
+func NewParts() *Parts { return &Parts{known: make(map[uintptr]part)} }
 
 // Document is the document input of a request, as the function of that name.
 func (p *Parts) Document(r *authz.Request) (*ast.Term, error) {
@@ -88,8 +95,8 @@ func (p *Parts) object(field string, o authz.Object) (*ast.Term, error) {
 	var identity uintptr
 	if p != nil && len(o) > 0 {
 		identity = reflect.ValueOf(o).Pointer()
-		if term := p.terms[identity]; term != nil {
-			return term, nil
+		if known, ok := p.known[identity]; ok {
+			return known.term, nil
 		}
 	}
 	term, err := objectTerm(o)
@@ -97,7 +104,7 @@ func (p *Parts) object(field string, o authz.Object) (*ast.Term, error) {
 		return nil, authz.InField(field, err)
 	}
 	if identity != 0 {
-		p.terms[identity] = term
+		p.known[identity] = part{o, term}
 	}
 	return term, nil
 }

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -53,5 +54,22 @@ func TestPartsConvertWhatIsSharedOnce(t *testing.T) {
 	}
 	if document(nil) == first {
 		t.Error("no map is taken for one that is")
+	}
+}
+
+// A map that is made where one was that nobody holds any more is another.
+func TestPartsHoldWhatTheyKnow(t *testing.T) {
+	parts := NewParts()
+	for i := range 10_000 {
+		if i%1_000 == 0 {
+			runtime.GC()
+		}
+		term, err := parts.Document(&authz.Request{Context: authz.Object{"n": i}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := term.Value.(ast.Object).Get(ast.StringTerm("context")).Value.(ast.Object).Get(ast.StringTerm("n")); !n.Equal(ast.IntNumberTerm(i)) {
+			t.Fatalf("context %d became that of another, %v", i, n)
+		}
 	}
 }
