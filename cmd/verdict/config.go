@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -145,6 +146,10 @@ func (c *config) readYAML(text []byte) error {
 // atLine is an error of the YAML library as a person reads it: with the line
 // at fault.
 func atLine(err error) error {
+	var mismatch *yaml.TypeError
+	if errors.As(err, &mismatch) && mismatch.DstType.Kind() == reflect.String {
+		err = &yaml.SyntaxError{Message: errNoScalar.Error(), Token: mismatch.Token}
+	}
 	return errors.New(strings.TrimSpace(yaml.FormatError(err, false, true)))
 }
 

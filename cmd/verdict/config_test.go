@@ -37,7 +37,7 @@ func TestExampleConfigHoldsEveryDefault(t *testing.T) {
 
 func TestConfigLayers(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "verdict.yaml")
-	write(t, file, "grpc: {address: 127.0.0.1:1}\nlimits: {input: 2MiB, evaluation: 50ms, batch: 2s}\nlog: {level: debug}\n")
+	write(t, file, "grpc: {address: 127.0.0.1:1}\nlimits: {input: !!str 2MiB, evaluation: &short 50ms, batch: 2s}\nlog: {level: debug}\n")
 	cfg, err := loadConfig(file, []string{"VERDICT_LIMITS_EVALUATION=70ms", "VERDICT_LIMITS_WAIT=3s", "VERDICT_LOG_FORMAT=console", "HOME=/nowhere"})
 	if err != nil {
 		t.Fatal(err)
@@ -94,6 +94,9 @@ func TestConfigRefusals(t *testing.T) {
 		{name: "no duration", file: "limits:\n  evaluation: 100\n", wants: []string{"[2:15]", `"100" is no duration: expected one such as 100ms`}},
 		{name: "negative size", file: "limits:\n  input: -1MiB\n", wants: []string{"[2:10]", `"-1MiB" is no size`}},
 		{name: "a list for a value", file: "limits:\n  input: [1]\n", wants: []string{"[2:10]", "expected one value"}},
+		{name: "a list for a text", file: "log:\n  format: [json]\n", wants: []string{"[2:11] expected one value"}},
+		{name: "an object for a text", file: "data: {a: b}\n", wants: []string{"[1:7] expected one value"}},
+		{name: "an object for a name", file: "tenants: {default: {builtins: [{a: b}]}}\n", wants: []string{"[1:32] expected one value"}},
 		{name: "second document", file: "data: a\n---\nfoo: b\n", wants: []string{"second YAML document"}},
 		{name: "key twice", file: "data: a\ndata: b\n", wants: []string{"[2:1]", "data"}},
 		{name: "no YAML", file: "data: [\n", wants: []string{"[1:"}},

@@ -88,10 +88,16 @@ func (l *logLevel) UnmarshalText(text []byte) error {
 // UnmarshalYAML implements yaml.NodeUnmarshaler.
 func (l *logLevel) UnmarshalYAML(node ast.Node) error { return readScalar(node, l) }
 
+// errNoScalar is a list or an object in the place of a setting.
+var errNoScalar = errors.New("expected one value")
+
 // readScalar reads a setting out of a configuration file. Its error shows the
 // line.
 func readScalar(node ast.Node, to encoding.TextUnmarshaler) error {
-	err := errors.New("expected one value")
+	if tag, ok := node.(*ast.TagNode); ok {
+		node = tag.Value
+	}
+	err := errNoScalar
 	if scalar, ok := node.(ast.ScalarNode); ok {
 		err = to.UnmarshalText([]byte(scalar.GetToken().Value))
 	}
