@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -15,11 +16,11 @@ import (
 // revision: index entries and links with entities and grants, and the change
 // records that are kept with what they say was changed. It calls damaged with
 // each thing that is not as it should be, until that returns false. It reads
-// the whole tenant.
+// the whole tenant, and remembers the entities that the change records name.
 func (v *View) Check(ctx context.Context, damaged func(string) bool) error {
 	c := &checker{view: v, ctx: ctx, damaged: damaged}
 	for _, step := range []func() error{c.records, c.links, c.history} {
-		if err := step(); err != nil || c.stopped {
+		if err := errors.Join(step(), c.failed); err != nil || c.stopped {
 			return err
 		}
 	}
@@ -31,6 +32,7 @@ type checker struct {
 	ctx     context.Context
 	damaged func(string) bool
 	stopped bool
+	failed  error // what ended a visit of records
 	// totals are the links of all entities, as the records have it.
 	totals Links
 }
@@ -41,39 +43,45 @@ func (c *checker) report(format string, args ...any) {
 	}
 }
 
-// goOn reports whether to look further.
-func (c *checker) goOn(err *error) bool {
-	if *err == nil {
-		*err = c.ctx.Err()
+// goOn reports whether to look further after a visit, which may have failed.
+func (c *checker) goOn(err error) bool {
+	if err == nil {
+		err = c.ctx.Err()
 	}
-	return *err == nil && !c.stopped
+	if c.failed == nil {
+		c.failed = err
+	}
+	return c.failed == nil && !c.stopped
+}
+
+// count counts the keys of a space.
+func (c *checker) count(space []byte) (n int, err error) {
+	err = scan(c.view.txn, space, nil, false, func([]byte, []byte) (bool, error) {
+		n++
+		return c.goOn(nil), nil
+	})
+	return n, err
 }
 
 // records looks up the index entries of every record, and counts those that
 // there are.
 func (c *checker) records() error {
 	expected := make(map[space]int)
-	var failed error
 	err := c.view.eachRecord(func(r Record) bool {
-		failed = checkRecord(c, r.Ref.String(), r.Entity, entityIndexes, entityLinks, expected)
-		return c.goOn(&failed)
+		return c.goOn(checkRecord(c, r.Ref.String(), r.Entity, entityIndexes, entityLinks, expected))
 	})
-	if err != nil || failed != nil || c.stopped {
-		return firstOf(err, failed)
+	if err != nil || !c.goOn(nil) {
+		return err
 	}
 	err = c.view.EachGrant("", func(g authz.Grant) bool {
-		failed = checkRecord(c, "grant "+g.ID, g, grantIndexes, grantLinks, expected)
-		return c.goOn(&failed)
+		return c.goOn(checkRecord(c, "grant "+g.ID, g, grantIndexes, grantLinks, expected))
 	})
-	if err != nil || failed != nil || c.stopped {
-		return firstOf(err, failed)
+	if err != nil {
+		return err
 	}
 	for _, index := range indexNames() {
-		stored := 0
-		if err := scan(c.view.txn, prefix(c.view.tenant, index.space), nil, false, func([]byte, []byte) (bool, error) {
-			stored++
-			return true, c.ctx.Err()
-		}); err != nil {
+		stored, err := c.count(prefix(c.view.tenant, index.space))
+		if err != nil || !c.goOn(nil) {
 			return err
 		}
 		if stored != expected[index.space] {
@@ -121,13 +129,12 @@ func checkRecord[Record any](c *checker, name string, r Record, indexes []index[
 	for _, l := range links(c.view.tenant, r) {
 		c.totals = c.totals.plus(l)
 	}
-	return c.ctx.Err()
+	return nil
 }
 
 // links counts the index entries that every links record stands for.
 func (c *checker) links() error {
 	var sum Links
-	var failed error
 	err := c.view.EachLinked(func(ref authz.EntityRef, links Links) bool {
 		var counted Links
 		for _, count := range []struct {
@@ -137,22 +144,21 @@ func (c *checker) links() error {
 			{spaceChild, &counted.Children}, {spaceBySubject, &counted.AsSubject},
 			{spaceByRole, &counted.AsRole}, {spaceByScope, &counted.AsScope},
 		} {
-			err := scan(c.view.txn, refKey(c.view.tenant, count.space, ref), nil, false, func([]byte, []byte) (bool, error) {
-				*count.into++
-				return true, nil
-			})
-			failed = firstOf(failed, err)
+			var err error
+			if *count.into, err = c.count(refKey(c.view.tenant, count.space, ref)); !c.goOn(err) {
+				return false
+			}
 		}
 		if counted != links {
 			c.report("the links of %s are %+v: expected %+v", ref, links, counted)
 		}
 		sum = sum.plus(links)
-		return c.goOn(&failed)
+		return c.goOn(nil)
 	})
-	if err == nil && failed == nil && !c.stopped && sum != c.totals {
+	if err == nil && c.goOn(nil) && sum != c.totals {
 		c.report("all links come to %+v: expected %+v", sum, c.totals)
 	}
-	return firstOf(err, failed)
+	return err
 }
 
 // history follows the change records, and looks at what they touched, in the
@@ -165,43 +171,47 @@ func (c *checker) history() error {
 	}
 	entities := make(map[authz.EntityRef]uint64)
 	var previous uint64
-	var failed error
 	err = c.view.EachChange(floor, func(r ChangeRecord) bool {
 		if previous > 0 && r.Previous != previous || r.Previous >= r.Revision {
 			c.report("the change record of revision %d follows %d: expected %d", r.Revision, r.Previous, previous)
 		}
 		previous = r.Revision
-		failed = c.touched(r, entities)
-		return c.goOn(&failed)
+		for _, touch := range r.Touches {
+			if touch.Op == PutEntity || touch.Op == DeleteEntity {
+				entities[touch.Ref] = r.Revision
+			}
+		}
+		return c.goOn(c.touched(r))
 	})
-	if err != nil || failed != nil || c.stopped {
-		return firstOf(err, failed)
+	if err != nil || !c.goOn(nil) {
+		return err
 	}
 	if head > floor && previous != head {
 		c.report("the last change record is that of revision %d: expected %d", previous, head)
 	}
-	err = c.view.eachRecord(func(r Record) bool {
+	return c.view.eachRecord(func(r Record) bool {
 		if r.Revision > floor && entities[r.Ref] != r.Revision {
 			c.report("%s is of revision %d, and the change records say %d", r.Ref, r.Revision, entities[r.Ref])
 		}
-		return c.goOn(&failed)
+		return c.goOn(nil)
 	})
-	return firstOf(err, failed)
 }
 
-func (c *checker) touched(r ChangeRecord, entities map[authz.EntityRef]uint64) error {
+// touched looks at what a change record says in its revision, if that has not
+// left the window since the check began.
+func (c *checker) touched(r ChangeRecord) error {
 	view, err := c.view.store.At(c.view.tenant, r.Revision)
+	if authz.KindOf(err) == authz.FailedPrecondition {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	defer view.Close()
 	for _, touch := range r.Touches {
-		key := refKey(view.tenant, spaceEntity, touch.Ref)
-		name := touch.Ref.String()
+		key, name := refKey(view.tenant, spaceEntity, touch.Ref), touch.Ref.String()
 		if touch.Op == PutGrant || touch.Op == DeleteGrant {
 			key, name = grantKey(view.tenant, touch.GrantID), "grant "+touch.GrantID
-		} else {
-			entities[touch.Ref] = r.Revision
 		}
 		revision, err := readValue(view.txn, key, func([]byte) error { return nil })
 		if err != nil {
@@ -231,13 +241,4 @@ func (v *View) eachRecord(visit func(Record) bool) error {
 		})
 		return err == nil && visit(record), err
 	})
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

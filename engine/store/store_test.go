@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -97,6 +98,88 @@ func TestCheckFindsDamage(t *testing.T) {
 				t.Errorf("found %q, expected %q", found, test.want)
 			}
 		})
+	}
+}
+
+// A countingContext calls at with the number of each look at it, and returns
+// what that returns.
+type countingContext struct {
+	context.Context
+	looks int
+	at    func(look int) error
+}
+
+func (c *countingContext) Err() error {
+	c.looks++
+	return c.at(c.looks)
+}
+
+// checkLatest checks the latest revision, and expects no damage.
+func checkLatest(t *testing.T, s *Store, ctx context.Context) error {
+	t.Helper()
+	view, err := s.Latest(tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer view.Close()
+	return view.Check(ctx, func(damage string) bool { t.Error(damage); return true })
+}
+
+// TestCheckEndsWithItsContext ends a check at each of its looks at the context.
+func TestCheckEndsWithItsContext(t *testing.T) {
+	s := newStore(t, "")
+	fill(t, s)
+	all := &countingContext{Context: t.Context(), at: func(int) error { return nil }}
+	if err := checkLatest(t, s, all); err != nil {
+		t.Fatal(err)
+	}
+	for last := range all.looks {
+		ctx := &countingContext{Context: t.Context(), at: func(look int) error {
+			if look > last {
+				return context.Canceled
+			}
+			return nil
+		}}
+		if err := checkLatest(t, s, ctx); !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "damaged") {
+			t.Errorf("after %d looks: %v", last, err)
+		}
+	}
+}
+
+// TestCheckGoesOnWhileHistoryExpires has all history leave the window at one
+// of the looks that a check takes, each in turn.
+func TestCheckGoesOnWhileHistoryExpires(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	s, err := Open(Options{Retention: time.Minute, Clock: func() time.Time { return now }, Logger: zaptest.NewLogger(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	refs := []authz.EntityRef{mina, night, nurse}
+	write := func(times int) {
+		for range times {
+			if _, err := s.Update(t.Context(), tenant, func(tx *Tx) error {
+				_, latest := s.Revisions()
+				_, err := tx.PutEntity(authz.Entity{Ref: refs[latest%3], Attributes: fmt.Appendf(nil, `{"n":%d}`, latest)})
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for expired, looks := 0, 1; expired < looks; expired++ {
+		write(10)
+		ctx := &countingContext{Context: t.Context(), at: func(look int) error {
+			if look == expired+1 {
+				now = now.Add(time.Hour)
+				write(2)
+			}
+			return nil
+		}}
+		if err := checkLatest(t, s, ctx); err != nil {
+			t.Errorf("history that expires after %d looks: %v", expired, err)
+		}
+		looks = max(looks, ctx.looks)
 	}
 }
 
