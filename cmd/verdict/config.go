@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"regexp"
@@ -233,12 +234,12 @@ func (c *config) validate() error {
 	if c.Shutdown.Grace < 0 {
 		refuse("shutdown.grace", "%s: expected a duration, such as 10s", c.Shutdown.Grace)
 	}
-	for name, tenant := range c.Tenants {
+	for _, name := range slices.Sorted(maps.Keys(c.Tenants)) {
 		field := "tenants." + name
 		if err := authz.ValidateTenant(name); err != nil {
 			errs = append(errs, authz.InField(field, err))
 		}
-		if tenant.Bundle == "" {
+		if c.Tenants[name].Bundle == "" {
 			refuse(field+".bundle", "is empty: expected a directory or a .tar.gz file")
 		}
 	}

@@ -143,7 +143,7 @@ func replaceFile(name string, write func(io.Writer) error) error {
 	}
 	file, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {
-		return err
+		return fmt.Errorf("--file %s: %w", name, err)
 	}
 	err = write(file)
 	if err == nil {

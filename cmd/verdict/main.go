@@ -83,6 +83,7 @@ To ask:                      verdict check user:mina read document:plan`,
 
 	p := &printer{out: std.out, err: std.err}
 	root.PersistentFlags().VarP(&p.format, "output", "o", "how to print results: text or json")
+	root.PersistentPostRunE = func(*cobra.Command, []string) error { return p.lost }
 	mustComplete(root, "output", string(formatText), string(formatJSON))
 
 	root.AddCommand(

@@ -48,6 +48,7 @@ func (f *format) Type() string { return "format" }
 type printer struct {
 	out, err io.Writer
 	format   format
+	lost     error // why printf could not write, for the first time
 }
 
 func (p *printer) json() bool { return p.format == formatJSON }
@@ -61,7 +62,11 @@ func (p *printer) printJSON(v any) error {
 
 // printf writes text for people. What is not this program's own text, such as
 // an id, goes through printable first.
-func (p *printer) printf(format string, args ...any) { fmt.Fprintf(p.out, format, args...) }
+func (p *printer) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(p.out, format, args...); p.lost == nil {
+		p.lost = err
+	}
+}
 
 // printable is text on one line, with nothing in it that a terminal acts on: an
 // id or a reason may hold any character.
@@ -170,18 +175,22 @@ func (g *progress) done() {
 	}
 }
 
+// interrupted is what became of a command that a signal ended.
+const interrupted = "interrupted"
+
 // errorText is an error as a person reads it. A server's status loses its
 // code and gains its violations.
 func errorText(err error) string {
-	if errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled {
-		return "interrupted"
-	}
 	var answer interface{ GRPCStatus() *status.Status }
 	if !errors.As(err, &answer) || answer.GRPCStatus().Code() == codes.OK {
-		return err.Error()
+		return strings.Replace(err.Error(), context.Canceled.Error(), interrupted, 1)
 	}
 	st := answer.GRPCStatus()
-	lines := []string{strings.Replace(err.Error(), st.Err().Error(), st.Message(), 1)}
+	message := st.Message()
+	if st.Code() == codes.Canceled {
+		message = interrupted
+	}
+	lines := []string{strings.Replace(err.Error(), st.Err().Error(), message, 1)}
 	for _, detail := range st.Details() {
 		bad, ok := detail.(*errdetails.BadRequest)
 		if !ok {
@@ -194,7 +203,7 @@ func errorText(err error) string {
 			}
 		}
 	}
-	if st.Code() == codes.Unavailable && strings.HasPrefix(st.Message(), "connection error") {
+	if st.Code() == codes.Unavailable && strings.Contains(st.Message(), "connection error") {
 		lines = append(lines, connectionHint(st.Message()))
 	}
 	return strings.Join(lines, "\n")

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -77,8 +79,8 @@ unless it does not compile: then the old one stays, and the log says why.`,
 // serve runs a service on the configured tenants until ctx is done.
 func serve(ctx context.Context, cfg config, logger *zap.Logger) error {
 	tenants := make([]activation.Tenant, 0, len(cfg.Tenants))
-	for name, tenant := range cfg.Tenants {
-		tenants = append(tenants, bundleAt(name, tenant))
+	for _, name := range slices.Sorted(maps.Keys(cfg.Tenants)) {
+		tenants = append(tenants, bundleAt(name, cfg.Tenants[name]))
 	}
 	s, err := openService(pointOptions{dir: cfg.Data, tenants: tenants, config: cfg, clock: time.Now, logger: logger})
 	if err != nil {
