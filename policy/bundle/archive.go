@@ -42,6 +42,7 @@ func readArchive(r io.Reader, from origin, max limits) (*Bundle, error) {
 
 func entries(archive *tar.Reader, from origin, max limits) ([]file, error) {
 	var files []file
+	var total int64 // bytes of the files, with the holes of sparse ones, which the archive does not hold
 	seen := make(map[string]bool)
 	for count := int64(1); ; count++ {
 		header, err := archive.Next()
@@ -77,6 +78,9 @@ func entries(archive *tar.Reader, from origin, max limits) ([]file, error) {
 		}
 		if header.Size > max.fileBytes {
 			return nil, fileTooLarge(from.file(name), max)
+		}
+		if total += header.Size; total > max.bytes {
+			return nil, tooManyBytes(from, max)
 		}
 		raw, err := io.ReadAll(archive)
 		if err != nil {

@@ -85,6 +85,47 @@ func TestLimitsOfAnArchiveHoldForFilesThatDoNotCount(t *testing.T) {
 	checkLimit(t, err, "bundle b has more than 1048576 bytes")
 }
 
+// A sparse file is mostly holes, which take no bytes in the archive and all of
+// theirs in memory.
+func TestLimitsOfAnArchiveCountHoles(t *testing.T) {
+	const size = 1 << 20
+	packed := slices.Concat(sparse(t, "a/data.json", size), sparse(t, "b/data.json", size), make([]byte, 2*512))
+	for _, c := range []struct {
+		name string
+		max  limits
+		text string
+	}{
+		{"a file a byte too large", limits{4, size - 1, 2 * size}, "b/a/data.json has more than 1048575 bytes"},
+		{"all together a byte too large", limits{4, size, 2*size - 1}, "bundle b has more than 2097151 bytes"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := readArchive(zipped(t, packed), origin{name: "b", path: "b"}, c.max)
+			checkLimit(t, err, c.text)
+		})
+	}
+}
+
+// sparse is the entry of a file with one byte and then a hole, as GNU tar writes
+// it (--format=posix --sparse-version=0.1). The writer of package archive/tar
+// writes none.
+func sparse(t *testing.T, name string, size int) []byte {
+	t.Helper()
+	var extension string
+	for _, record := range []string{fmt.Sprintf("GNU.sparse.size=%d", size), "GNU.sparse.numblocks=1", "GNU.sparse.map=0,1"} {
+		extension += fmt.Sprintf("%d %s\n", len(record)+4, record) // the length, in two digits, counts itself
+	}
+	header := archive(t, fstest.MapFS{"extension": {Data: []byte(extension)}})[:2*512]
+	header[156] = tar.TypeXHeader
+	sum := 8 * int(' ') // in place of the checksum itself
+	for i, b := range header[:512] {
+		if i < 148 || i >= 156 {
+			sum += int(b)
+		}
+	}
+	copy(header[148:156], fmt.Sprintf("%06o\x00 ", sum))
+	return slices.Concat(header, archive(t, fstest.MapFS{name: {Data: []byte("{")}})[:2*512])
+}
+
 // archive is a tar archive of files, not yet gzipped.
 func archive(t testing.TB, files fstest.MapFS) []byte {
 	t.Helper()
