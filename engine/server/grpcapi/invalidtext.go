@@ -1,6 +1,7 @@
 package grpcapi
 
 import (
+	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -64,4 +65,45 @@ func invalidTextIn(field protoreflect.FieldDescriptor, value []byte, depth int) 
 		}
 	}
 	return ""
+}
+
+// mendText puts U+FFFD in the place of what is not valid UTF-8 in a message.
+func mendText(message protoreflect.Message) {
+	message.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch {
+		case field.IsMap():
+			mendEntries(field, value.Map())
+		case field.IsList():
+			list := value.List()
+			for i := range list.Len() {
+				list.Set(i, mended(field, list.Get(i)))
+			}
+		default:
+			message.Set(field, mended(field, value))
+		}
+		return true
+	})
+}
+
+func mendEntries(field protoreflect.FieldDescriptor, entries protoreflect.Map) {
+	var keys []protoreflect.MapKey
+	entries.Range(func(key protoreflect.MapKey, _ protoreflect.Value) bool {
+		keys = append(keys, key)
+		return true
+	})
+	for _, key := range keys {
+		value := mended(field.MapValue(), entries.Get(key))
+		entries.Clear(key)
+		entries.Set(mended(field.MapKey(), key.Value()).MapKey(), value)
+	}
+}
+
+func mended(field protoreflect.FieldDescriptor, value protoreflect.Value) protoreflect.Value {
+	switch field.Kind() {
+	case protoreflect.StringKind:
+		return protoreflect.ValueOfString(strings.ToValidUTF8(value.String(), string(utf8.RuneError)))
+	case protoreflect.MessageKind:
+		mendText(value.Message())
+	}
+	return value
 }

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/encoding"
 	encodingproto "google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/verdictpdp/verdict/engine/server/status"
 )
@@ -22,7 +23,8 @@ type envelope struct {
 	malformed error
 }
 
-// lenientCodec is grpc's codec for protobuf, which also receives envelopes.
+// lenientCodec is grpc's codec for protobuf, which also receives envelopes, and
+// sends what holds text that is no UTF-8.
 type lenientCodec struct {
 	encoding.CodecV2
 }
@@ -40,6 +42,19 @@ func (c lenientCodec) Unmarshal(data mem.BufferSlice, v any) error {
 		e.malformed = unreadable(e.message, data.Materialize(), err)
 	}
 	return nil
+}
+
+// Marshal puts U+FFFD in the place of what is not valid UTF-8, as encoders of
+// JSON do. A policy can make such text, and a file's name can be such.
+func (c lenientCodec) Marshal(v any) (mem.BufferSlice, error) {
+	data, err := c.CodecV2.Marshal(v)
+	message, is := v.(proto.Message)
+	if err == nil || !is {
+		return data, err
+	}
+	mended := proto.Clone(message)
+	mendText(mended.ProtoReflect())
+	return c.CodecV2.Marshal(mended)
 }
 
 // reportingStream receives messages in envelopes.
