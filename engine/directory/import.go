@@ -3,16 +3,13 @@ package directory
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/verdictpdp/verdict/api/authz"
-	"github.com/verdictpdp/verdict/engine/store"
 )
 
 // Bounds of one batch of an import, and of what it reports.
@@ -60,7 +57,8 @@ type LineError struct {
 // each batch, so that lines of one batch may swap places in a hierarchy.
 //
 // An import can be run again: what is there already stays as it is, and no
-// revision is spent on it.
+// revision is spent on it. An entity that is deleted while more grants name it
+// than one commit takes loses those before, by commits of their own.
 //
 // A line that is refused ends the import with an error of kind Invalid, with
 // nothing of its batch written, unless the options say otherwise; with
@@ -216,71 +214,6 @@ func (r *ImportReport) firstErrors() string {
 	return strings.Join(texts, "; ")
 }
 
-// A writing is the sink that writes.
-type writing struct {
-	directory *Directory
-	ctx       context.Context
-	tenant    string
-}
-
-// maxTries is how often a batch that closes cycles is tried, each time over a
-// hierarchy that another write has changed since.
-const maxTries = 10
-
-func (w *writing) put(batch []parsedLine, skip bool) (result, error) {
-	done, err := w.write(batch, nil)
-	var atFault map[int]string
-	for try := 1; errors.Is(err, errCyclic) && try < maxTries; try++ {
-		// Finding out which lines are at fault takes longer than finding out
-		// that some are, and so it does not hold up other writes.
-		if atFault, err = w.linesAtFault(batch); err != nil {
-			return result{}, err
-		}
-		if len(atFault) > 0 && !skip {
-			return result{refused: inOrder(atFault)}, nil
-		}
-		done, err = w.write(batch, atFault)
-	}
-	done.refused = inOrder(atFault)
-	return done, err
-}
-
-// errCyclic keeps a batch that closes a cycle from being written.
-var errCyclic = authz.Errorf(authz.FailedPrecondition, "parents close cycles, again and again, with what others write: import again")
-
-// write writes the lines of a batch that are not at fault.
-func (w *writing) write(batch []parsedLine, atFault map[int]string) (result, error) {
-	return w.update(func(tx *store.Tx, r *result) error {
-		for i, line := range batch {
-			if err := stillWanted(w.ctx, i); err != nil {
-				return err
-			}
-			if _, refused := atFault[line.number]; refused {
-				continue
-			}
-			changed, err := apply(tx, line.change)
-			if err != nil {
-				return err
-			}
-			r.count(changed)
-		}
-		cycle, err := findCycle(w.ctx, tx)
-		if err == nil && cycle != nil {
-			err = errCyclic
-		}
-		return err
-	})
-}
-
-func (w *writing) linesAtFault(batch []parsedLine) (map[int]string, error) {
-	snapshot, err := w.directory.Snapshot(w.ctx, w.tenant, authz.Consistency{})
-	if err != nil {
-		return nil, err
-	}
-	defer snapshot.Close()
-	return linesAtFault(w.ctx, batch, snapshot.parentsOf)
-}
-
 // inOrder are the lines at fault in their order.
 func inOrder(atFault map[int]string) []LineError {
 	var refused []LineError
@@ -288,28 +221,4 @@ func inOrder(atFault map[int]string) []LineError {
 		refused = append(refused, LineError{number, atFault[number]})
 	}
 	return refused
-}
-
-// update runs a write, each time on a fresh result, and returns the last that
-// was completed: a write whose context has ended may still be running.
-func (w *writing) update(write func(*store.Tx, *result) error) (done result, err error) {
-	var completed atomic.Pointer[result]
-	revision, err := w.directory.store.Update(w.ctx, w.tenant, func(tx *store.Tx) error {
-		r := new(result)
-		defer completed.Store(r)
-		return write(tx, r)
-	})
-	if r := completed.Load(); r != nil {
-		done = *r
-	}
-	done.revision = revision
-	return done, err
-}
-
-func (r *result) count(changed bool) {
-	if changed {
-		r.applied++
-	} else {
-		r.unchanged++
-	}
 }
