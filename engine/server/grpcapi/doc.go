@@ -11,7 +11,8 @@
 // # Limits
 //
 // gRPC has one message size limit for a whole server, Options.MaxMessageBytes;
-// it is as large as a batch of a write needs. A request to decide is held to
+// it is as large as a batch of a write needs. What a message unpacks to is
+// bounded by its parts, which are counted before. A request to decide is held to
 // its own, smaller limit by the decider, and becomes a deny that names it.
 //
 // A connection has a limit of calls at a time, streams included, and is pinged

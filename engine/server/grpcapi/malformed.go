@@ -38,6 +38,9 @@ func (c lenientCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	if !is {
 		return c.CodecV2.Unmarshal(data, v)
 	}
+	if e.malformed = checkParts(e.message, data); e.malformed != nil {
+		return nil
+	}
 	if err := c.CodecV2.Unmarshal(data, e.message); err != nil {
 		e.malformed = unreadable(e.message, data.Materialize(), err)
 	}

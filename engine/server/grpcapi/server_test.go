@@ -124,24 +124,30 @@ func TestMalformedMessagesAreTheCallersMistake(t *testing.T) {
 	_, conn := start(t, Options{})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			// A stream with one message serves every kind of method.
-			stream, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, tt.method, grpc.ForceCodecV2(rawCodec{}))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := stream.SendMsg(tt.message); err != nil {
-				t.Fatal(err)
-			}
-			if err := stream.CloseSend(); err != nil {
-				t.Fatal(err)
-			}
-			var answer []byte
-			st := wantStatus(t, stream.RecvMsg(&answer), codes.InvalidArgument)
+			st := wantStatus(t, sendRaw(t, conn, tt.method, tt.message), codes.InvalidArgument)
 			if !strings.Contains(st.Message(), tt.wantText) {
 				t.Errorf("message = %q, want it to contain %q", st.Message(), tt.wantText)
 			}
 		})
 	}
+}
+
+// sendRaw sends the bytes of one message, and returns what ends the call.
+func sendRaw(t *testing.T, conn *grpc.ClientConn, method string, message []byte) error {
+	t.Helper()
+	// A stream with one message serves every kind of method.
+	stream, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, method, grpc.ForceCodecV2(rawCodec{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.SendMsg(message); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	var answer []byte
+	return stream.RecvMsg(&answer)
 }
 
 // nestedContext is a CheckAccessRequest whose context has so many levels.
