@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -330,6 +331,33 @@ func TestLoadIsAllOrNothing(t *testing.T) {
 	wantKind(t, err, authz.FailedPrecondition, "neither empty nor a store")
 	if left, err := filepath.Glob(filepath.Join(parent, "*")); err != nil || len(left) != 1 {
 		t.Errorf("loads left %v, %v", left, err)
+	}
+}
+
+// TestManyCyclesTakeALoadLittleLonger compares two loads of as many lines, one
+// of which close cycles in pairs.
+func TestManyCyclesTakeALoadLittleLonger(t *testing.T) {
+	const pairs = 5_000
+	load := func(second string) (directory.ImportReport, time.Duration) {
+		var text strings.Builder
+		for i := range pairs {
+			fmt.Fprintf(&text, `{"entity":{"type":"group","id":"a%d","parents":["group:b%[1]d"]}}`+"\n", i)
+			fmt.Fprintf(&text, `{"entity":{"type":"group","id":"b%d","parents":["%s%[1]d"]}}`+"\n", i, second)
+		}
+		began := time.Now()
+		report, err := directory.Load(t.Context(), filepath.Join(t.TempDir(), "store"), tenant, strings.NewReader(text.String()), directory.LoadOptions{})
+		if (err != nil) != (report.Refused > 0) {
+			t.Errorf("%d lines are refused, with the error %v", report.Refused, err)
+		}
+		return report, time.Since(began)
+	}
+	good, takes := load("group:c")
+	bad, longer := load("group:a")
+	if good.Refused != 0 || bad.Refused != pairs || bad.Errors[0].Line != 2 {
+		t.Errorf("%d and %d lines are refused: expected none and one of each pair", good.Refused, bad.Refused)
+	}
+	if longer > 10*takes {
+		t.Errorf("a load takes %s, and %s with cycles", takes, longer)
 	}
 }
 

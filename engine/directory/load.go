@@ -115,31 +115,49 @@ func (l *load) findCycles(ctx context.Context, view *store.View, from *store.Loa
 		record, _, err := view.Entity(ref)
 		return record.Parents, err
 	}, math.MaxInt)
-	var failed error
-	err := view.EachParent(func(parent authz.EntityRef) bool {
+	var lines map[authz.EntityRef]int // of all parents, once there is a cycle
+	refuseAbove := func(parent authz.EntityRef) error {
 		for {
-			var cycle []authz.EntityRef
-			if cycle, failed = search.FindCycle(ctx, parent); failed != nil || cycle == nil {
-				return failed == nil
+			cycle, err := search.FindCycle(ctx, parent)
+			if err == nil {
+				err = ctx.Err() // a long cycle takes long to look at
 			}
-			at, line := 0, 0
-			for i, ref := range cycle[1:] {
-				of, err := from.LineOf(ref)
-				if err != nil {
-					failed = err
-					return false
+			if err != nil || cycle == nil {
+				return err
+			}
+			if lines == nil {
+				if lines, err = linesOfParents(view, from); err != nil {
+					return err
 				}
-				if of > line {
-					at, line = i+1, of
+			}
+			at := 0
+			for i, ref := range cycle {
+				if lines[ref] > lines[cycle[at]] {
+					at = i
 				}
 			}
 			l.cyclic = true
-			l.refuse(LineError{line, cycleText(beginAt(cycle, at))})
+			l.refuse(LineError{lines[cycle[at]], cycleText(beginAt(cycle, at))})
 			without[cycle[at]] = true
-			if failed = search.Changed(cycle[at]); failed != nil {
-				return false
+			if err := search.Changed(cycle[at]); err != nil {
+				return err
 			}
 		}
+	}
+	var failed error
+	err := view.EachParent(func(parent authz.EntityRef) bool {
+		failed = refuseAbove(parent)
+		return failed == nil
 	})
 	return errors.Join(err, failed)
+}
+
+// linesOfParents finds the lines of the entities that are parents.
+func linesOfParents(view *store.View, from *store.Loader) (map[authz.EntityRef]int, error) {
+	lines := make(map[authz.EntityRef]int)
+	err := view.EachParent(func(ref authz.EntityRef) bool {
+		lines[ref] = 0
+		return true
+	})
+	return lines, errors.Join(err, from.LinesOf(lines))
 }
