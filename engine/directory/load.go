@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"math"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -14,17 +13,12 @@ import (
 	"github.com/verdictpdp/verdict/engine/store"
 )
 
-// LoadOptions say what a bulk load does with what it reads.
+// LoadOptions say whom a bulk load tells what.
 type LoadOptions struct {
-	// KeepGoing leaves out the lines that are refused and loads the others. A
-	// cycle refuses the load all the same.
-	KeepGoing bool
 	// Progress, if set, is called now and then with the number of lines that
 	// were read so far, and of those that were refused. It is called from one
 	// goroutine, while another reads on.
 	Progress func(lines, refused int)
-	// Clock is the time of the load; nil means the system's.
-	Clock func() time.Time
 	// Logger hears what goes wrong out of a caller's sight; nil means nobody.
 	Logger *zap.Logger
 }
@@ -38,7 +32,7 @@ const progressLines = 10_000
 //
 // It loads all or nothing: refused lines, those that close cycles included, are
 // in the report, and end in an error of kind Invalid once everything is looked
-// at, unless the options say otherwise. A directory that was written to already is an error of kind
+// at. A directory that was written to already is an error of kind
 // FailedPrecondition. An interrupted load leaves it without content.
 //
 // The load has no change records: what can be watched begins after it.
@@ -46,8 +40,8 @@ func Load(ctx context.Context, dir, tenant string, r io.Reader, o LoadOptions) (
 	if err := authz.ValidateTenant(tenant); err != nil {
 		return ImportReport{}, err
 	}
-	so := storeOptions(Options{Clock: o.Clock, Logger: o.Logger})
-	l := &load{importer: importer{options: ImportOptions{Progress: o.Progress}}, keepGoing: o.KeepGoing}
+	so := storeOptions(Options{Logger: o.Logger})
+	l := &load{importer: importer{options: ImportOptions{Progress: o.Progress}}}
 	err := store.Load(store.LoadOptions{Dir: dir, Now: so.Clock(), Logger: so.Logger}, tenant,
 		func(to *store.Loader) error {
 			l.to = to
@@ -62,7 +56,7 @@ func Load(ctx context.Context, dir, tenant string, r io.Reader, o LoadOptions) (
 	if err != nil {
 		return l.report, err
 	}
-	l.report.Applied = l.report.Lines - l.report.Refused
+	l.report.Applied = l.report.Lines
 	l.report.Revision = 1
 	return l.report, nil
 }
@@ -70,9 +64,7 @@ func Load(ctx context.Context, dir, tenant string, r io.Reader, o LoadOptions) (
 // A load takes the lines of a bulk load.
 type load struct {
 	importer
-	keepGoing bool
-	cyclic    bool
-	to        *store.Loader
+	to *store.Loader
 }
 
 func (l *load) take(line parsedLine) error {
@@ -97,7 +89,7 @@ func (l *load) take(line parsedLine) error {
 
 // refused is the error of a load with refused lines.
 func (l *load) refused() error {
-	if l.report.Refused == 0 || l.keepGoing && !l.cyclic {
+	if l.report.Refused == 0 {
 		return nil
 	}
 	return invalid("nothing is loaded, since lines are refused, %d in all: %s", l.report.Refused, l.report.firstErrors())
@@ -136,7 +128,6 @@ func (l *load) findCycles(ctx context.Context, view *store.View, from *store.Loa
 					at = i
 				}
 			}
-			l.cyclic = true
 			l.refuse(LineError{lines[cycle[at]], cycleText(beginAt(cycle, at))})
 			without[cycle[at]] = true
 			if err := search.Changed(cycle[at]); err != nil {
