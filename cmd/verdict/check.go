@@ -161,14 +161,10 @@ func setProperty(r *authz.Request, text string) error {
 }
 
 // decodeJSON reads one JSON value, its numbers exact. It refuses what the
-// server refuses, such as a name that stands twice.
+// server refuses, such as a name that stands twice or a number out of range.
 func decodeJSON(text string) (any, error) {
-	strict := jsontext.NewDecoder(strings.NewReader(text))
-	if _, err := strict.ReadValue(); err != nil {
-		return nil, fmt.Errorf("not valid JSON: %w", err)
-	}
-	if _, err := strict.ReadToken(); err != io.EOF {
-		return nil, errors.New("not valid JSON: there is more behind the value")
+	if err := checkJSON(text); err != nil {
+		return nil, err
 	}
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
@@ -177,6 +173,28 @@ func decodeJSON(text string) (any, error) {
 		return nil, fmt.Errorf("not valid JSON: %w", err)
 	}
 	return value, nil
+}
+
+func checkJSON(text string) error {
+	decoder := jsontext.NewDecoder(strings.NewReader(text))
+	for begun := false; !begun || decoder.StackDepth() > 0; begun = true {
+		token, err := decoder.ReadToken()
+		var syntax *jsontext.SyntacticError
+		switch {
+		case errors.As(err, &syntax):
+			return fmt.Errorf("not valid JSON at byte %d: %w", syntax.ByteOffset, syntax.Err)
+		case err != nil:
+			return errors.New("there is nothing: expected a JSON value")
+		case token.Kind() == '0':
+			if err := authz.ValidateNumber(token.String()); err != nil {
+				return err
+			}
+		}
+	}
+	if _, err := decoder.ReadToken(); err != io.EOF {
+		return errors.New("not valid JSON: there is more behind the value")
+	}
+	return nil
 }
 
 func (c *check) decideRemote(ctx context.Context, r *authz.Request) (authz.Decision, error) {

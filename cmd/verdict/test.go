@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -52,6 +53,9 @@ Exit code: 0 when all tests hold, 1 when one does not, 2 when they cannot run.`,
   verdict test ./policy --run contractor --directory other.jsonl`,
 		Args: arguments(1, math.MaxInt),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := regexp.Compile(t.filter); err != nil {
+				return fmt.Errorf("--run %q: %w", t.filter, err)
+			}
 			total := testReport{Bundles: []bundleReport{}}
 			for _, path := range args {
 				report, err := t.run(cmd.Context(), path)
