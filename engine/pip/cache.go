@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 
 	"github.com/maypok86/otter/v2"
 
@@ -25,11 +26,14 @@ type Options struct {
 // derived for them. It is safe for use by many goroutines at once.
 //
 // It evicts by W-TinyLFU (otter), which keeps what is read often when a scan
-// over a whole type, or a stream of unknown ids, passes through.
+// over a whole type, or a stream of unknown ids, passes through. Once it is
+// full, a doorkeeper spares it what is read once in a long while.
 type Cache struct {
 	entries  *otter.Cache[key, *entry]
 	seed     maphash.Seed
 	stripes  [stripeCount]stripe
+	full     atomic.Bool // it has had to evict
+	door     doorkeeper
 	decoders decoders
 }
 
@@ -48,13 +52,19 @@ type key struct{ tenant, typ, id string }
 
 // NewCache makes an empty cache.
 func NewCache(options Options) *Cache {
-	c := &Cache{seed: maphash.MakeSeed()}
+	maxBytes := cmp.Or(options.MaxBytes, DefaultCacheBytes)
+	c := &Cache{seed: maphash.MakeSeed(), door: newDoorkeeper(maxBytes)}
 	c.entries = otter.Must(&otter.Options[key, *entry]{
-		MaximumWeight: uint64(cmp.Or(options.MaxBytes, DefaultCacheBytes)),
+		MaximumWeight: uint64(maxBytes),
 		// An eviction costs less than starting a goroutine for it and waking a
 		// thread: see BenchmarkCold.
 		Executor: func(task func()) { task() },
 		Weigher:  func(_ key, e *entry) uint32 { return e.counted.Load() },
+		OnDeletion: func(event otter.DeletionEvent[key, *entry]) {
+			if event.Cause == otter.CauseOverflow {
+				c.full.Store(true)
+			}
+		},
 	})
 	return c
 }
@@ -89,11 +99,17 @@ func (c *Cache) lookup(k key, revision uint64) *entry {
 	return nil
 }
 
-// keep puts an entry into the cache, or counts anew one that has come to hold
+// admits reports whether an entity that a policy has read, and that is not in
+// the cache, is worth a place.
+func (c *Cache) admits(k key) bool {
+	return !c.full.Load() || c.door.seen(maphash.Comparable(c.seed, k))
+}
+
+// keep puts an entry that may stay into the cache, or counts anew one that has come to hold
 // more, unless its entity may have changed since the entry was read. An older
 // entry that is there and holds as well stays, for more readers may use it.
 func (c *Cache) keep(e *entry) {
-	if e.counted.Load() == e.weight() {
+	if e.passing || e.counted.Load() == e.weight() {
 		return
 	}
 	s := c.stripe(e.key)

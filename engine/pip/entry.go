@@ -18,6 +18,7 @@ type entry struct {
 	known    bool
 	ref      *ast.Term // type:id
 	parents  []authz.EntityRef
+	passing  bool // it stays out of the cache: see doorkeeper
 
 	bytes      atomic.Int64 // estimate of the memory held, without derived
 	attributes atomic.Pointer[attributes]

@@ -64,6 +64,7 @@ func (r *Reader) Entity(ctx context.Context, typ, id string) (eval.Entity, error
 			if at, err = r.load(ctx, ref); err != nil {
 				return nil, err
 			}
+			at.passing = !r.cache.admits(at.key)
 			if !at.known {
 				r.keep(at)
 			}
