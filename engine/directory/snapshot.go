@@ -106,7 +106,7 @@ func (s *Snapshot) GrantsOf(subject authz.EntityRef) ([]authz.Grant, error) {
 	case links.AsSubject > MaxGrantsOf:
 		return nil, authz.Errorf(authz.LimitExceeded, "%s has %d grants of its own: a decision reads at most %d, grant roles on wider scopes", authz.Quote(subject.String()), links.AsSubject, MaxGrantsOf)
 	}
-	return s.view.GrantsOf(subject)
+	return s.view.GrantsOf(subject, links.AsSubject)
 }
 
 // A GrantQuery asks for the grants that name all of its members that are set.

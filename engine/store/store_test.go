@@ -207,7 +207,7 @@ func TestDamagedValueIsAnError(t *testing.T) {
 	if err := view.EachEntity("user", "", func(Record) bool { return true }); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("a damaged entity among others: %v", err)
 	}
-	if _, err := view.GrantsOf(mina); err == nil || !strings.Contains(err.Error(), "damaged") {
+	if _, err := view.Links(mina); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("damaged links: %v", err)
 	}
 }
