@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -44,6 +45,12 @@ type Bundle struct {
 	// TestModules are the files called *_test.rego, in the order of their
 	// paths. They are no part of what is activated.
 	TestModules []Module
+	// TestDigest is the SHA-256, in hexadecimal, of the files of TestModules.
+	TestDigest string
+	// Directory opens the file directory.jsonl at the top of the bundle, which
+	// says in the import format what its tests find in data.directory. It is nil
+	// where there is none.
+	Directory func() (io.ReadCloser, error)
 	// Replaced are the packages of a library that the bundle defines itself,
 	// such as data.verdict.rbac, sorted.
 	Replaced []string
@@ -61,8 +68,9 @@ type Module struct {
 }
 
 // Read reads the bundle in a directory or in an archive (.tar.gz). In a
-// directory only *.rego, data.json, data.yaml, data.yml and the .manifest at
-// its top count, and directories whose names begin with a dot are left out.
+// directory only *.rego, data.json, data.yaml, data.yml, and the .manifest and
+// the directory.jsonl at its top count, and directories whose names begin with a
+// dot are left out.
 //
 // The error is of kind NotFound where there is no such path, LimitExceeded for
 // a bundle beyond the limits, and otherwise Invalid, with a violation for each
@@ -109,8 +117,8 @@ func readArchiveFile(path string) (*Bundle, error) {
 }
 
 // With is b and, of a library, the modules of those packages that b does not
-// define itself; a package is replaced as a whole. Data and tests of the library are left out. The revision stays
-// that of b; the digest covers both.
+// define itself; a package is replaced as a whole. Data, tests and directory of
+// the library are left out. The revision stays that of b; the digest covers both.
 func (b *Bundle) With(library *Bundle) *Bundle {
 	own := make(map[string]bool)
 	for _, m := range b.Modules {

@@ -2,6 +2,7 @@ package bundle_test
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -94,6 +95,21 @@ func TestReadOfADirectory(t *testing.T) {
 	}
 }
 
+// lines are what a bundle's tests find in the directory.
+func lines(t *testing.T, b *bundle.Bundle) string {
+	t.Helper()
+	opened, err := b.Directory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	text, err := io.ReadAll(opened)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 func TestReadIsTheSameFromEverySource(t *testing.T) {
 	dir := complete.in(t, filepath.Join(t.TempDir(), "workforce"))
 	archive := filepath.Join(t.TempDir(), "workforce.tar.gz")
@@ -120,6 +136,12 @@ func TestReadIsTheSameFromEverySource(t *testing.T) {
 			}
 			if b.Digest != fromDir.Digest || b.Revision != fromDir.Revision {
 				t.Errorf("got %s (%s), want %s (%s) as from the directory", b.Revision, b.Digest, fromDir.Revision, fromDir.Digest)
+			}
+			if b.TestDigest != fromDir.TestDigest || b.TestDigest == "" {
+				t.Errorf("got tests %s, want %s as from the directory", b.TestDigest, fromDir.TestDigest)
+			}
+			if got := lines(t, b); got != complete["directory.jsonl"] {
+				t.Errorf("got the directory %q, want %q", got, complete["directory.jsonl"])
 			}
 			if b.Modules[0].Path != c.path {
 				t.Errorf("got path %q, want %q", b.Modules[0].Path, c.path)
@@ -157,18 +179,24 @@ func TestRevisionWithoutAManifestFollowsTheContent(t *testing.T) {
 		name   string
 		change files
 		same   bool
+		tests  bool
 	}{
-		{"nothing", nil, true},
-		{"a file that does not count", files{"README.md": "read me"}, true},
-		{"a test", files{"authz_test.rego": "package authz_test"}, true},
-		{"a module's text", files{"authz.rego": "package authz\n\nallow := false\n"}, false},
-		{"a module's name", files{"authz.rego": "", "other.rego": base["authz.rego"]}, false},
-		{"data", files{"data.json": `{"a": 1}`}, false},
-		{"a manifest without a revision", files{".manifest": `{"roots": ["authz"]}`, "data.json": ""}, false},
+		{"nothing", nil, true, true},
+		{"a file that does not count", files{"README.md": "read me"}, true, true},
+		{"a test", files{"authz_test.rego": "package authz_test"}, true, false},
+		{"the directory of the tests", files{"directory.jsonl": "{}"}, true, true},
+		{"a module's text", files{"authz.rego": "package authz\n\nallow := false\n"}, false, true},
+		{"a module's name", files{"authz.rego": "", "other.rego": base["authz.rego"]}, false, true},
+		{"data", files{"data.json": `{"a": 1}`}, false, true},
+		{"a manifest without a revision", files{".manifest": `{"roots": ["authz"]}`, "data.json": ""}, false, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := read(c.change); (got.Revision == first.Revision) != c.same {
+			got := read(c.change)
+			if (got.Revision == first.Revision) != c.same {
 				t.Errorf("revision %s after %s, same as before: want %v", got.Revision, c.name, c.same)
+			}
+			if (got.TestDigest == first.TestDigest) != c.tests {
+				t.Errorf("tests %s after %s, same as before: want %v", got.TestDigest, c.name, c.tests)
 			}
 		})
 	}

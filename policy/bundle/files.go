@@ -33,6 +33,7 @@ const (
 	test
 	data
 	manifest
+	sample
 	foreign // belongs to a bundle of a sort that is refused
 )
 
@@ -41,6 +42,7 @@ const (
 	manifestName = ".manifest"
 	wasmName     = "policy.wasm"
 	patchName    = "patch.json"
+	sampleName   = "directory.jsonl"
 )
 
 // roleOf finds the role of a file by its path inside the bundle.
@@ -60,10 +62,15 @@ func roleOf(name string) role {
 		return data
 	case name == wasmName, name == patchName:
 		return foreign
+	case name == sampleName:
+		return sample
 	default:
 		return ignored
 	}
 }
+
+// Counts reports whether a file of that path inside a bundle is part of it.
+func Counts(path string) bool { return roleOf(path) != ignored }
 
 // hidden reports whether a name in the path begins with a dot, as the
 // directories of version control and of mounted configuration maps do, and the
@@ -76,6 +83,10 @@ func hidden(p string) bool {
 	}
 	return false
 }
+
+func decides(r role) bool { return r != test && r != sample }
+
+func tests(r role) bool { return r == test }
 
 // accept reports a file that makes the bundle one that cannot be taken.
 func accept(from origin, name string) error {
@@ -90,10 +101,10 @@ func accept(from origin, name string) error {
 	return nil
 }
 
-// digest is the SHA-256 of the files' names and contents. The files are in the
-// order of their names; lengths go in first, so that no two lists of files run
-// into the same bytes.
-func digest(files []file) string {
+// digest is the SHA-256 of the names and contents of those files that are meant.
+// The files are in the order of their names; lengths go in first, so that no two
+// lists of files run into the same bytes.
+func digest(files []file, meant func(role) bool) string {
 	hash := sha256.New()
 	write := func(b []byte) {
 		var length [8]byte
@@ -102,7 +113,7 @@ func digest(files []file) string {
 		hash.Write(b)
 	}
 	for _, f := range files {
-		if roleOf(f.name) != test {
+		if meant(roleOf(f.name)) {
 			write([]byte(f.name))
 			write(f.raw)
 		}

@@ -85,6 +85,12 @@ func TestLimitsOfAnArchiveHoldForFilesThatDoNotCount(t *testing.T) {
 	checkLimit(t, err, "bundle b has more than 1048576 bytes")
 }
 
+func TestLimitsOfAnArchiveHoldForTheDirectoryOfTests(t *testing.T) {
+	large := archive(t, fstest.MapFS{"directory.jsonl": {Data: make([]byte, 101)}})
+	_, err := readArchive(zipped(t, large), origin{name: "b", path: "b"}, limits{files: 2, fileBytes: 100, bytes: 1 << 20})
+	checkLimit(t, err, "b/directory.jsonl has more than 100 bytes: pack what the tests need")
+}
+
 // A sparse file is mostly holes, which take no bytes in the archive and all of
 // theirs in memory.
 func TestLimitsOfAnArchiveCountHoles(t *testing.T) {

@@ -29,12 +29,17 @@ func parse(files []file, from origin) (*Bundle, error) {
 	b := &Bundle{
 		Name:     from.name,
 		Revision: described.Manifest.Revision,
-		Digest:   digest(files),
+		Digest:   digest(files, decides),
 		Data:     described.Data,
+
+		TestDigest: digest(files, tests),
 	}
 	var errs []error
 	for _, f := range files {
 		role := roleOf(f.name)
+		if role == sample {
+			b.Directory = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(f.raw)), nil }
+		}
 		if role != policy && role != test {
 			continue
 		}
