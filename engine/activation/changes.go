@@ -12,6 +12,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/policy/bundle"
 )
 
 // changes are the changes at and below one path.
@@ -79,12 +80,15 @@ func (c *changes) addBelow() error {
 }
 
 // wait returns when the path has changed and been quiet since, has changed for
-// too long, or ctx ends.
+// too long, has not changed for so long that it is time to look, or ctx ends.
 func (c *changes) wait(ctx context.Context) {
+	idle := time.After(anyway)
 	var settled, overdue <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
+			return
+		case <-idle:
 			return
 		case <-settled:
 			return
@@ -92,21 +96,27 @@ func (c *changes) wait(ctx context.Context) {
 			return
 		case <-c.watcher.Errors: // such as events lost: take it for a change
 		case event := <-c.watcher.Events:
-			if !c.concerns(filepath.Clean(event.Name)) {
+			if !c.concerns(event) {
 				continue
 			}
 		}
-		settled = time.After(quiet)
+		idle, settled = nil, time.After(quiet)
 		if overdue == nil {
 			overdue = time.After(most)
 		}
 	}
 }
 
-// concerns reports whether a change at name can change what is read at the
-// path: it is the path, below it, or above it.
-func (c *changes) concerns(name string) bool {
-	return name == c.path || below(name, c.path) || below(c.path, name)
+// concerns reports whether an event can change what is read at the path: it is
+// about the path, below it, or above it. Writing into a file that does not count,
+// such as a log, changes nothing; what comes, goes or is renamed may be a
+// directory or a link.
+func (c *changes) concerns(event fsnotify.Event) bool {
+	name := filepath.Clean(event.Name)
+	if name == c.path || below(c.path, name) {
+		return true
+	}
+	return below(name, c.path) && (event.Op != fsnotify.Write || bundle.Counts(filepath.Base(name)))
 }
 
 func below(name, dir string) bool {

@@ -25,23 +25,29 @@ type at struct {
 
 func TestWaitUntilAChangeHasSettled(t *testing.T) {
 	const path = "/srv/policies"
-	var busy []at
-	for after := time.Duration(0); after < time.Minute; after += quiet / 2 {
-		busy = append(busy, at{after, path + "/log"})
+	const busyTime = most + 10*time.Second
+	var busy, logging []at
+	for after := time.Duration(0); after < busyTime; after += quiet / 2 {
+		busy = append(busy, at{after, path + "/data.json"})
+		logging = append(logging, at{after, path + "/log"})
 	}
+	logging = append(logging, at{busyTime, path + "/data.json"})
+	copied := busy[:len(busy)/4]
 	for _, c := range []struct {
 		name    string
 		changes []at
 		want    time.Duration
 	}{
 		{"a change of the path itself", []at{{0, path}}, quiet},
+		{"a bundle that is copied file by file", copied, copied[len(copied)-1].after + quiet},
+		{"what is written into files that do not count", logging, busyTime + quiet},
 		{"a change below it", []at{{0, path + "/hr/salary.rego"}}, quiet},
 		{"a change above it", []at{{0, "/srv"}}, quiet},
-		{"several changes of one save", []at{{0, path + "/a"}, {quiet / 2, path + "/b"}, {quiet, path + "/a"}}, 2 * quiet},
+		{"several changes of one save", []at{{0, path + "/a.rego"}, {quiet / 2, path + "/b.rego"}, {quiet, path + "/a.rego"}}, 2 * quiet},
 		{"changes without a pause", busy, most},
 		{"changes that do not concern it", []at{{0, "/srv/policies.bak"}, {time.Second, "/srv/other"}, {2 * time.Second, path}}, 2*time.Second + quiet},
 		{"events that were lost", []at{{time.Second, ""}}, time.Second + quiet},
-		{"no change until the end", nil, time.Hour},
+		{"no change that the system tells", nil, anyway},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -69,6 +75,18 @@ func TestWaitUntilAChangeHasSettled(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestWaitEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		(&changes{path: "/srv/policies", watcher: &fsnotify.Watcher{}}).wait(ctx)
+		if got := time.Since(start); got != time.Second {
+			t.Errorf("waited for %s, want a second", got)
+		}
+	})
 }
 
 func TestWatchReadsEverySoOftenWhereNothingCanBeWatched(t *testing.T) {

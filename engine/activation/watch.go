@@ -11,13 +11,24 @@ import (
 // How changes of a bundle become an activation.
 const (
 	quiet = 200 * time.Millisecond // without a change before a bundle is read: one save is many changes
-	most  = 2 * time.Second        // that changes without a pause can put the reading off
+	most  = 30 * time.Second       // that changes without a pause can put the reading off: more than a copy takes
 	again = 10 * time.Second       // until a bundle is read anew where changes cannot be watched
+
+	// anyway is how long it takes until a bundle is read anew although nothing was
+	// told of it: what changes at the other end of a network file system is not,
+	// and what could not be read, or took too long, may be well by then.
+	anyway = time.Minute
 )
 
 // Watch activates the bundles that have a path whenever something changes
 // there, until ctx ends; then it returns nil. It reads every one of them once
-// at the beginning, so that no change since the first activation is missed.
+// at the beginning, so that no change since the first activation is missed, and
+// every minute.
+//
+// A bundle is read when nothing has been written to it for a moment. Files that
+// are written one by one with longer pauses are read as they stand in between:
+// whoever deploys puts a bundle in place at once, by renaming a directory or an
+// archive, or by turning a link.
 //
 // Where the system grants no watch (on Linux, their number is bounded), the log
 // says so, and the bundle is read every ten seconds until it does.
