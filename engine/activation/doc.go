@@ -3,15 +3,16 @@
 // in behind a pointer. Requests in flight finish on the program they began
 // with.
 //
-// What does not load, compile or prepare never becomes active: the program
-// before it stays, the failure stands in Status and in the log until an
-// activation succeeds, and the next change tries again.
+// What does not load, compile or prepare, or whose own tests fail, never becomes
+// active: the program before it stays, the failure stands in Status and in the
+// log until an activation succeeds, and the next change, or else the next minute,
+// tries again.
 //
 // What is checked is what package bundle checks of files and package rego of
-// policy, the library included, and that the evaluator takes it. Two things are
-// not: the bundle's own tests are not run, and signatures are not looked at.
+// policy, the library included, that the evaluator takes it, and that the tests
+// in the bundle hold, where the tenant has them run. Signatures are not looked at.
 // Whoever may write to the place that a bundle is loaded from decides what is
-// active there; run the tests (verdict test) before that.
+// active there.
 //
 // The package knows no directory and no request. Start with Set.Activate, then
 // Set.Watch.

@@ -2,6 +2,9 @@ package activation
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +17,7 @@ import (
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/policy/bundle"
 	"github.com/verdictpdp/verdict/policy/rego"
+	"github.com/verdictpdp/verdict/policy/suite"
 )
 
 // A Source loads a tenant's bundle, with the library that belongs to it.
@@ -31,6 +35,9 @@ type Tenant struct {
 	// Package and Builtins are those of rego.Options.
 	Package  string
 	Builtins []string
+	// Tests runs the bundle's own tests, all of which must hold before it becomes
+	// active. Nil runs none.
+	Tests func(context.Context, *bundle.Bundle) (suite.Report, error)
 }
 
 // An Active is a program that decides, and where it comes from.
@@ -84,7 +91,7 @@ type slot struct {
 	failure atomic.Pointer[failure]
 
 	activating sync.Mutex // held through an activation
-	digest     string     // of the active bundle
+	digest     string     // of the active bundle and its tests
 }
 
 type failure struct {
@@ -192,18 +199,37 @@ func (s *Set) fail(slot *slot, err error) {
 	if slot.active.Load() == nil {
 		outcome = "policy not activated, and the tenant has none: its requests are refused until one is"
 	}
-	s.logger.Error(outcome, zap.String("tenant", slot.Name), zap.Error(err))
+	fields := []zap.Field{zap.String("tenant", slot.Name), zap.Error(err)}
+	if panicked, ok := errors.AsType[*panicError](err); ok {
+		fields = append(fields, zap.ByteString("stack", panicked.stack))
+	}
+	s.logger.Error(outcome, fields...)
 }
+
+// A panicError is a panic, such as of OPA's compiler, as an error: what is
+// activated must not end those who decide.
+type panicError struct {
+	fault any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("the activation panicked: %v", e.fault) }
 
 // prepare is the program of the tenant's bundle as it stands, or nil where that
 // is the active one. The digest is compared and not the revision, which an
 // author may leave as it is while editing.
-func (s *Set) prepare(ctx context.Context, slot *slot) (*Active, string, error) {
+func (s *Set) prepare(ctx context.Context, slot *slot) (_ *Active, digest string, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = &panicError{fault, debug.Stack()}
+		}
+	}()
 	loaded, err := slot.Load()
 	if err != nil {
 		return nil, "", err
 	}
-	if slot.active.Load() != nil && loaded.Digest == slot.digest {
+	digest = loaded.Digest + loaded.TestDigest
+	if slot.active.Load() != nil && digest == slot.digest {
 		return nil, "", nil
 	}
 	policy, err := rego.Compile(loaded, rego.Options{Package: slot.Package, Builtins: slot.Builtins})
@@ -214,11 +240,14 @@ func (s *Set) prepare(ctx context.Context, slot *slot) (*Active, string, error) 
 	if err != nil {
 		return nil, "", err
 	}
+	if err := slot.rehearse(ctx, loaded); err != nil {
+		return nil, "", err
+	}
 	return &Active{
 		Program:     program,
 		BundleName:  policy.Name(),
 		Revision:    policy.Revision(),
 		Evaluator:   s.evaluator.Name(),
 		ActivatedAt: s.clock(),
-	}, loaded.Digest, nil
+	}, digest, nil
 }
