@@ -29,7 +29,8 @@ func newServeCommand(p *printer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve decisions and the directory over gRPC and HTTP",
-		Long: `Serve decisions and the directory over gRPC and HTTP until SIGTERM.
+		Long: `Serve decisions and the directory over gRPC and HTTP until SIGTERM. Requests in
+flight are finished then; a second signal ends it at once.
 
 The tenants come from the configuration file; --bundle gives the tenant
 "default" its policy. A change to a bundle on disk becomes active at once,
