@@ -2,6 +2,7 @@ package grpcapi
 
 import (
 	"context"
+	"strings"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
@@ -15,7 +16,9 @@ type policyServer struct {
 
 func (s *policyServer) GetStatus(_ context.Context, message *verdictv1.GetStatusRequest) (*verdictv1.GetStatusResponse, error) {
 	response := &verdictv1.GetStatusResponse{}
+	var tenants []string
 	for _, status := range s.policies.Status() {
+		tenants = append(tenants, status.Tenant)
 		if message.GetTenant() != "" && message.GetTenant() != status.Tenant {
 			continue
 		}
@@ -30,7 +33,7 @@ func (s *policyServer) GetStatus(_ context.Context, message *verdictv1.GetStatus
 		})
 	}
 	if message.GetTenant() != "" && len(response.Policies) == 0 {
-		return nil, authz.Errorf(authz.NotFound, "unknown tenant %s", authz.Quote(message.GetTenant()))
+		return nil, authz.Errorf(authz.NotFound, "unknown tenant %s: there is %s", authz.Quote(message.GetTenant()), strings.Join(tenants, ", "))
 	}
 	return response, nil
 }

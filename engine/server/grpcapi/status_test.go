@@ -2,6 +2,7 @@ package grpcapi
 
 import (
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -43,7 +44,9 @@ func TestPolicyStatus(t *testing.T) {
 		})
 	}
 	_, err := client.GetStatus(t.Context(), &verdictv1.GetStatusRequest{Tenant: "green"})
-	wantStatus(t, err, codes.NotFound)
+	if st := wantStatus(t, err, codes.NotFound); !strings.Contains(st.Message(), "there is blue, red") {
+		t.Errorf("the caller was told %q", st.Message())
+	}
 }
 
 func TestHealthFollowsReadiness(t *testing.T) {
