@@ -37,10 +37,11 @@ const (
 //
 // Statuses of all methods: INVALID_ARGUMENT with google.rpc.BadRequest field
 // violations; NOT_FOUND for an unknown tenant; FAILED_PRECONDITION for an exact
-// revision outside the retention window; RESOURCE_EXHAUSTED for a message over
-// the server's size limit; UNAVAILABLE while the server is not ready, and to
-// streams and what waits for a revision when it closes; DEADLINE_EXCEEDED and
-// CANCELLED. An unknown subject or resource is no error: the policy decides, and
+// revision outside the retention window; RESOURCE_EXHAUSTED for a message of
+// more than 16 MiB, or of more than a million messages within it, values of
+// properties and context included; UNAVAILABLE while the server is not ready,
+// and to streams and what waits for a revision when it closes; DEADLINE_EXCEEDED
+// and CANCELLED. An unknown subject or resource is no error: the policy decides, and
 // by default denies.
 type AccessServiceClient interface {
 	// CheckAccess decides one request.
@@ -48,8 +49,8 @@ type AccessServiceClient interface {
 	// BatchCheckAccess decides up to 1,000 requests of one tenant with one
 	// policy, on one directory revision and at one decision time (AuthZEN 1.0,
 	// section 7). An item that is wrong in itself is denied with an error and
-	// does not fail the others; so are items that the batch, which may take five
-	// seconds, does not come to (ERROR_KIND_LIMIT_EXCEEDED).
+	// does not fail the others; so are items that the batch does not come to in
+	// its time, 5 s unless configured otherwise (ERROR_KIND_LIMIT_EXCEEDED).
 	BatchCheckAccess(ctx context.Context, in *BatchCheckAccessRequest, opts ...grpc.CallOption) (*BatchCheckAccessResponse, error)
 	// StreamCheckAccess decides requests as they come, each for itself. Several
 	// are decided at a time, so answers come in any order: match them by id. At
@@ -114,10 +115,11 @@ type AccessService_StreamCheckAccessClient = grpc.BidiStreamingClient[StreamChec
 //
 // Statuses of all methods: INVALID_ARGUMENT with google.rpc.BadRequest field
 // violations; NOT_FOUND for an unknown tenant; FAILED_PRECONDITION for an exact
-// revision outside the retention window; RESOURCE_EXHAUSTED for a message over
-// the server's size limit; UNAVAILABLE while the server is not ready, and to
-// streams and what waits for a revision when it closes; DEADLINE_EXCEEDED and
-// CANCELLED. An unknown subject or resource is no error: the policy decides, and
+// revision outside the retention window; RESOURCE_EXHAUSTED for a message of
+// more than 16 MiB, or of more than a million messages within it, values of
+// properties and context included; UNAVAILABLE while the server is not ready,
+// and to streams and what waits for a revision when it closes; DEADLINE_EXCEEDED
+// and CANCELLED. An unknown subject or resource is no error: the policy decides, and
 // by default denies.
 type AccessServiceServer interface {
 	// CheckAccess decides one request.
@@ -125,8 +127,8 @@ type AccessServiceServer interface {
 	// BatchCheckAccess decides up to 1,000 requests of one tenant with one
 	// policy, on one directory revision and at one decision time (AuthZEN 1.0,
 	// section 7). An item that is wrong in itself is denied with an error and
-	// does not fail the others; so are items that the batch, which may take five
-	// seconds, does not come to (ERROR_KIND_LIMIT_EXCEEDED).
+	// does not fail the others; so are items that the batch does not come to in
+	// its time, 5 s unless configured otherwise (ERROR_KIND_LIMIT_EXCEEDED).
 	BatchCheckAccess(context.Context, *BatchCheckAccessRequest) (*BatchCheckAccessResponse, error)
 	// StreamCheckAccess decides requests as they come, each for itself. Several
 	// are decided at a time, so answers come in any order: match them by id. At

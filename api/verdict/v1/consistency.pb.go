@@ -115,10 +115,11 @@ type Consistency_Latest_ struct {
 }
 
 type Consistency_AtLeast struct {
-	// Waits, within the call's deadline and at most 30 s, until the directory has
-	// reached this revision, and then reads the latest. What Write returned,
-	// given here, makes that write visible. 0 does not wait.
-	// DEADLINE_EXCEEDED when the revision does not come in time.
+	// Waits, within the call's deadline, until the directory has reached this
+	// revision, and then reads the latest. What Write returned, given here,
+	// makes that write visible. 0 does not wait. DEADLINE_EXCEEDED when the
+	// revision does not come in time; a decision waits at most 30 s, unless
+	// configured otherwise.
 	AtLeast uint64 `protobuf:"varint,2,opt,name=at_least,json=atLeast,proto3,oneof"`
 }
 

@@ -1119,7 +1119,6 @@ func (x *WatchResponse) GetContinued() bool {
 	return false
 }
 
-// CheckDirectoryRequest asks what is amiss in a tenant.
 // CheckDirectoryRequest asks for what is amiss in a tenant.
 type CheckDirectoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1176,7 +1175,6 @@ func (x *CheckDirectoryRequest) GetDeep() bool {
 	return false
 }
 
-// CheckDirectoryResponse is what was found.
 // CheckDirectoryResponse is what was found.
 type CheckDirectoryResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1244,7 +1242,6 @@ func (x *CheckDirectoryResponse) GetDamage() []string {
 	return nil
 }
 
-// DanglingReference is a reference to an entity that does not exist.
 // DanglingReference is a reference to an entity that does not exist.
 type DanglingReference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`

@@ -38,7 +38,7 @@ const (
 //
 // Statuses of all methods: INVALID_ARGUMENT with google.rpc.BadRequest field
 // violations; NOT_FOUND for an unknown tenant; RESOURCE_EXHAUSTED for a message
-// over the server's size limit, 16 MiB unless configured otherwise; UNAVAILABLE
+// of more than 16 MiB, or of more than a million messages within it; UNAVAILABLE
 // while the server is not ready or is closing; DEADLINE_EXCEEDED and CANCELLED.
 type DirectoryServiceClient interface {
 	// Write applies a batch, all of it or none, as one revision, and returns once
@@ -199,7 +199,7 @@ func (c *directoryServiceClient) CheckDirectory(ctx context.Context, in *CheckDi
 //
 // Statuses of all methods: INVALID_ARGUMENT with google.rpc.BadRequest field
 // violations; NOT_FOUND for an unknown tenant; RESOURCE_EXHAUSTED for a message
-// over the server's size limit, 16 MiB unless configured otherwise; UNAVAILABLE
+// of more than 16 MiB, or of more than a million messages within it; UNAVAILABLE
 // while the server is not ready or is closing; DEADLINE_EXCEEDED and CANCELLED.
 type DirectoryServiceServer interface {
 	// Write applies a batch, all of it or none, as one revision, and returns once
