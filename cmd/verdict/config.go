@@ -45,9 +45,10 @@ type listenConfig struct {
 }
 
 type tenantConfig struct {
-	Bundle   string   `yaml:"bundle"`
-	Package  string   `yaml:"package"`
-	Builtins []string `yaml:"builtins"`
+	Bundle    string   `yaml:"bundle"`
+	Package   string   `yaml:"package"`
+	Builtins  []string `yaml:"builtins"`
+	SkipTests bool     `yaml:"skip_tests"`
 }
 
 type limitsConfig struct {

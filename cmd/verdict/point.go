@@ -18,6 +18,7 @@ import (
 	"github.com/verdictpdp/verdict/engine/pdp"
 	"github.com/verdictpdp/verdict/engine/pip"
 	"github.com/verdictpdp/verdict/policy/bundle"
+	"github.com/verdictpdp/verdict/policy/suite"
 )
 
 // A point is a decision point that nobody can reach yet: a directory, the
@@ -96,9 +97,10 @@ func (p *point) Close() error { return p.directory.Close() }
 // library is the standard library that every policy can import.
 func library() (*bundle.Bundle, error) { return bundle.ReadFS(bundles.FS, "lib") }
 
-// bundleAt is a tenant whose bundle is a directory or a file.
+// bundleAt is a tenant whose bundle is a directory or a file. Its tests run one
+// at a time, so that those who decide meanwhile keep a processor.
 func bundleAt(name string, cfg tenantConfig) activation.Tenant {
-	return activation.Tenant{
+	tenant := activation.Tenant{
 		Name:     name,
 		Path:     cfg.Bundle,
 		Package:  cfg.Package,
@@ -108,6 +110,12 @@ func bundleAt(name string, cfg tenantConfig) activation.Tenant {
 			return withLibrary(b, err)
 		},
 	}
+	if !cfg.SkipTests {
+		tenant.Tests = func(ctx context.Context, b *bundle.Bundle) (suite.Report, error) {
+			return runTests(ctx, name, linesOf(b, cfg.Bundle), suite.Options{Bundle: b, Builtins: cfg.Builtins, Parallel: 1})
+		}
+	}
+	return tenant
 }
 
 // shippedBundle is a tenant whose bundle is one of those in the binary.
@@ -142,6 +150,7 @@ func openLocal(ctx context.Context, tenant string, cfg tenantConfig, directoryFi
 	if err := authz.ValidateTenant(tenant); err != nil {
 		return nil, err
 	}
+	cfg.SkipTests = true // they are verdict test's
 	p, err := openPoint(pointOptions{
 		tenants: []activation.Tenant{bundleAt(tenant, cfg)},
 		config:  defaultConfig(),

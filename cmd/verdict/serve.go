@@ -34,7 +34,8 @@ flight are finished then; a second signal ends it at once.
 
 The tenants come from the configuration file; --bundle gives the tenant
 "default" its policy. A change to a bundle on disk becomes active at once,
-unless it does not compile: then the old one stays, and the log says why.`,
+unless it does not compile or its own tests fail: then the old one stays, and
+the log says why.`,
 		Example: `  verdict serve --bundle ./policy
   verdict serve --config verdict.yaml --grpc unix:///run/verdict.sock`,
 		Args: arguments(0, 0),

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/directory"
@@ -86,41 +87,62 @@ Exit code: 0 when all tests hold, 1 when one does not, 2 when they cannot run.`,
 
 // run runs the tests of one bundle.
 func (t *tester) run(ctx context.Context, path string) (suite.Report, error) {
+	if err := authz.ValidateTenant(t.tenant); err != nil {
+		return suite.Report{}, err
+	}
 	b, err := bundle.Read(path)
 	b, err = withLibrary(b, err)
 	if err != nil {
 		return suite.Report{}, err
 	}
-	file := t.directory
-	if file == "" {
-		if info, err := os.Stat(path); err == nil && !info.IsDir() {
-			return suite.Report{}, fmt.Errorf("%s is an archive, whose %s cannot be read: name the directory with --directory, or test the unpacked bundle", path, bundleDirectory)
-		}
-		file = filepath.Join(path, bundleDirectory)
-		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-			file = ""
-		}
+	lines := linesOf(b, path)
+	if t.directory != "" {
+		lines = directoryLines{name: t.directory, open: func() (io.ReadCloser, error) { return os.Open(t.directory) }}
 	}
-	point, err := openLocal(ctx, t.tenant, tenantConfig{}, file, time.Now)
+	return runTests(ctx, t.tenant, lines, suite.Options{
+		Bundle: b, Builtins: t.builtins, Filter: t.filter, Timeout: time.Duration(t.timeout),
+	})
+}
+
+// directoryLines are what tests find in data.directory, in the import format.
+type directoryLines struct {
+	name string
+	open func() (io.ReadCloser, error) // nil for nothing
+}
+
+// linesOf are the lines that a bundle brings, which was read from a path.
+func linesOf(b *bundle.Bundle, path string) directoryLines {
+	return directoryLines{name: filepath.Join(path, bundleDirectory), open: b.Directory}
+}
+
+// runTests runs tests on a directory of their own.
+func runTests(ctx context.Context, tenant string, lines directoryLines, options suite.Options) (_ suite.Report, err error) {
+	dir, err := directory.Open(directory.Options{Tenants: []string{tenant}, Clock: time.Now, Logger: zap.NewNop()})
 	if err != nil {
 		return suite.Report{}, err
 	}
-	report, err := t.runOn(ctx, b, point.directory)
-	return report, errors.Join(err, point.Close())
-}
-
-func (t *tester) runOn(ctx context.Context, b *bundle.Bundle, dir *directory.Directory) (suite.Report, error) {
-	snapshot, err := dir.Snapshot(ctx, t.tenant, authz.Consistency{})
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	if lines.open != nil {
+		file, err := lines.open()
+		if err != nil {
+			return suite.Report{}, err
+		}
+		defer file.Close()
+		if err := importAll(ctx, dir, tenant, lines.name, file); err != nil {
+			return suite.Report{}, err
+		}
+	}
+	snapshot, err := dir.Snapshot(ctx, tenant, authz.Consistency{})
 	if err != nil {
 		return suite.Report{}, err
 	}
 	defer snapshot.Close()
 	cache := pip.NewCache(pip.Options{})
-	store, err := topdown.NewStore(b.Data, func() eval.Directory { return cache.Reader(snapshot, math.MaxInt) })
+	options.Store, err = topdown.NewStore(options.Bundle.Data, func() eval.Directory { return cache.Reader(snapshot, math.MaxInt) })
 	if err != nil {
 		return suite.Report{}, err
 	}
-	return suite.Run(ctx, suite.Options{Bundle: b, Store: store, Builtins: t.builtins, Filter: t.filter, Timeout: time.Duration(t.timeout)})
+	return suite.Run(ctx, options)
 }
 
 // A testReport is what became of the tests, as --output json prints it.
