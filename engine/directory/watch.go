@@ -102,6 +102,13 @@ func (w *watcher) read() (records []store.ChangeRecord, upTo uint64, more bool, 
 		return nil, 0, false, err
 	}
 	defer view.Close()
+	oldest, err := view.Floor()
+	if err != nil {
+		return nil, 0, false, err
+	}
+	if w.after < oldest {
+		return nil, 0, false, authz.Errorf(authz.FailedPrecondition, "the changes after revision %d are no longer kept: the directory keeps revisions %d to %d", w.after, oldest, view.Revision())
+	}
 	changes := 0
 	err = view.EachChange(w.after, func(r store.ChangeRecord) bool {
 		records = append(records, r)
@@ -111,11 +118,6 @@ func (w *watcher) read() (records []store.ChangeRecord, upTo uint64, more bool, 
 	})
 	if err != nil {
 		return nil, 0, false, err
-	}
-	// The floor is looked at last: had it passed w.after before the records
-	// were read, some could be missing.
-	if oldest, latest := w.directory.Revisions(); w.after < oldest {
-		return nil, 0, false, authz.Errorf(authz.FailedPrecondition, "the changes after revision %d are no longer kept: the directory keeps revisions %d to %d", w.after, oldest, latest)
 	}
 	return records, view.Revision(), more, nil
 }

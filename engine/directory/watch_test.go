@@ -192,6 +192,35 @@ func TestWatchThatFallsBehind(t *testing.T) {
 	wantKind(t, err, authz.FailedPrecondition, "keeps revisions")
 }
 
+// TestWatchNeverSkipsWhatExpires has history expire with every commit, some of
+// another tenant: a watcher that is too slow is told so, and misses nothing
+// unnoticed.
+func TestWatchNeverSkipsWhatExpires(t *testing.T) {
+	d := newDirectory(t, directory.Options{Tenants: tenants, Retention: time.Nanosecond})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	var wait sync.WaitGroup
+	for range 3 {
+		wait.Go(func() {
+			for ctx.Err() == nil {
+				_, latest := d.Revisions()
+				err := d.Watch(ctx, tenant, latest, func(directory.ChangeRecord) error { return nil })
+				if ctx.Err() == nil && authz.KindOf(err) != authz.FailedPrecondition {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for i := 0; ctx.Err() == nil; i++ {
+		e := authz.Entity{Ref: user("mina"), Attributes: fmt.Appendf(nil, `{"n":%d}`, i)}
+		_, err := d.Write(ctx, tenants[i%2], authz.Batch{Changes: []authz.Change{{PutEntity: &e}}})
+		if err != nil && ctx.Err() == nil {
+			t.Fatal(err)
+		}
+	}
+	wait.Wait()
+}
+
 func TestCheckFindsWhatDangles(t *testing.T) {
 	d := newDirectory(t, directory.Options{})
 	write(t, d,

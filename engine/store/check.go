@@ -164,7 +164,10 @@ func (c *checker) links() error {
 // history follows the change records, and looks at what they touched, in the
 // revision that did.
 func (c *checker) history() error {
-	floor := c.view.store.floor.Load()
+	floor, err := c.view.Floor()
+	if err != nil {
+		return err
+	}
 	head, err := readNumber(c.view.txn, prefix(c.view.tenant, spaceHead))
 	if err != nil {
 		return err

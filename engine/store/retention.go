@@ -90,3 +90,8 @@ func readCommit(read *badger.Txn, revision uint64) (commitRecord, error) {
 	})
 	return c, err
 }
+
+// Floor is the oldest revision that could be read at the view's: the view has
+// all change records of the revisions after it. Store.Revisions may be of
+// another moment.
+func (v *View) Floor() (uint64, error) { return readNumber(v.txn, systemKey(systemFloor)) }

@@ -183,6 +183,41 @@ func TestCheckGoesOnWhileHistoryExpires(t *testing.T) {
 	}
 }
 
+// TestViewKnowsItsFloor has a commit published that has moved the floor, of
+// which the store itself learns a moment later.
+func TestViewKnowsItsFloor(t *testing.T) {
+	s := newStore(t, "")
+	fill(t, s)
+	before, err := s.Latest(tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer before.Close()
+	txn := s.db.NewTransactionAt(1, true)
+	for _, e := range []entry{{key: changeKey(tenant, 1, 0)}, {systemKey(systemFloor), appendNumber(1)}} {
+		if err := set(txn, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := txn.CommitAt(2, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.publish(s.published.Load().next(2, nil))
+	if err := checkLatest(t, s, t.Context()); err != nil {
+		t.Error(err)
+	}
+	after, err := s.Latest(tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer after.Close()
+	for want, view := range []*View{before, after} {
+		if floor, err := view.Floor(); err != nil || floor != uint64(want) {
+			t.Errorf("the floor at revision %d is %d, %v: expected %d", view.Revision(), floor, err, want)
+		}
+	}
+}
+
 func TestDamagedValueIsAnError(t *testing.T) {
 	s := newStore(t, "")
 	fill(t, s)
