@@ -149,8 +149,12 @@ func (c *config) readYAML(text []byte) error {
 // at fault.
 func atLine(err error) error {
 	var mismatch *yaml.TypeError
-	if errors.As(err, &mismatch) && mismatch.DstType.Kind() == reflect.String {
-		err = &yaml.SyntaxError{Message: errNoScalar.Error(), Token: mismatch.Token}
+	if errors.As(err, &mismatch) {
+		expected := errNoScalar.Error()
+		if mismatch.DstType.Kind() == reflect.Bool {
+			expected = "expected true or false"
+		}
+		err = &yaml.SyntaxError{Message: expected, Token: mismatch.Token}
 	}
 	return errors.New(strings.TrimSpace(yaml.FormatError(err, false, true)))
 }

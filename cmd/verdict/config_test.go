@@ -97,6 +97,7 @@ func TestConfigRefusals(t *testing.T) {
 		{name: "a list for a text", file: "log:\n  format: [json]\n", wants: []string{"[2:11] expected one value"}},
 		{name: "an object for a text", file: "data: {a: b}\n", wants: []string{"[1:7] expected one value"}},
 		{name: "an object for a name", file: "tenants: {default: {builtins: [{a: b}]}}\n", wants: []string{"[1:32] expected one value"}},
+		{name: "no boolean", file: "tenants: {default: {skip_tests: maybe}}\n", wants: []string{"[1:33] expected true or false"}},
 		{name: "second document", file: "data: a\n---\nfoo: b\n", wants: []string{"second YAML document"}},
 		{name: "key twice", file: "data: a\ndata: b\n", wants: []string{"[2:1]", "data"}},
 		{name: "no YAML", file: "data: [\n", wants: []string{"[1:"}},
