@@ -62,6 +62,16 @@ test_h1_a_record_of_an_unknown_customer_is_not_read if {
 	decision == denied({"customer:gone has not consented to support, or the consent has ended."})
 }
 
+# The register of customers may well belong to the organization.
+test_h1_a_record_in_the_organization_takes_a_ticket_all_the_same if {
+	record := object.union(data.directory.customer_record.carla, {"ancestors": {"organization:northwind": "organization:northwind"}})
+	with_ticket := decided(reads("user:ines", "customer_record:carla", "ticket:t-1")) with data.directory.customer_record.carla as record
+	with_ticket.allowed
+
+	without := decided(asks("user:ines", "read", "customer_record:carla")) with data.directory.customer_record.carla as record
+	without == denied({no_ticket})
+}
+
 test_h1_without_the_role_a_ticket_is_not_enough if {
 	request := reads("user:lee", "customer_record:carla", "ticket:t-4")
 	decided(request) == denied({no_role})

@@ -8,6 +8,9 @@ import data.verdict.request
 
 # METADATA
 # title: The workforce uses what belongs to its organization, by role
+# description: >-
+#   Except for customers' records, wherever they stand: a role is not enough for
+#   them, and support.rego alone opens them.
 allow if {
 	_workforce_asks
 	rbac.permitted
@@ -20,5 +23,6 @@ missing contains "No role of the subject permits this here." if _workforce_asks
 _workforce_asks if {
 	input.subject.type == "user"
 	request.subject_known
+	input.resource.type != "customer_record"
 	count(hierarchy.ancestors_of_type(request.resource, "organization")) > 0
 }
