@@ -45,12 +45,15 @@ resource_known if resource
 
 # METADATA
 # title: The subject's ref
-# description: As the caller wrote it, whether the directory knows it or not.
+# description: >-
+#   As the caller wrote it, whether the directory knows it or not: for messages.
+#   To compare it with what an attribute names, take subject.ref. Type "user" with
+#   id "a:b", and type "user:a" with id "b", look the same here.
 subject_ref := concat(":", [input.subject.type, input.subject.id])
 
 # METADATA
 # title: The resource's ref
-# description: As the caller wrote it, whether the directory knows it or not.
+# description: As the subject's.
 resource_ref := concat(":", [input.resource.type, input.resource.id])
 
 # METADATA

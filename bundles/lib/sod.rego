@@ -46,9 +46,13 @@ duty_conflicts(subject, resource, duty, exclusive) := {done |
 	duty in group
 	some done in group
 	done != duty
-	_did(subject, resource, done)
+	subject.ref in done_by(resource, done)
 }
 
-_did(subject, resource, duty) if resource.attributes.duties[duty] == subject.ref
-
-_did(subject, resource, duty) if subject.ref in resource.attributes.duties[duty]
+# METADATA
+# title: Who has done a duty on a resource
+# description: The set of those whom the resource's attributes name, one or a list.
+done_by(resource, duty) := one | several if {
+	one := {who | who := resource.attributes.duties[duty]; is_string(who)}
+	several := {who | some who in resource.attributes.duties[duty]}
+}

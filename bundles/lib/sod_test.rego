@@ -46,6 +46,14 @@ test_who_prepared_may_not_approve if {
 	conflicts("user:max", "approve") == set()
 }
 
+test_who_has_done_a_duty if {
+	sod.done_by(payment, "prepare") == {"user:mina"}
+	sod.done_by(payment, "pay") == {"user:kim", "user:olga"}
+	sod.done_by(payment, "approve") == set()
+	sod.done_by({"attributes": {"duties": {"pay": null}}}, "pay") == set()
+	sod.done_by({"attributes": {}}, "pay") == set()
+}
+
 test_a_duty_may_be_repeated_by_the_same_hand if conflicts("user:mina", "prepare") == set()
 
 test_duties_that_do_not_exclude_each_other if conflicts("user:mina", "pay") == set()

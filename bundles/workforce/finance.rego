@@ -30,7 +30,20 @@ deny contains sprintf("%s has done %q on the payment and may not do %q as well."
 deny contains "The payment does not say who prepared it." if {
 	input.resource.type == "payment"
 	input.action.name == "approve"
-	not request.resource.attributes.duties.prepare
+	not preparers_known
+}
+
+# METADATA
+# title: The directory knows everybody who prepared the payment
+# description: >-
+#   A name that is nobody's ref, such as "kim" for "user:kim", would keep nobody
+#   from approving.
+preparers_known if {
+	preparers := sod.done_by(request.resource, "prepare")
+	count(preparers) > 0
+	every preparer in preparers {
+		data.directory.ref[preparer].type
+	}
 }
 
 # METADATA

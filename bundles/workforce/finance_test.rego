@@ -50,6 +50,16 @@ test_w6_payment_prepared_by_nobody_knows_whom_denied if {
 	) with data.directory.payment["pay-1"] as payment
 }
 
+test_w6_payment_prepared_by_what_is_nobody_denied if {
+	every preparer in [null, "", [], {}, false, "carla", ["user:carla", "felix"], "user:gone"] {
+		payment := altered(data.directory.payment["pay-1"], {"duties": {"prepare": preparer}})
+		denied_in(
+			{"mfa": true}, "user:felix", "approve", "payment:pay-1",
+			"The payment does not say who prepared it.",
+		) with data.directory.payment["pay-1"] as payment
+	}
+}
+
 test_w6_holder_of_both_roles_may_use_neither if {
 	reason := "Nobody may hold these roles together: role:payment_approver, role:payment_preparer."
 	denied_in({"mfa": true}, "user:dora", "prepare", "payment:pay-1", reason)

@@ -11,7 +11,7 @@ import data.verdict.request
 deny contains "A course is graded by those who teach it." if {
 	input.resource.type == "course"
 	input.action.name == "grade"
-	not request.subject_ref in request.resource.attributes.teachers
+	not request.subject.ref in request.resource.attributes.teachers
 }
 
 # METADATA
@@ -30,5 +30,5 @@ reasons contains "Students read their own grades." if {
 reads_own_grade if {
 	input.resource.type == "grade"
 	input.action.name == "read"
-	request.resource.attributes.student == request.subject_ref
+	request.resource.attributes.student == request.subject.ref
 }
