@@ -10,7 +10,7 @@ allow if {
 	_calls_api
 	request.resource_known
 	subscription_active
-	plan.attributes.api
+	_quota
 }
 
 # METADATA
@@ -18,7 +18,7 @@ allow if {
 missing contains sentence if {
 	_calls_api
 	subscription_active
-	not plan.attributes.api
+	not _quota
 	sentence := sprintf("The plan %s does not include the API.", [plan.id])
 }
 
@@ -31,7 +31,7 @@ missing contains sentence if {
 
 # METADATA
 # title: The plan's quota is to be kept
-obligations["quota"] := plan.attributes.api if {
+obligations["quota"] := _quota if {
 	_calls_api
 	allowed
 }
@@ -70,6 +70,9 @@ _calls_api if {
 	input.resource.type == "api"
 	input.action.name == "call"
 }
+
+# Access comes with a quota: a plan whose "api" is anything else has none.
+_quota := plan.attributes.api if is_object(plan.attributes.api)
 
 _paid_until := time.parse_rfc3339_ns(account.attributes.subscription.paid_until)
 

@@ -72,6 +72,15 @@ test_c2_an_unknown_plan_or_api_opens_nothing if {
 	decided(asks("user:ana", "call", "api:gone")).reasons == {"The directory does not know the resource api:gone."}
 }
 
+test_c2_a_quota_that_is_none_opens_nothing if {
+	every value in [null, false, true, 0, "", []] {
+		plan := changed(data.directory.ref["plan:pro"], {"api": value})
+		decision := decided(asks("user:ana", "call", "api:orders")) with data.directory.ref["plan:pro"] as plan
+		decision.reasons == {"The plan pro does not include the API."}
+		not decision.allowed
+	}
+}
+
 test_c2_a_claimed_plan_opens_nothing if {
 	request := json.patch(asks("user:ben", "call", "api:orders"), [
 		{"op": "add", "path": "/subject/properties/subscription", "value": {"plan": "plan:pro", "paid_until": "2095-01-01T00:00:00Z"}},

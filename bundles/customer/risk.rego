@@ -24,14 +24,24 @@ deny contains "context.risk must be a number from 0 to 100." if {
 
 # METADATA
 # title: A raised risk takes a second factor
-obligations["step_up"] := "mfa" if {
+deny contains _factor_wanted if {
+	_valid_score
 	input.context.risk >= _step_up_from
+	input.context.risk < _deny_from
 	not input.context.mfa == true
-	allowed
 }
 
-# Bounded on both sides: in Rego's order, null is below and text above any number.
+# METADATA
+# title: Whoever only lacks the second factor is asked to step up
+# description: Not for those whom it would not help.
+obligations["step_up"] := "mfa" if {
+	allow
+	deny == {_factor_wanted}
+}
+
+_factor_wanted := "The risk of this request takes a second factor."
+
 _valid_score if {
-	input.context.risk >= 0
-	input.context.risk <= 100
+	_at_most(0, input.context.risk)
+	_at_most(input.context.risk, 100)
 }

@@ -12,7 +12,11 @@ test_c10_a_low_risk_changes_nothing if {
 
 test_c10_a_raised_risk_takes_a_second_factor if {
 	every risk in [60, 89, 89.99] {
-		reads_at_risk({"risk": risk}) == {"allowed": true, "reasons": set(), "obligations": {"step_up": "mfa"}}
+		reads_at_risk({"risk": risk}) == {
+			"allowed": false,
+			"reasons": {"The risk of this request takes a second factor."},
+			"obligations": {"step_up": "mfa"},
+		}
 	}
 }
 
@@ -46,6 +50,7 @@ test_c10_a_score_that_is_none_is_denied if {
 	}
 }
 
-test_c10_what_is_denied_anyway_takes_no_second_factor if {
+test_c10_what_is_denied_anyway_asks_for_no_second_factor if {
 	decided(asks_in("user:ana", "read", "user:ben", {"risk": 75})).obligations == {}
+	decided(asks_in("user:finn", "read", "user:finn", {"risk": 75})).obligations == {}
 }

@@ -58,12 +58,11 @@ _streams if {
 	input.action.name == "stream"
 }
 
-_in_tier if request.resource.attributes.tier <= plan.attributes.streaming.tier
+_in_tier if _at_most(request.resource.attributes.tier, plan.attributes.streaming.tier)
 
-# Bounded on both sides: in Rego's order, null is below and text above any number.
 _device_free if {
-	input.context.active_devices >= 0
-	input.context.active_devices < plan.attributes.streaming.devices
+	_at_most(0, input.context.active_devices)
+	_less(input.context.active_devices, plan.attributes.streaming.devices)
 }
 
 _kids if request.subject.attributes.kids == true
@@ -76,10 +75,10 @@ _suits_viewer if {
 	_within_hours
 }
 
-_rated_for_age if request.resource.attributes.min_age <= request.subject.attributes.max_age
+_rated_for_age if _at_most(request.resource.attributes.min_age, request.subject.attributes.max_age)
 
 _within_hours if {
 	[hour, _, _] := time.clock([time.now_ns(), account.attributes.timezone])
-	request.subject.attributes.hours.from <= hour
-	hour < request.subject.attributes.hours.until
+	_at_most(request.subject.attributes.hours.from, hour)
+	_less(hour, request.subject.attributes.hours.until)
 }

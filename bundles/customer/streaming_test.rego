@@ -61,6 +61,30 @@ test_c8_an_unrated_title_is_not_for_kids if {
 	for_adults.allowed
 }
 
+test_c8_what_is_no_number_opens_nothing if {
+	every value in [null, false, "1", [], {}] {
+		tier := changed(data.directory.title.pond, {"tier": value})
+		of_no_tier := decided(streams("viewer:ana", "title:pond", 0)) with data.directory.title.pond as tier
+		not of_no_tier.allowed
+
+		rating := changed(data.directory.title.pond, {"min_age": value})
+		unrated := decided(streams("viewer:ana-kids", "title:pond", 0)) with data.directory.title.pond as rating
+		not unrated.allowed
+
+		age := changed(data.directory.viewer["ana-kids"], {"max_age": value})
+		of_any_age := decided(streams("viewer:ana-kids", "title:orbit", 0)) with data.directory.viewer["ana-kids"] as age
+		not of_any_age.allowed
+
+		streaming := changed(data.directory.ref["plan:basic"], {"streaming": {"tier": value, "devices": value}})
+		on_any_plan := decided(streams("viewer:ben", "title:opera", 9)) with data.directory.ref["plan:basic"] as streaming
+		not on_any_plan.allowed
+
+		hours := changed(data.directory.viewer["ana-kids"], {"hours": {"from": value, "until": value}})
+		at_any_hour := decided(streams("viewer:ana-kids", "title:pond", 0)) with data.directory.viewer["ana-kids"] as hours
+		not at_any_hour.allowed
+	}
+}
+
 test_c8_kids_stream_within_their_hours if {
 	request := streams("viewer:ana-kids", "title:pond", 0)
 	not decided_at(request, at("06:59:59")).allowed
