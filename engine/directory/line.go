@@ -228,6 +228,9 @@ func (p *Parser) refs(name string, to *[]authz.EntityRef) error {
 		if err := p.ref(name, &ref); err != nil {
 			return err
 		}
+		if len(*to) == authz.MaxParents { // what follows is not worth its memory
+			return authz.InvalidField(name, "there are more than %d: at most %[1]d are allowed", authz.MaxParents)
+		}
 		*to = append(*to, ref)
 	}
 	_, err := p.dec.ReadToken()

@@ -85,6 +85,7 @@ func TestParseLineRefuses(t *testing.T) {
 		{"attributes too deep", `{"entity":{"type":"user","id":"mina","attributes":` + strings.Repeat(`{"a":`, 33) + "1" + strings.Repeat("}", 33) + `}}`, "nested 33 deep"},
 		{"parents that are a string", `{"entity":{"type":"user","id":"mina","parents":"group:a"}}`, "entity.parents: is a string: expected an array of refs"},
 		{"a parent without a colon", `{"entity":{"type":"user","id":"mina","parents":["a"]}}`, `entity.parents: entity ref "a" has no colon`},
+		{"too many parents", `{"entity":{"type":"user","id":"mina","parents":[` + strings.Repeat(`"group:a",`, authz.MaxParents+1) + `1]}}`, "entity.parents: there are more than 1000: at most 1000 are allowed"},
 		{"a parent twice", `{"entity":{"type":"user","id":"mina","parents":["group:a","group:a"]}}`, `entity.parents: "group:a" stands twice`},
 		{"its own parent", `{"entity":{"type":"user","id":"mina","parents":["user:mina"]}}`, `entity.parents: "user:mina" is its own parent`},
 		{"a grant without a role", `{"grant":{"id":"g","subject":"user:mina"}}`, "grant.role: is missing"},
