@@ -40,9 +40,10 @@ deny contains "The subject is not in every compartment of the document." if {
 # title: The subject is in every compartment of the document
 # description: >-
 #   A document without compartments has nothing to be in. Compartments that are
-#   no list leave every undefined, and so close the document.
+#   no list close it.
 in_every_compartment if {
 	compartments := object.get(request.resource.attributes, "compartments", [])
+	is_array(compartments)
 	every compartment in compartments {
 		hierarchy.within(request.subject, compartment)
 	}

@@ -47,7 +47,7 @@ test_w7_in_one_of_two_compartments_denied if {
 }
 
 test_w7_compartments_that_are_no_list_deny if {
-	every compartments in ["compartment:borealis", 7, true, null] {
+	every compartments in ["compartment:borealis", 7, true, null, {}] {
 		document := altered(data.directory.document["aurora-bid"], {"compartments": compartments})
 		denied("user:vera", "read", "document:aurora-bid", "The subject is not in every compartment of the document.") with data.directory.document["aurora-bid"] as document
 	}
