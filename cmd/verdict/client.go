@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -61,6 +62,10 @@ func (r *remote) inTime(ctx context.Context, err error) error {
 // listing stays far below it.
 const maxMessageBytes = 64 << 20
 
+// silence is how long nothing is heard from a server before it is pinged, and
+// how long it may take to answer before it is taken to be gone.
+const silence = 30 * time.Second
+
 func (r *remote) dial() (*grpc.ClientConn, error) {
 	if err := checkAddress(r.server); err != nil {
 		return nil, fmt.Errorf("--server %w", err)
@@ -75,6 +80,7 @@ func (r *remote) dial() (*grpc.ClientConn, error) {
 	}
 	conn, err := grpc.NewClient(target,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: silence, Timeout: silence}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessageBytes)))
 	if err != nil {
 		return nil, fmt.Errorf("--server %s: %w", r.server, err)
