@@ -48,6 +48,9 @@ func Load(ctx context.Context, dir, tenant string, r io.Reader, o LoadOptions) (
 			return eachLine(ctx, tenant, r, l.take)
 		},
 		func(view *store.View, from *store.Loader) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			if err := l.findCycles(ctx, view, from); err != nil {
 				return err
 			}
