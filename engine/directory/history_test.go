@@ -432,10 +432,10 @@ func sameGrants(t *rapid.T, what string, got, want []authz.Grant) {
 var (
 	refs = []authz.EntityRef{
 		{Type: "group", ID: "a"}, {Type: "group", ID: "a\x00"}, {Type: "group", ID: "a\x00\x01"}, {Type: "group", ID: "a:b"},
-		{Type: "user", ID: "é"}, {Type: "user", ID: "\x00"}, {Type: "user", ID: "z"},
+		{Type: "user", ID: "é"}, {Type: "user", ID: "\x00"}, {Type: "user", ID: "\n\"\\: "},
 		{Type: "role", ID: "r"}, {Type: "role", ID: "s"},
 	}
-	grantIDs = []string{"1", "1\x00", "2"}
+	grantIDs = []string{"1", "1\x00", "\u2028\n\"{"}
 	times    = []time.Time{
 		time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 1, 0, 0, 0, 1, time.UTC), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC),
 	}

@@ -14,8 +14,8 @@ import (
 )
 
 // TestValidatingLoadingAndImportingAgree draws lines, in one batch or several:
-// validating them finds what importing them refuses, and loading those that
-// are not refused comes to what importing them does.
+// validating them finds what importing them refuses, loading those that are not
+// refused comes to what importing them does, and so does importing its export.
 func TestValidatingLoadingAndImportingAgree(t *testing.T) {
 	scratch, runs := t.TempDir(), 0
 	endOfBatch := strings.Repeat(" ", 3<<20)
@@ -69,6 +69,13 @@ func TestValidatingLoadingAndImportingAgree(t *testing.T) {
 				}
 			}
 		}
+		exported := text(imported)
+		again := open("")
+		defer again.Close()
+		take(again, []string{exported}, directory.ImportOptions{})
+		if diff := cmp.Diff(exported, text(again)); diff != "" {
+			t.Fatalf("an export that was imported (-first +second):\n%s", diff)
+		}
 		if runs%10 != 0 || len(taken) == 0 { // a load takes longer
 			return
 		}
@@ -78,7 +85,7 @@ func TestValidatingLoadingAndImportingAgree(t *testing.T) {
 		}
 		loaded := open(dir)
 		defer loaded.Close()
-		if diff := cmp.Diff(text(imported), text(loaded)); diff != "" {
+		if diff := cmp.Diff(exported, text(loaded)); diff != "" {
 			t.Fatalf("what there is (-importing +loading):\n%s", diff)
 		}
 		report, err := loaded.Check(t.Context(), tenant, directory.CheckOptions{Deep: true})
