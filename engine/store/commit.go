@@ -2,7 +2,7 @@ package store
 
 import (
 	"fmt"
-	"maps"
+	"slices"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -34,15 +34,15 @@ const (
 type group struct {
 	effects  []*effect
 	requests []*request
-	writes   map[token]struct{}
 	bytes    int
 	entries  int
+	// writes is what the first of the effects change, as many as are indexed.
+	writes  map[token]struct{}
+	indexed int
 }
 
 func newGroup() *group {
-	return &group{
-		writes: make(map[token]struct{}), bytes: commitOverheadBytes, entries: commitOverheadEntries,
-	}
+	return &group{bytes: commitOverheadBytes, entries: commitOverheadEntries, writes: make(map[token]struct{})}
 }
 
 // count is how many entries an effect takes at most.
@@ -57,15 +57,16 @@ func (g *group) fits(d *effect) bool {
 
 // dependsOn reports whether a write rests on what the group changes.
 func (g *group) dependsOn(tx *Tx) bool {
-	if len(g.writes) == 0 {
-		return false
-	}
-	for read := range tx.reads {
-		if _, written := g.writes[read]; written {
-			return true
+	for _, d := range g.effects[g.indexed:] {
+		for _, t := range d.writes {
+			g.writes[t] = struct{}{}
 		}
 	}
-	return false
+	g.indexed = len(g.effects)
+	return slices.ContainsFunc(tx.reads, func(read token) bool {
+		_, written := g.writes[read]
+		return written
+	})
 }
 
 func (g *group) add(r *request, d *effect) {
@@ -73,7 +74,6 @@ func (g *group) add(r *request, d *effect) {
 	g.effects = append(g.effects, d)
 	g.bytes += d.size
 	g.entries += d.count()
-	maps.Copy(g.writes, d.writes)
 }
 
 // A plan is what a group comes to.
@@ -119,6 +119,7 @@ func (s *Store) commit(g *group) (uint64, error) {
 	var bumped []string
 	for _, t := range p.tenants {
 		s.heads[t.name] = p.revision
+		s.links.set(t.name, t.links)
 		if t.aboveLeaf || view.epoch(t.name) == 0 {
 			bumped = append(bumped, t.name)
 		}
@@ -161,7 +162,18 @@ type tenantCommit struct {
 	touches   []Touch
 	changed   []authz.EntityRef
 	aboveLeaf bool
-	links     map[authz.EntityRef]Links
+	links     map[authz.EntityRef]Links // that change; as they are after, once the commit is planned
+}
+
+// addLinks adds the links of an effect, which it may keep.
+func (t *tenantCommit) addLinks(changes map[authz.EntityRef]Links) {
+	if t.links == nil {
+		t.links = changes
+		return
+	}
+	for ref, links := range changes {
+		t.links[ref] = t.links[ref].plus(links)
+	}
 }
 
 // entriesOf puts the effects of a group together into the entries of one
@@ -174,7 +186,7 @@ func (s *Store) entriesOf(g *group, read *badger.Txn, revision uint64, now time.
 	for _, d := range g.effects {
 		t := byName[d.tenant]
 		if t == nil {
-			t = &tenantCommit{name: d.tenant, links: make(map[authz.EntityRef]Links)}
+			t = &tenantCommit{name: d.tenant}
 			byName[d.tenant] = t
 			tenants = append(tenants, t)
 		}
@@ -182,14 +194,12 @@ func (s *Store) entriesOf(g *group, read *badger.Txn, revision uint64, now time.
 		t.touches = append(t.touches, d.touches...)
 		t.changed = append(t.changed, d.changed...)
 		t.aboveLeaf = t.aboveLeaf || d.aboveLeaf
-		for ref, links := range d.links {
-			t.links[ref] = t.links[ref].plus(links)
-		}
+		t.addLinks(d.links)
 	}
 	commit := commitRecord{time: now}
 	for _, t := range tenants {
 		var err error
-		if entries, err = appendLinkEntries(entries, read, t); err != nil {
+		if entries, err = s.appendLinkEntries(entries, read, t); err != nil {
 			return nil, nil, err
 		}
 		head, err := s.head(read, t.name)
@@ -208,24 +218,27 @@ func (s *Store) entriesOf(g *group, read *badger.Txn, revision uint64, now time.
 	return entries, tenants, nil
 }
 
-// appendLinkEntries appends the links that a commit changes.
-func appendLinkEntries(entries []entry, read *badger.Txn, t *tenantCommit) ([]entry, error) {
+// appendLinkEntries appends the links that a commit changes, and makes them
+// those after it.
+func (s *Store) appendLinkEntries(entries []entry, read *badger.Txn, t *tenantCommit) ([]entry, error) {
 	for ref, change := range t.links {
 		if change == (Links{}) {
+			delete(t.links, ref)
 			continue
 		}
 		key := refKey(t.name, spaceLinks, ref)
-		var links Links
-		if _, err := readValue(read, key, func(value []byte) (err error) {
-			links, err = decodeLinks(value)
-			return err
-		}); err != nil {
-			return nil, err
+		links, known := s.links.of(t.name, ref)
+		if !known {
+			var err error
+			if links, err = readLinks(read, key); err != nil {
+				return nil, err
+			}
 		}
 		e := entry{key: key}
 		if links = links.plus(change); links != (Links{}) {
 			e.value = appendLinks([]byte{}, links)
 		}
+		t.links[ref] = links
 		entries = append(entries, e)
 	}
 	return entries, nil

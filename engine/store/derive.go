@@ -3,6 +3,8 @@ package store
 import (
 	"bytes"
 	"iter"
+	"maps"
+	"slices"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
@@ -14,12 +16,14 @@ type effect struct {
 	entries []entry
 	links   map[authz.EntityRef]Links
 	touches []Touch
-	// changed are the entities whose record or own grants changed.
+	// changed are the entities whose record or own grants changed; one may be
+	// there twice.
 	changed []authz.EntityRef
 	// aboveLeaf is whether one of them has children, or is the root.
 	aboveLeaf bool
 	size      int
-	writes    map[token]struct{}
+	tokens    tokens
+	writes    []token // what the write changes
 }
 
 // derive works out the effect of a write from before and after. It is the one
@@ -28,14 +32,7 @@ func (tx *Tx) derive() (*effect, error) {
 	d := &effect{
 		tenant: tx.Tenant(),
 		links:  make(map[authz.EntityRef]Links),
-		writes: make(map[token]struct{}),
-	}
-	changed := make(map[authz.EntityRef]struct{})
-	change := func(ref authz.EntityRef) {
-		if _, seen := changed[ref]; !seen {
-			changed[ref] = struct{}{}
-			d.changed = append(d.changed, ref)
-		}
+		tokens: tx.tokens,
 	}
 	// Entities come first, so that whoever makes the changes one after the
 	// other deletes no grant that names a deleted entity again. One that the
@@ -47,13 +44,14 @@ func (tx *Tx) derive() (*effect, error) {
 			continue
 		}
 		if c := tx.entities[touch.Ref]; !sameEntity(c.before, c.after) {
-			change(touch.Ref)
+			d.changed = append(d.changed, touch.Ref)
 			d.entity(touch.Ref, c)
 			if c.after == nil {
 				deleted[touch.Ref] = struct{}{}
 			}
 		}
 	}
+	subjects := make(map[authz.EntityRef]struct{})
 	for _, touch := range tx.order {
 		if touch.Op != PutGrant {
 			continue
@@ -61,12 +59,13 @@ func (tx *Tx) derive() (*effect, error) {
 		if c := tx.grants[touch.GrantID]; !sameGrant(c.before, c.after) || names(d.tenant, c.after, deleted) {
 			for _, g := range []*authz.Grant{c.before, c.after} {
 				if g != nil {
-					change(g.Subject)
+					subjects[g.Subject] = struct{}{}
 				}
 			}
 			d.grant(touch.GrantID, c)
 		}
 	}
+	d.changed = slices.AppendSeq(d.changed, maps.Keys(subjects))
 	for _, e := range d.entries {
 		d.size += e.size()
 	}
@@ -125,7 +124,7 @@ func (d *effect) entity(ref authz.EntityRef, c *entityChange) {
 		d.entries = append(d.entries, entry{key, appendEntity([]byte{}, *c.after)})
 	}
 	d.touches = append(d.touches, touch)
-	d.writes[token{tenant: d.tenant, kind: entityToken, ref: ref}] = struct{}{}
+	d.writes = append(d.writes, d.tokens.of(entityToken, ref, ""))
 	for _, index := range entityIndexes {
 		d.entries = appendDifference(d.entries, entriesOf(index, d.tenant, c.before), entriesOf(index, d.tenant, c.after))
 	}
@@ -143,7 +142,7 @@ func (d *effect) grant(id string, c *grantChange) {
 		d.entries = append(d.entries, entry{key, appendGrant([]byte{}, *c.after)})
 	}
 	d.touches = append(d.touches, touch)
-	d.writes[token{tenant: d.tenant, kind: grantToken, id: id}] = struct{}{}
+	d.writes = append(d.writes, d.tokens.of(grantToken, authz.EntityRef{}, id))
 	for _, index := range grantIndexes {
 		d.entries = appendDifference(d.entries, entriesOf(index, d.tenant, c.before), entriesOf(index, d.tenant, c.after))
 	}
@@ -191,6 +190,6 @@ func addLinks[Record any](d *effect, links func(string, Record) iter.Seq2[authz.
 	}
 	for ref, l := range links(d.tenant, *r) {
 		d.links[ref] = d.links[ref].plus(l.times(sign))
-		d.writes[token{tenant: d.tenant, kind: kind, ref: ref}] = struct{}{}
+		d.writes = append(d.writes, d.tokens.of(kind, ref, ""))
 	}
 }

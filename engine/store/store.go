@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -66,6 +67,7 @@ type Store struct {
 	options Options
 	disk    disk
 	db      *badger.DB
+	seed    maphash.Seed // of tokens
 
 	published atomic.Pointer[version]
 	floor     atomic.Uint64
@@ -81,6 +83,7 @@ type Store struct {
 
 	// What follows belongs to the writer.
 	heads    map[string]uint64 // the tenants' last changes
+	links    recentLinks
 	expiring expiring
 	lastTime time.Time // of the last commit
 	// commitAt commits a transaction as a revision, on disk.
@@ -101,11 +104,12 @@ func open(o Options, free func(dir string) (bytes int64, known bool)) (*Store, e
 		return nil, err
 	}
 	s := &Store{
-		options: o, disk: d, db: db,
+		options: o, disk: d, db: db, seed: maphash.MakeSeed(),
 		queue:    make(chan *request, maxGroupWrites),
 		closing:  make(chan struct{}),
 		stopped:  make(chan struct{}),
 		heads:    make(map[string]uint64),
+		links:    make(recentLinks),
 		commitAt: func(txn *badger.Txn, revision uint64) error { return txn.CommitAt(revision, nil) },
 	}
 	if err := s.recover(); err != nil {

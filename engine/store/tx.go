@@ -20,7 +20,8 @@ type Tx struct {
 	// now.
 	naming map[authz.EntityRef]map[string]struct{}
 	links  map[authz.EntityRef]Links // as read
-	reads  map[token]struct{}        // what the write rests on
+	tokens tokens
+	reads  []token // what the write rests on
 }
 
 // An entityChange is an entity before and after a write; nil where there is
@@ -34,23 +35,6 @@ type grantChange struct {
 	before, after *authz.Grant
 }
 
-// A token is a thing that one write changes and another may rest on.
-type token struct {
-	tenant string
-	kind   tokenKind
-	ref    authz.EntityRef
-	id     string
-}
-
-type tokenKind byte
-
-const (
-	entityToken   tokenKind = iota // an entity
-	grantToken                     // a grant
-	childrenToken                  // whether an entity has children
-	grantsToken                    // which grants name an entity
-)
-
 func newTx(view *View) *Tx {
 	return &Tx{
 		view:     view,
@@ -59,7 +43,7 @@ func newTx(view *View) *Tx {
 		children: make(map[authz.EntityRef]int),
 		naming:   make(map[authz.EntityRef]map[string]struct{}),
 		links:    make(map[authz.EntityRef]Links),
-		reads:    make(map[token]struct{}),
+		tokens:   tokens{view.store.seed, view.tenant},
 	}
 }
 
@@ -67,7 +51,7 @@ func newTx(view *View) *Tx {
 func (tx *Tx) Tenant() string { return tx.view.tenant }
 
 func (tx *Tx) restsOn(kind tokenKind, ref authz.EntityRef, id string) {
-	tx.reads[token{tx.Tenant(), kind, ref, id}] = struct{}{}
+	tx.reads = append(tx.reads, tx.tokens.of(kind, ref, id))
 }
 
 // Entity reads an entity, and reports whether there is one. The revision of

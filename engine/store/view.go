@@ -95,12 +95,7 @@ func (v *View) Grant(id string) (authz.Grant, bool, error) {
 
 // Links reads how many records point to an entity, which need not exist.
 func (v *View) Links(ref authz.EntityRef) (Links, error) {
-	var links Links
-	_, err := readValue(v.txn, refKey(v.tenant, spaceLinks, ref), func(value []byte) (err error) {
-		links, err = decodeLinks(value)
-		return err
-	})
-	return links, err
+	return readLinks(v.txn, refKey(v.tenant, spaceLinks, ref))
 }
 
 // GrantsOf reads the grants whose subject is the entity, in the order of their
