@@ -107,13 +107,19 @@ func decodeEvaluations(body []byte) (batch, error) {
 }
 
 // A decoder reads JSON token by token. Its errors are of kind Invalid and name
-// the field.
+// the field, but for that of too many values.
 type decoder struct {
 	json *jsontext.Decoder
+	// values counts the values of properties and contexts.
+	values *int
 }
 
+// maxValues is how many values the properties and contexts of a body may have,
+// those within others included. Decoded, each takes up to 50 times its bytes.
+const maxValues = 1_000_000
+
 func newDecoder(body []byte) decoder {
-	return decoder{jsontext.NewDecoder(bytes.NewReader(body))}
+	return decoder{json: jsontext.NewDecoder(bytes.NewReader(body)), values: new(int)}
 }
 
 // whole reads a body that is one object.
@@ -259,6 +265,9 @@ func (d decoder) array(element func(i int) error) error {
 
 // anyValue reads a value that stands at a depth.
 func (d decoder) anyValue(depth int) (any, error) {
+	if *d.values++; *d.values > maxValues {
+		return nil, authz.Errorf(authz.LimitExceeded, "the body has more than %d values: send several requests", maxValues)
+	}
 	switch d.json.PeekKind() {
 	case '{':
 		return d.anyObject(depth + 1)

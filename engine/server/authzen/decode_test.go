@@ -160,3 +160,16 @@ func checkObject(t *testing.T, value any, depth int) {
 		t.Errorf("a value of type %T came out", value)
 	}
 }
+
+func TestValuesOfABodyAreCounted(t *testing.T) {
+	list := func(values int) []byte {
+		return []byte(`{"evaluations": [{"context": {"a": [` + strings.Repeat("0,", values-2) + `0]}}]}`)
+	}
+	if _, err := decodeEvaluations(list(maxValues)); err != nil {
+		t.Errorf("as many as may be: %v", err)
+	}
+	_, err := decodeEvaluations(list(maxValues + 1))
+	if authz.KindOf(err) != authz.LimitExceeded || !strings.Contains(err.Error(), "more than 1000000 values") {
+		t.Errorf("one more: %v, want the limit", err)
+	}
+}

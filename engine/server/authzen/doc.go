@@ -20,8 +20,9 @@
 // around the input; one of a batch 16 times as many, up to 16 MiB. A larger one
 // is refused with 413. The decider counts the characters of the input, so one
 // that is full of escapes may reach the body's limit first. A batch holds at most
-// pdp.MaxBatch evaluations. Requests whose bodies would be larger than four of the
-// largest batches together wait for each other.
+// pdp.MaxBatch evaluations, and a body at most a million values. Requests whose
+// bodies would be larger than four of the largest batches together wait for each
+// other.
 //
 // A request that has not been decided after Options.MaxTime is given up and
 // answered with 504. AuthZEN has no word for a revision of the directory, so no
