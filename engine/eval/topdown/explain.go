@@ -10,6 +10,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/topdown/builtins"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
@@ -30,6 +31,7 @@ type tracer struct {
 	rules   []*trial
 	byRule  map[*ast.Rule]*trial
 	open    map[uint64]*trial // by the query that evaluates the rule's body
+	drawn   builtins.NDBCache // what the network and chance have yielded
 	noIndex bool
 }
 
@@ -42,13 +44,16 @@ type trial struct {
 }
 
 func newTracer() *tracer {
-	return &tracer{byRule: make(map[*ast.Rule]*trial), open: make(map[uint64]*trial)}
+	return &tracer{byRule: make(map[*ast.Rule]*trial), open: make(map[uint64]*trial), drawn: builtins.NDBCache{}}
 }
 
-// unindexed makes the tracer see the rules that the index would pass over.
+// unindexed is a tracer that sees the rules which the index would pass over. What
+// t's run has drawn by chance or asked over the network is not drawn or asked
+// again.
 func (t *tracer) unindexed() *tracer {
-	t.noIndex = true
-	return t
+	next := newTracer()
+	next.drawn, next.noIndex = t.drawn, true
+	return next
 }
 
 // watch runs a query under the tracer, if there is one. OPA evaluates to the
@@ -60,7 +65,8 @@ func (t *tracer) watch(query *topdown.Query, run func(*topdown.Query) (eval.Yiel
 		return run(query)
 	}
 	var faults []topdown.Error
-	yield, err := run(query.WithQueryTracer(t).WithIndexing(!t.noIndex).WithStrictBuiltinErrors(false).WithBuiltinErrorList(&faults))
+	yield, err := run(query.WithQueryTracer(t).WithIndexing(!t.noIndex).WithNDBuiltinCache(t.drawn).
+		WithStrictBuiltinErrors(false).WithBuiltinErrorList(&faults))
 	for i := range faults {
 		t.mark(faults[i].Location)
 	}

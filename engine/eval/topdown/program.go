@@ -99,7 +99,8 @@ func (p *program) Eval(ctx context.Context, in eval.Input) (eval.Output, error) 
 // they too say what did not hold. The second run ends with the same context;
 // neither what it yields nor its errors are heard.
 func (p *program) explain(ctx context.Context, in eval.Input) (eval.Output, error) {
-	deciding, beyond := newTracer(), newTracer().unindexed()
+	deciding := newTracer()
+	beyond := deciding.unindexed()
 	decided, looked := &witness{Directory: in.Directory}, &witness{Directory: in.Directory}
 	in.Directory = decided
 	out, err := p.run(ctx, in, deciding)
