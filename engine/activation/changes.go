@@ -80,15 +80,17 @@ func (c *changes) addBelow() error {
 }
 
 // wait returns when the path has changed and been quiet since, has changed for
-// too long, has not changed for so long that it is time to look, or ctx ends.
-func (c *changes) wait(ctx context.Context) {
-	idle := time.After(anyway)
-	var settled, overdue <-chan time.Time
+// too long, has not changed for as long as a failure is left alone, or ctx ends.
+func (c *changes) wait(ctx context.Context, failed bool) {
+	var alone, settled, overdue <-chan time.Time
+	if failed {
+		alone = time.After(retry)
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-idle:
+		case <-alone:
 			return
 		case <-settled:
 			return
@@ -100,7 +102,7 @@ func (c *changes) wait(ctx context.Context) {
 				continue
 			}
 		}
-		idle, settled = nil, time.After(quiet)
+		alone, settled = nil, time.After(quiet)
 		if overdue == nil {
 			overdue = time.After(most)
 		}

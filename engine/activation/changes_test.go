@@ -47,7 +47,7 @@ func TestWaitUntilAChangeHasSettled(t *testing.T) {
 		{"changes without a pause", busy, most},
 		{"changes that do not concern it", []at{{0, "/srv/policies.bak"}, {time.Second, "/srv/other"}, {2 * time.Second, path}}, 2*time.Second + quiet},
 		{"events that were lost", []at{{time.Second, ""}}, time.Second + quiet},
-		{"no change that the system tells", nil, anyway},
+		{"no change until the end", nil, time.Hour},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestWaitUntilAChangeHasSettled(t *testing.T) {
 						}
 					}
 				})
-				watched.wait(ctx)
+				watched.wait(ctx, false)
 				if got := time.Since(start); got != c.want {
 					t.Errorf("waited for %s, want %s", got, c.want)
 				}
@@ -77,16 +77,38 @@ func TestWaitUntilAChangeHasSettled(t *testing.T) {
 	}
 }
 
-func TestWaitEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		start := time.Now()
-		(&changes{path: "/srv/policies", watcher: &fsnotify.Watcher{}}).wait(ctx)
-		if got := time.Since(start); got != time.Second {
-			t.Errorf("waited for %s, want a second", got)
-		}
-	})
+func TestWaitAfterAFailure(t *testing.T) {
+	const path = "/srv/policies"
+	for _, c := range []struct {
+		name    string
+		changed time.Duration
+		want    time.Duration
+	}{
+		{"without a change", time.Hour, retry},
+		{"with a change shortly before", retry - quiet/2, retry + quiet/2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				events := make(chan fsnotify.Event, 1)
+				var changing sync.WaitGroup
+				changing.Go(func() {
+					select {
+					case <-time.After(c.changed):
+						events <- fsnotify.Event{Name: path, Op: fsnotify.Write}
+					case <-ctx.Done():
+					}
+				})
+				start := time.Now()
+				(&changes{path: path, watcher: &fsnotify.Watcher{Events: events}}).wait(ctx, true)
+				if got := time.Since(start); got != c.want {
+					t.Errorf("waited for %s, want %s", got, c.want)
+				}
+				cancel()
+				changing.Wait()
+			})
+		})
+	}
 }
 
 func TestWatchReadsEverySoOftenWhereNothingCanBeWatched(t *testing.T) {

@@ -12,18 +12,14 @@ import (
 const (
 	quiet = 200 * time.Millisecond // without a change before a bundle is read: one save is many changes
 	most  = 30 * time.Second       // that changes without a pause can put the reading off: more than a copy takes
+	retry = time.Minute            // until a bundle that failed is tried again: the machine may have been too busy
 	again = 10 * time.Second       // until a bundle is read anew where changes cannot be watched
-
-	// anyway is how long it takes until a bundle is read anew although nothing was
-	// told of it: what changes at the other end of a network file system is not,
-	// and what could not be read, or took too long, may be well by then.
-	anyway = time.Minute
 )
 
 // Watch activates the bundles that have a path whenever something changes
 // there, until ctx ends; then it returns nil. It reads every one of them once
-// at the beginning, so that no change since the first activation is missed, and
-// every minute.
+// at the beginning, so that no change since the first activation is missed. A
+// bundle that failed is tried again after a minute, changed or not.
 //
 // A bundle is read when nothing has been written to it for a moment. Files that
 // are written one by one with longer pauses are read as they stand in between:
@@ -48,9 +44,9 @@ func (s *Set) Watch(ctx context.Context) error {
 func (s *Set) watch(ctx context.Context, slot *slot) {
 	for warned := false; ctx.Err() == nil; {
 		changes, err := s.watchPath(slot.Path)
-		_ = s.activate(ctx, slot) // its failure is in the status and the log
+		failure := s.activate(ctx, slot) // it is in the status and the log
 		if err == nil {
-			changes.wait(ctx)
+			changes.wait(ctx, failure != nil)
 			changes.close()
 			warned = false
 			continue
