@@ -216,14 +216,26 @@ func (c *check) decideRemote(ctx context.Context, r *authz.Request) (authz.Decis
 	return decisionOf(response), nil
 }
 
+// clock tells the time of a decision without a server.
+func (c *check) clock() (func() time.Time, error) {
+	if c.now == "" {
+		return time.Now, nil
+	}
+	now, err := time.Parse(time.RFC3339Nano, c.now)
+	if err != nil {
+		return nil, fmt.Errorf("--now %q: expected a time such as 2026-07-01T00:00:00Z", c.now)
+	}
+	// Beyond these years the nanoseconds of time.now_ns would overflow.
+	if year := now.UTC().Year(); year < 1678 || year > 2261 {
+		return nil, fmt.Errorf("--now %q: policies count nanoseconds: expected a time in the years 1678 to 2261", c.now)
+	}
+	return func() time.Time { return now }, nil
+}
+
 func (c *check) decideLocal(ctx context.Context, r *authz.Request) (authz.Decision, error) {
-	clock := time.Now
-	if c.now != "" {
-		now, err := time.Parse(time.RFC3339Nano, c.now)
-		if err != nil {
-			return authz.Decision{}, fmt.Errorf("--now %q: expected a time such as 2026-07-01T00:00:00Z", c.now)
-		}
-		clock = func() time.Time { return now }
+	clock, err := c.clock()
+	if err != nil {
+		return authz.Decision{}, err
 	}
 	point, err := openLocal(ctx, c.tenant, tenantConfig{Bundle: c.bundle, Package: c.pkg}, c.directory, clock)
 	if err != nil {
