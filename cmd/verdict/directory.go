@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,14 +17,8 @@ func newDirectoryCommand(p *printer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "directory",
 		Short: "Look into the directory: get, list, check",
-		Args:  cobra.ArbitraryArgs,
-		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return fmt.Errorf("%q is none of get, list and check: see verdict directory --help", args[0])
-			}
-			return errors.New("expected one of get, list and check: see verdict directory --help")
-		},
 	}
+	expectSubcommand(cmd)
 	cmd.AddCommand(newDirectoryGetCommand(p), newDirectoryListCommand(p), newDirectoryCheckCommand(p))
 	return cmd
 }

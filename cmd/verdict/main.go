@@ -97,6 +97,7 @@ To ask:                      verdict check user:mina read document:plan`,
 		newTestCommand(p),
 		newVersionCommand(p),
 	)
+	refuseUnknownTopics(root)
 	return root
 }
 

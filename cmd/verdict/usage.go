@@ -27,6 +27,44 @@ func arguments(least, most int) cobra.PositionalArgs {
 	}
 }
 
+// expectSubcommand makes it an error to run a command that only holds others.
+func expectSubcommand(cmd *cobra.Command) {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var names []string
+		for _, sub := range cmd.Commands() {
+			if sub.IsAvailableCommand() {
+				names = append(names, sub.Name())
+			}
+		}
+		wrong := "expected one of"
+		if len(args) > 0 {
+			wrong = fmt.Sprintf("%q is none of", args[0])
+		}
+		return fmt.Errorf("%s %s: see %s --help", wrong, strings.Join(names, ", "), cmd.CommandPath())
+	}
+}
+
+// refuseUnknownTopics makes it an error to ask cobra's own commands for what
+// does not exist. They would print their help.
+func refuseUnknownTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				if _, rest, err := root.Find(args); err != nil || len(rest) > 0 {
+					return fmt.Errorf("there is no command %q: see verdict --help", strings.Join(args, " "))
+				}
+				return nil
+			}
+		case "completion":
+			expectSubcommand(cmd)
+		}
+	}
+}
+
 // flagError is the error of a flag that cannot be read.
 func flagError(cmd *cobra.Command, err error) error {
 	var (
