@@ -21,6 +21,9 @@ const (
 
 // rehearse reports why the tests of a bundle keep it from becoming active, if
 // they do. A bundle without tests has none that fails.
+//
+// OPA's runner evaluates each test in a goroutine of its own, where nobody can
+// recover: a test that makes a built-in panic ends the process.
 func (t Tenant) rehearse(ctx context.Context, b *bundle.Bundle) error {
 	if t.Tests == nil || len(b.TestModules) == 0 {
 		return nil
@@ -32,7 +35,7 @@ func (t Tenant) rehearse(ctx context.Context, b *bundle.Bundle) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case bounded.Err() != nil:
-		return authz.Errorf(authz.LimitExceeded, "the tests of bundle %s took longer than %s: run them with verdict test, and leave slow ones out of what is deployed", b.Name, maxTesting)
+		return authz.Errorf(authz.LimitExceeded, "the tests of bundle %s took longer than %s: keep them, and the directory.jsonl that they run on, small, or skip them for the tenant", b.Name, maxTesting)
 	case err != nil:
 		return fmt.Errorf("the tests of bundle %s cannot run: %w", b.Name, err)
 	case report.OK():
