@@ -41,14 +41,17 @@ func (t Tenant) rehearse(ctx context.Context, b *bundle.Bundle) error {
 	case report.OK():
 		return nil
 	}
-	return failing(b.Name, report)
+	return failing(b, report)
 }
 
 // failing names the tests that do not hold.
-func failing(name string, report suite.Report) error {
+func failing(b *bundle.Bundle, report suite.Report) error {
 	failed := &authz.Error{
 		Kind:    authz.Invalid,
-		Message: fmt.Sprintf("%d of the %d tests of bundle %s do not hold", report.Failed+report.Errored, len(report.Tests), name),
+		Message: fmt.Sprintf("%d of the %d tests of bundle %s do not hold", report.Failed+report.Errored, len(report.Tests), b.Name),
+	}
+	if b.Directory == nil { // as opa build leaves it
+		failed.Message += " on an empty directory, since there is no directory.jsonl in it"
 	}
 	for _, test := range report.Tests {
 		if (test.Outcome == suite.Fail || test.Outcome == suite.Error) && len(failed.Violations) < maxShownTests {

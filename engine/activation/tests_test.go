@@ -45,7 +45,7 @@ const (
 func TestABundleWhoseTestsFailDoesNotBecomeActive(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "policies")
 	write(t, dir, sound("r1"))
-	write(t, dir, map[string]string{"authz_test.rego": holds})
+	write(t, dir, map[string]string{"authz_test.rego": holds, "directory.jsonl": ""})
 	set := newTestedSet(dir, runTests)
 	before := activate(t, set)
 
@@ -111,7 +111,7 @@ func TestErrorsOfManyTestsAreBounded(t *testing.T) {
 	write(t, dir, sound("r1"))
 	write(t, dir, map[string]string{"authz_test.rego": "package authz_test\n\n" + strings.Repeat("test_x if false\n\n", 50)})
 	err := newTestedSet(dir, runTests).Activate(t.Context(), tenant)
-	if n := len(authz.ViolationsOf(err)); n != 10 || !strings.HasPrefix(err.Error(), "50 of the 50 tests") {
+	if n := len(authz.ViolationsOf(err)); n != 10 || !strings.HasPrefix(err.Error(), "50 of the 50 tests of bundle "+filepath.Base(dir)+" do not hold on an empty directory, since there is no directory.jsonl in it; ") {
 		t.Errorf("%d tests are named: %v", n, err)
 	}
 }
