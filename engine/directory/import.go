@@ -15,7 +15,7 @@ import (
 // Bounds of one batch of an import, and of what it reports.
 const (
 	maxImportLines  = authz.MaxBatchChanges
-	maxImportBytes  = 3 << 20 // of lines, which take more as keys
+	maxImportBytes  = 1 << 20 // of lines, which take more as keys
 	MaxImportErrors = 1_000   // refused lines that a report names
 )
 
@@ -87,6 +87,9 @@ func (d *Directory) Import(ctx context.Context, tenant string, r io.Reader, o Im
 	if err == nil {
 		err = im.flush()
 	}
+	if settled := im.settle(); err == nil {
+		err = settled
+	}
 	im.report.sort()
 	return im.report, err
 }
@@ -104,7 +107,8 @@ type importer struct {
 	report  ImportReport
 	batch   []parsedLine
 	bytes   int
-	broken  bool // the batch has a line that cannot be parsed
+	broken  bool   // the batch has a line that cannot be parsed
+	pending result // of the batch before, which may not be on disk yet
 }
 
 // A sink takes the batches of an import.
@@ -114,11 +118,14 @@ type sink interface {
 	put(batch []parsedLine, skip bool) (result, error)
 }
 
-// A result is what became of a batch.
+// A result is what becomes of a batch.
 type result struct {
-	revision           uint64
 	applied, unchanged int
 	refused            []LineError
+	// written, if set, waits until the batch is on disk, and is the revision
+	// after which it is there.
+	written func() (uint64, error)
+	lines   string // of the batch, for errors
 }
 
 func (im *importer) take(line parsedLine) error {
@@ -156,9 +163,12 @@ func (im *importer) flush() error {
 }
 
 // put puts some lines, in two halves when they come to more than one commit
-// takes.
+// takes. Meanwhile the batch before is put on disk.
 func (im *importer) put(lines []parsedLine, tolerant bool) error {
 	done, err := im.sink.put(lines, tolerant)
+	if err := im.settle(); err != nil {
+		return err
+	}
 	if authz.KindOf(err) == authz.LimitExceeded && !endsImport(err) {
 		if len(lines) > 1 {
 			half := len(lines) / 2
@@ -169,18 +179,33 @@ func (im *importer) put(lines []parsedLine, tolerant bool) error {
 		}
 		done, err = result{refused: []LineError{{lines[0].number, err.Error()}}}, nil
 	}
+	done.lines = fmt.Sprintf("lines %d to %d", lines[0].number, lines[len(lines)-1].number)
 	if err != nil {
-		return fmt.Errorf("lines %d to %d: %w", lines[0].number, lines[len(lines)-1].number, err)
+		return fmt.Errorf("%s: %w", done.lines, err)
 	}
-	im.report.Applied += done.applied
-	im.report.Unchanged += done.unchanged
-	im.report.Revision = max(im.report.Revision, done.revision)
 	for _, refused := range done.refused {
 		im.refuse(refused)
 	}
+	im.pending = done
 	if len(done.refused) > 0 && !tolerant {
 		return im.stopped()
 	}
+	return nil
+}
+
+// settle waits until the batch before is on disk, and counts it.
+func (im *importer) settle() error {
+	done := im.pending
+	im.pending = result{}
+	if done.written != nil {
+		revision, err := done.written()
+		if err != nil {
+			return fmt.Errorf("%s: %w", done.lines, err)
+		}
+		im.report.Revision = max(im.report.Revision, revision)
+	}
+	im.report.Applied += done.applied
+	im.report.Unchanged += done.unchanged
 	return nil
 }
 
@@ -193,6 +218,9 @@ func (im *importer) refuse(refused LineError) {
 
 // stopped is the error that ends an import at refused lines.
 func (im *importer) stopped() error {
+	if err := im.settle(); err != nil {
+		return err
+	}
 	written := im.report.Applied + im.report.Unchanged
 	if written == 0 {
 		return invalid("nothing is imported, since lines are refused: %s", im.report.firstErrors())

@@ -9,11 +9,13 @@ import (
 	"github.com/verdictpdp/verdict/engine/store"
 )
 
-// A writing is the sink that writes.
+// A writing is the sink that writes. Its writes are made in order, and after
+// one that fails none is: the next is worked out while one is put on disk.
 type writing struct {
 	directory *Directory
 	ctx       context.Context
 	tenant    string
+	last      *store.Write // that was accepted, or nil
 }
 
 // put puts a batch. Of a deletion that is more than one commit takes, the
@@ -85,7 +87,7 @@ func (w *writing) write(batch []parsedLine, atFault map[int]string) (result, err
 }
 
 func (w *writing) linesAtFault(batch []parsedLine) (map[int]string, error) {
-	snapshot, err := w.directory.Snapshot(w.ctx, w.tenant, authz.Consistency{})
+	snapshot, err := w.snapshot()
 	if err != nil {
 		return nil, err
 	}
@@ -93,11 +95,22 @@ func (w *writing) linesAtFault(batch []parsedLine) (map[int]string, error) {
 	return linesAtFault(w.ctx, batch, snapshot.parentsOf)
 }
 
-// update runs a write, each time on a fresh result, and returns the last that
-// was completed: a write whose context has ended may still be running.
+// snapshot is one that has all that was written.
+func (w *writing) snapshot() (*Snapshot, error) {
+	if w.last != nil {
+		if _, err := w.last.Wait(w.ctx); err != nil {
+			return nil, err
+		}
+	}
+	return w.directory.Snapshot(w.ctx, w.tenant, authz.Consistency{})
+}
+
+// update begins a write. That runs each time on a fresh result, and the last
+// that was completed is returned: a write whose context has ended may still be
+// running.
 func (w *writing) update(write func(*store.Tx, *result) error) (done result, err error) {
 	var completed atomic.Pointer[result]
-	revision, err := w.directory.store.Update(w.ctx, w.tenant, func(tx *store.Tx) error {
+	begun, err := w.directory.store.Begin(w.ctx, w.tenant, w.last, func(tx *store.Tx) error {
 		r := new(result)
 		defer completed.Store(r)
 		return write(tx, r)
@@ -105,7 +118,10 @@ func (w *writing) update(write func(*store.Tx, *result) error) (done result, err
 	if r := completed.Load(); r != nil {
 		done = *r
 	}
-	done.revision = revision
+	if err == nil {
+		w.last = begun
+		done.written = func() (uint64, error) { return begun.Wait(w.ctx) }
+	}
 	return done, err
 }
 
@@ -145,7 +161,7 @@ func (w *writing) deleteGrantsNaming(ref authz.EntityRef) (any bool, err error) 
 
 // grants reads the next grants that are to be deleted.
 func (w *writing) grants(q GrantQuery, after string) ([]authz.Grant, error) {
-	snapshot, err := w.directory.Snapshot(w.ctx, w.tenant, authz.Consistency{})
+	snapshot, err := w.snapshot()
 	if err != nil {
 		return nil, err
 	}

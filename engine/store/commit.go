@@ -14,8 +14,8 @@ import (
 // bytes and in nodes of its list; what is refused here is refused beforehand
 // and with words.
 const (
-	maxCommitBytes   = 6 << 20 // of 7,549,747
-	maxCommitEntries = 75_000  // of 78,643
+	maxCommitBytes   = 6 << 20 // of 10,066,329
+	maxCommitEntries = 75_000  // of 104,857
 
 	// What an entry takes in a transaction beyond key and value: its
 	// timestamp, flags and size.
@@ -32,10 +32,10 @@ const (
 
 // A group is the writes that become one revision.
 type group struct {
-	effects  []*effect
-	requests []*request
-	bytes    int
-	entries  int
+	members []*Write
+	effects []*effect
+	bytes   int
+	entries int
 	// writes is what the first of the effects change, as many as are indexed.
 	writes  map[token]struct{}
 	indexed int
@@ -55,25 +55,32 @@ func (g *group) fits(d *effect) bool {
 	return g.bytes+d.size <= maxCommitBytes && g.entries+d.count() <= maxCommitEntries
 }
 
-// dependsOn reports whether a write rests on what the group changes.
-func (g *group) dependsOn(tx *Tx) bool {
+// changes reports whether the group changes any of what a write has read.
+func (g *group) changes(reads []token) bool {
 	for _, d := range g.effects[g.indexed:] {
 		for _, t := range d.writes {
 			g.writes[t] = struct{}{}
 		}
 	}
 	g.indexed = len(g.effects)
-	return slices.ContainsFunc(tx.reads, func(read token) bool {
-		_, written := g.writes[read]
-		return written
+	return len(g.writes) > 0 && slices.ContainsFunc(reads, func(read token) bool {
+		_, changed := g.writes[read]
+		return changed
 	})
 }
 
-func (g *group) add(r *request, d *effect) {
-	g.requests = append(g.requests, r)
+func (g *group) add(w *Write, d *effect) {
+	g.members = append(g.members, w)
 	g.effects = append(g.effects, d)
 	g.bytes += d.size
 	g.entries += d.count()
+}
+
+// answer answers all writes of the group.
+func (g *group) answer(revision uint64, err error) {
+	for _, w := range g.members {
+		w.answer(revision, err)
+	}
 }
 
 // A plan is what a group comes to.
@@ -85,32 +92,53 @@ type plan struct {
 	expired  expiry
 }
 
-// commit puts a group on disk as the next revision and publishes it.
-func (s *Store) commit(g *group) (uint64, error) {
-	if err := s.expectRoomToCommit(); err != nil {
-		return 0, err
+// A commit is a group on its way to the disk.
+type commit struct {
+	group  *group
+	plan   plan
+	after  *version
+	landed chan error // gets what Badger says
+}
+
+// begin begins to put a group on disk as the next revision. Nothing of it is
+// there when that is refused.
+func (s *Store) begin(g *group) (*commit, error) {
+	if s.failed != nil {
+		return nil, s.failed
 	}
-	view := s.published.Load()
-	var p plan
+	if err := s.expectRoomToCommit(); err != nil {
+		return nil, err
+	}
+	c := &commit{group: g, after: s.published.Load(), landed: make(chan error, 1)}
 	if err := s.guard(func() (err error) {
-		p, err = s.plan(g, view)
+		c.plan, err = s.plan(g, c.after)
 		return err
 	}); err != nil {
-		return 0, err
+		return nil, err
 	}
-	txn := s.db.NewTransactionAt(view.revision, true)
-	defer txn.Discard()
-	for _, e := range p.entries {
+	txn := s.db.NewTransactionAt(c.after.revision, true)
+	for _, e := range c.plan.entries {
 		if err := set(txn, e); err != nil {
-			return 0, fmt.Errorf("putting %d entries into one transaction: %w", len(p.entries), err)
+			txn.Discard()
+			return nil, fmt.Errorf("putting %d entries into one transaction: %w", len(c.plan.entries), err)
 		}
 	}
-	if err := s.commitAt(txn, p.revision); err != nil {
+	go func() {
+		defer txn.Discard()
+		c.landed <- s.commitAt(txn, c.plan.revision)
+	}()
+	return c, nil
+}
+
+// finish publishes a commit that is on disk, and answers its writes.
+func (s *Store) finish(c *commit, err error) {
+	p := c.plan
+	if err != nil {
 		// Part of it may be on disk, and the revision is not to be taken twice.
 		s.failed = authz.Errorf(authz.Unavailable, "the directory takes no more writes, since revision %d could not be written: check the disk and restart: %w", p.revision, err)
-		return 0, s.failed
+		c.group.answer(0, s.failed)
+		return
 	}
-
 	s.lastTime = p.time
 	s.expiring = p.expired.next
 	if s.expiring.revision == 0 {
@@ -120,16 +148,16 @@ func (s *Store) commit(g *group) (uint64, error) {
 	for _, t := range p.tenants {
 		s.heads[t.name] = p.revision
 		s.links.set(t.name, t.links)
-		if t.aboveLeaf || view.epoch(t.name) == 0 {
+		if t.aboveLeaf || c.after.epoch(t.name) == 0 {
 			bumped = append(bumped, t.name)
 		}
 		if s.options.OnCommit != nil {
 			s.options.OnCommit(t.name, p.revision, t.changed)
 		}
 	}
-	s.publish(view.next(p.revision, bumped))
+	s.publish(c.after.next(p.revision, bumped))
 	s.setFloor(p.expired.floor)
-	return p.revision, nil
+	c.group.answer(p.revision, nil)
 }
 
 // plan works out what a group comes to after a version.

@@ -91,9 +91,10 @@ func names(tenant string, g *authz.Grant, refs map[authz.EntityRef]struct{}) boo
 	return false
 }
 
-// findAboveLeaf finds out whether what others inherit has changed. What is
-// changed and becomes a parent by another write of the same commit need not be
-// looked at: the new child is itself among the changed.
+// findAboveLeaf finds out whether what others inherit has changed, and so a
+// write rests on which of the entities that it changes have children. One that
+// gets its first child by a write accepted later need not be looked at: that
+// child is itself among the changed.
 func (tx *Tx) findAboveLeaf(d *effect) error {
 	for _, ref := range d.changed {
 		if ref.IsRoot() || d.links[ref].Children > 0 {
@@ -102,11 +103,11 @@ func (tx *Tx) findAboveLeaf(d *effect) error {
 		}
 	}
 	for _, ref := range d.changed {
-		links, err := tx.storedLinks(ref)
+		isParent, err := tx.hadChildren(ref)
 		if err != nil {
 			return err
 		}
-		if links.Children > 0 {
+		if isParent {
 			d.aboveLeaf = true
 			return nil
 		}

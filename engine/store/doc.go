@@ -17,12 +17,14 @@
 //
 // # Commits
 //
-// One goroutine writes. It takes the writes that have arrived, runs each
-// against the revision published last, and puts those that neither touch nor
-// rest on what another of them changed into one Badger transaction; the rest
-// wait for the next. So every entity changes at most once in a revision, every
-// write sees the revision before its own, and many small writes share one
-// sync. With SyncWrites set, Badger syncs the log of the memtable that the
+// One goroutine writes. It runs each write that arrives against the revision
+// published last, and accepts it into the next commit unless it touches or
+// rests on what an accepted write changes: then it waits. So every entity
+// changes at most once in a revision, every write sees the revision before its
+// own, and many small writes share one Badger transaction and its sync. While
+// one commit is put on disk, the next is gathered.
+//
+// With SyncWrites set, Badger syncs the log of the memtable that the
 // transaction went to before it answers. Its DB.Sync would not do: it reaches
 // the active memtable alone, and the transaction may have gone to the one
 // before. A revision is published, and its writers are answered, after that.

@@ -43,7 +43,7 @@ func TestPanicFailsOneWrite(t *testing.T) {
 			return err
 		}},
 		{"putting its group together", func() error {
-			_, err := s.commit(&group{effects: []*effect{nil}})
+			_, err := s.begin(&group{effects: []*effect{nil}})
 			return err
 		}},
 	}

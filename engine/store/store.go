@@ -36,11 +36,12 @@ type Options struct {
 	OnCommit func(tenant string, revision uint64, changed []authz.EntityRef)
 }
 
-// Settings of Badger. Memtables make up most of the memory of an import, and
-// their size bounds that of a transaction: see maxCommitBytes. A second one
-// waiting to be flushed made BenchmarkImport 7 % faster for 180 MiB more.
+// Settings of Badger. Memtables make up most of the memory of an import. A
+// smaller one is flushed more often and merged sooner, which BenchmarkImport
+// showed to take longer and more memory; so did a second one that waits to be
+// flushed.
 const (
-	memTableBytes = 48 << 20
+	memTableBytes = 64 << 20
 	memTables     = 1
 	compactors    = 2
 )
@@ -75,7 +76,7 @@ type Store struct {
 	pinsMu sync.Mutex
 	pinned []*version // the versions that may have pins
 
-	queue   chan *request
+	queue   chan *Write
 	closing chan struct{} // closed when Close begins
 	stopped chan struct{} // closed when the writer has ended
 	once    sync.Once
@@ -105,7 +106,7 @@ func open(o Options, free func(dir string) (bytes int64, known bool)) (*Store, e
 	}
 	s := &Store{
 		options: o, disk: d, db: db, seed: maphash.MakeSeed(),
-		queue:    make(chan *request, maxGroupWrites),
+		queue:    make(chan *Write, maxGroupWrites),
 		closing:  make(chan struct{}),
 		stopped:  make(chan struct{}),
 		heads:    make(map[string]uint64),

@@ -86,6 +86,13 @@ func (tx *Tx) HasChildren(ref authz.EntityRef) (bool, error) {
 	return links.Children+tx.children[ref] > 0, err
 }
 
+// hadChildren reports whether an entity was a parent before the write.
+func (tx *Tx) hadChildren(ref authz.EntityRef) (bool, error) {
+	tx.restsOn(childrenToken, ref, "")
+	links, err := tx.storedLinks(ref)
+	return links.Children > 0, err
+}
+
 // storedLinks are the links of an entity before the write.
 func (tx *Tx) storedLinks(ref authz.EntityRef) (Links, error) {
 	if links, read := tx.links[ref]; read {

@@ -9,24 +9,23 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 )
 
-// maxGroupWrites is how many writes wait for, and share, one commit at most.
+// maxGroupWrites is how many writes wait for a commit at most.
 const maxGroupWrites = 256
 
-// A request is a write that waits for the writer.
-type request struct {
+// A Write is a write on its way: its caller hands it to the writer, which
+// accepts or answers it.
+type Write struct {
 	ctx    context.Context
 	tenant string
+	after  *Write
 	apply  func(*Tx) error
-	done   chan outcome
-}
 
-// An outcome is what became of a write.
-type outcome struct {
+	accepted chan struct{} // closed when apply has run for the last time
+	done     chan struct{} // closed when the outcome is there
+	stopped  chan struct{} // the store's
 	revision uint64
 	err      error
 }
-
-func (r *request) answer(revision uint64, err error) { r.done <- outcome{revision, err} }
 
 // Update runs apply against the latest revision of a tenant and commits what
 // it changed as one revision, which it returns when that is on disk and
@@ -40,126 +39,215 @@ func (r *request) answer(revision uint64, err error) { r.done <- outcome{revisio
 // When the context ends while the write is waiting its error is returned, and
 // the write may still have been made.
 func (s *Store) Update(ctx context.Context, tenant string, apply func(*Tx) error) (uint64, error) {
-	if err := ctx.Err(); err != nil {
+	w, err := s.Begin(ctx, tenant, nil, apply)
+	if err != nil {
 		return 0, err
 	}
-	r := &request{ctx: ctx, tenant: tenant, apply: apply, done: make(chan outcome, 1)}
+	return w.Wait(ctx)
+}
+
+// Begin is Update for who has more to write meanwhile: it returns when the
+// write is accepted. Then apply has run for the last time, and only the disk
+// can fail. The write is not made if the one that it comes after, if any, was
+// accepted and fails.
+func (s *Store) Begin(ctx context.Context, tenant string, after *Write, apply func(*Tx) error) (*Write, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	w := &Write{
+		ctx: ctx, tenant: tenant, after: after, apply: apply,
+		accepted: make(chan struct{}), done: make(chan struct{}), stopped: s.stopped,
+	}
 	select {
-	case s.queue <- r:
+	case s.queue <- w:
 	case <-s.closing:
-		return 0, errClosed
+		return nil, errClosed
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return nil, ctx.Err()
 	}
 	select {
-	case o := <-r.done:
-		return o.revision, o.err
+	case <-w.accepted:
+	case <-w.done:
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return nil, ctx.Err()
 	case <-s.stopped:
+		if err := w.failure(); err != nil {
+			return nil, err
+		}
+		return nil, errClosed
+	}
+	return w, w.failure()
+}
+
+// Wait returns the revision of an accepted write when that is on disk and
+// published. Its errors are those of Update.
+func (w *Write) Wait(ctx context.Context) (uint64, error) {
+	err := error(errClosed)
+	select {
+	case <-w.done:
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-w.stopped:
 	}
 	select {
-	case o := <-r.done: // answered as the writer ended
-		return o.revision, o.err
+	case <-w.done: // perhaps at the same time
+		return w.revision, w.err
 	default:
-		return 0, errClosed
+		return 0, err
 	}
 }
 
-// write is the writer: it turns the requests into commits until the store
-// closes. A write that has to wait for the commit of another goes first in the
-// next group, where nothing is before it.
+// failure is the error that a write was answered with, if it was.
+func (w *Write) failure() error {
+	select {
+	case <-w.done:
+		return w.err
+	default:
+		return nil
+	}
+}
+
+// answer gives a write its outcome, and lets go of what it was made of.
+func (w *Write) answer(revision uint64, err error) {
+	w.revision, w.err = revision, err
+	w.apply, w.after = nil, nil
+	close(w.done)
+}
+
+// A writer turns writes into commits, one after the other. While one is put on
+// disk it joins writes to the next.
+type writer struct {
+	store   *Store
+	current *commit  // on its way to the disk, or nil
+	next    *group   // accepted
+	waiting []*Write // for current, for next, or behind one that waits
+}
+
+// write is the writer's goroutine.
 func (s *Store) write() {
 	defer close(s.stopped)
-	var waiting []*request
+	w := &writer{store: s, next: newGroup()}
 	for {
-		if len(waiting) == 0 {
-			select {
-			case r := <-s.queue:
-				waiting = append(waiting, r)
-			case <-s.closing:
-				return
-			}
+		queue, landed := s.queue, (chan error)(nil)
+		if len(w.waiting) >= maxGroupWrites {
+			queue = nil
 		}
-		waiting = s.writeGroup(s.takeMore(waiting))
-	}
-}
-
-// takeMore takes the requests that have arrived.
-func (s *Store) takeMore(waiting []*request) []*request {
-	for len(waiting) < maxGroupWrites {
+		if w.current != nil {
+			landed = w.current.landed
+		}
 		select {
-		case r := <-s.queue:
-			waiting = append(waiting, r)
+		case first := <-queue:
+			w.take(first)
+		case err := <-landed:
+			s.finish(w.current, err)
+			w.current = nil
+		case <-s.closing:
+			if w.current != nil {
+				s.finish(w.current, <-w.current.landed)
+			}
+			return
+		}
+		w.proceed()
+	}
+}
+
+// take joins the writes that have arrived, unless others wait: none overtakes
+// those again and again.
+func (w *writer) take(first *Write) {
+	arrived := []*Write{first}
+	for more := true; more && len(arrived) < maxGroupWrites; {
+		select {
+		case next := <-w.store.queue:
+			arrived = append(arrived, next)
 		default:
-			return waiting
+			more = false
 		}
 	}
-	return waiting
+	if len(w.waiting) > 0 {
+		w.waiting = append(w.waiting, arrived...)
+		return
+	}
+	w.joinAll(arrived)
 }
 
-// writeGroup commits those requests that can share a revision, answers them
-// and those that are refused, and returns the others.
-func (s *Store) writeGroup(requests []*request) (waiting []*request) {
-	g := newGroup()
-	for _, r := range requests {
-		if s.failed != nil {
-			r.answer(0, s.failed)
-			continue
+// proceed begins the next commit, if none is on its way. Then those that wait
+// come first; the first of them joins for certain when there is no next yet.
+func (w *writer) proceed() {
+	for w.current == nil {
+		waiting := w.waiting
+		w.waiting = nil
+		w.joinAll(waiting)
+		if len(w.next.members) == 0 {
+			return
 		}
-		if err := r.ctx.Err(); err != nil {
-			r.answer(0, err)
-			continue
-		}
-		if !s.join(g, r) {
-			waiting = append(waiting, r)
+		group := w.next
+		w.next = newGroup()
+		var err error
+		if w.current, err = w.store.begin(group); err != nil {
+			group.answer(0, err)
 		}
 	}
-	if len(g.requests) == 0 {
-		return waiting
-	}
-	revision, err := s.commit(g)
-	for _, r := range g.requests {
-		r.answer(revision, err)
-	}
-	return waiting
 }
 
-// join runs a request and puts it into the group, or answers it. It returns
-// false for one that has to wait for the group's commit.
-func (s *Store) join(g *group, r *request) bool {
-	view := &View{store: s, tenant: r.tenant, version: s.published.Load()}
+func (w *writer) joinAll(writes []*Write) {
+	for _, write := range writes {
+		if !w.join(write) {
+			w.waiting = append(w.waiting, write)
+		}
+	}
+}
+
+// join runs a write and accepts it into the next group, or answers it. It
+// returns false for one that has to wait: what it saw is changed by a write
+// that is accepted, or the group is full.
+func (w *writer) join(write *Write) bool {
+	if err := w.refusal(write); err != nil {
+		write.answer(0, err)
+		return true
+	}
+	s := w.store
+	view := &View{store: s, tenant: write.tenant, version: s.published.Load()}
 	view.txn = s.db.NewTransactionAt(view.version.revision, false)
 	defer view.txn.Discard()
 	tx := newTx(view)
-	err := s.guard(func() error { return r.apply(tx) })
-	if g.dependsOn(tx) {
-		return false
-	}
-	if err != nil {
-		r.answer(0, err)
-		return true
-	}
 	var d *effect
-	err = s.guard(func() (err error) {
-		d, err = tx.derive()
+	err := s.guard(func() (err error) {
+		if err = write.apply(tx); err == nil {
+			d, err = tx.derive()
+		}
 		return err
 	})
 	switch {
+	case w.next.changes(tx.reads) || w.current != nil && w.current.group.changes(tx.reads):
+		return false
 	case err != nil:
-		r.answer(0, err)
+		write.answer(0, err)
 	case len(d.touches) == 0:
-		r.answer(view.Revision(), nil)
+		write.answer(view.Revision(), nil)
 	case !newGroup().fits(d):
-		r.answer(0, authz.Errorf(authz.LimitExceeded,
+		write.answer(0, authz.Errorf(authz.LimitExceeded,
 			"the batch comes to %d bytes and %d keys with its indexes: one batch may come to %d bytes and %d keys, send several smaller ones",
 			d.size, d.count(), maxCommitBytes-commitOverheadBytes, maxCommitEntries-commitOverheadEntries))
-	case !g.fits(d):
+	case !w.next.fits(d):
 		return false
 	default:
-		g.add(r, d)
+		w.next.add(write, d)
+		close(write.accepted)
 	}
 	return true
+}
+
+// refusal is why a write is not made, whatever it is.
+func (w *writer) refusal(write *Write) error {
+	if w.store.failed != nil {
+		return w.store.failed
+	}
+	if write.after != nil {
+		if err := write.after.failure(); err != nil {
+			return err
+		}
+	}
+	return write.ctx.Err()
 }
 
 // guard runs a part of a write that leaves nothing behind. A panic in it is an
