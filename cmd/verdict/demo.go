@@ -27,6 +27,7 @@ var demoTenants = []string{"workforce", "customer", "hybrid"}
 func newDemoCommand(p *printer) *cobra.Command {
 	var once bool
 	cfg := defaultConfig()
+	cfg.Limits.Evaluation = unhurriedEvaluation
 	cfg.Log.Format = "console"
 	cfg.Log.Level = logLevel(zap.WarnLevel)
 	cmd := &cobra.Command{

@@ -22,6 +22,7 @@ import (
 func startDemo(t *testing.T) *service {
 	t.Helper()
 	cfg := defaultConfig()
+	cfg.Limits.Evaluation = unhurriedEvaluation
 	cfg.GRPC.Address = "127.0.0.1:0"
 	cfg.HTTP.Address = "127.0.0.1:0"
 	o := pointOptions{config: cfg, clock: time.Now, logger: zap.NewNop()}

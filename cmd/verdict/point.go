@@ -143,6 +143,10 @@ func withLibrary(b *bundle.Bundle, err error) (*bundle.Bundle, error) {
 // maxShownErrors is how many refused lines a person is shown at most.
 const maxShownErrors = 20
 
+// unhurriedEvaluation is the evaluation time where nobody else waits: a first
+// decision on a busy machine may take longer than a service allows.
+const unhurriedEvaluation = duration(10 * time.Second)
+
 // openLocal is a point in memory with one tenant: a bundle from disk and a
 // directory from a file of JSON lines, which may be empty. clock is the time
 // of its decisions.
@@ -151,9 +155,11 @@ func openLocal(ctx context.Context, tenant string, cfg tenantConfig, directoryFi
 		return nil, err
 	}
 	cfg.SkipTests = true // they are verdict test's
+	settings := defaultConfig()
+	settings.Limits.Evaluation = unhurriedEvaluation
 	p, err := openPoint(pointOptions{
 		tenants: []activation.Tenant{bundleAt(tenant, cfg)},
-		config:  defaultConfig(),
+		config:  settings,
 		clock:   clock,
 		logger:  zap.NewNop(),
 	})

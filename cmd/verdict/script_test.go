@@ -20,6 +20,10 @@ func TestScripts(t *testing.T) {
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("VERDICT_LIMITS_EVALUATION", "10s") // the machine may be busy
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await":      await,
 			"eventually": eventually,
