@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -161,7 +162,8 @@ func (s *Set) slot(tenant string) (*slot, error) {
 	if slot, ok := s.slots[tenant]; ok {
 		return slot, nil
 	}
-	return nil, authz.Errorf(authz.NotFound, "unknown tenant %s", authz.Quote(tenant))
+	tenants := slices.Sorted(maps.Keys(s.slots))
+	return nil, authz.Errorf(authz.NotFound, "unknown tenant %s: there is %s", authz.Quote(tenant), strings.Join(tenants, ", "))
 }
 
 func (s *Set) activate(ctx context.Context, slot *slot) error {

@@ -164,17 +164,21 @@ func (l *Loader) eachLoaded(visit func(loaded) error) error {
 	return err
 }
 
-// LineOf finds the line that an entity was last put from. It reads all that
-// was loaded, and so is for errors.
-func (l *Loader) LineOf(ref authz.EntityRef) (line int, err error) {
-	key := refKey(l.tenant, spaceEntity, ref)
-	err = l.eachLoaded(func(r loaded) error {
-		if bytes.Equal(r.key, key) {
-			line = r.line
+// LinesOf finds the lines that entities were last put from, and sets them in
+// lines, whose keys they are. It reads all that was loaded, once, and so is for
+// errors.
+func (l *Loader) LinesOf(lines map[authz.EntityRef]int) error {
+	within := len(prefix(l.tenant, spaceEntity))
+	return l.eachLoaded(func(r loaded) error {
+		if r.op != PutEntity {
+			return nil
 		}
-		return nil
+		ref, err := wholeRef(r.key[within:])
+		if _, asked := lines[ref]; asked && err == nil {
+			lines[ref] = r.line
+		}
+		return err
 	})
-	return line, err
 }
 
 // loadTableBytes makes tables of 32 MiB: the writer multiplies it, and holds
@@ -347,7 +351,8 @@ func (w *tableWriter) add(stream uint32, key, value []byte) error {
 
 func (w *tableWriter) handOver() error {
 	w.written += int64(w.buffer.LenNoPadding())
-	if err := w.disk.expectRoom(openReserveBytes + min(w.written, maxLoadingBytes)); err != nil {
+	// Meanwhile a sorter may write a run.
+	if err := w.disk.expectRoom(openReserveBytes + maxRunBytes + min(w.written, maxLoadingBytes)); err != nil {
 		return err
 	}
 	err := w.writer.Write(w.buffer)

@@ -72,11 +72,11 @@ func notGated(name string, all *ast.Capabilities) string {
 		return name + " is always on: take it out"
 	}
 	names := slices.Sorted(maps.Keys(gated()))
-	text := "there is no built-in " + authz.Quote(name)
+	text := "there is no built-in " + authz.Quote(name) + ": "
 	if near := nearest(name, names); near != "" {
-		text += ": did you mean " + near + "?"
+		text += "did you mean " + near + "? "
 	}
-	return text + " These can be turned on: " + strings.Join(names, ", ")
+	return text + "these can be turned on: " + strings.Join(names, ", ")
 }
 
 // nearest is the name that takes the fewest changed letters, where those are
