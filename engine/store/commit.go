@@ -14,8 +14,8 @@ import (
 // bytes and in nodes of its list; what is refused here is refused beforehand
 // and with words.
 const (
-	maxCommitBytes   = 6 << 20 // of 10,066,329
-	maxCommitEntries = 75_000  // of 104,857
+	maxCommitBytes   = 6 << 20 // of 6,920,601
+	maxCommitEntries = 70_000  // of 72,089
 
 	// What an entry takes in a transaction beyond key and value: its
 	// timestamp, flags and size.

@@ -29,7 +29,7 @@ func TestFullDiskRefusesWrites(t *testing.T) {
 	fill(t, s)
 
 	d.free.Store(commitReserveBytes - 1)
-	wantError(t, put(t, s, nurse), authz.Unavailable, "is nearly full: 79 MiB are free, and 80 MiB are needed: free some space")
+	wantError(t, put(t, s, nurse), authz.Unavailable, "is nearly full: 59 MiB are free, and 60 MiB are needed: free some space")
 	if holds(t, s, nurse) || !holds(t, s, mina) {
 		t.Error("a full disk changes what is read")
 	}
@@ -77,7 +77,7 @@ func TestFullDiskRefusesToOpen(t *testing.T) {
 	copyStore(t, options.Dir, killed.options.Dir)
 	d.free.Store(openReserveBytes + fullMemTableBytes - 1)
 	_, err = open(options, d.bytes)
-	wantError(t, err, authz.Unavailable, "79 MiB are free, and 80 MiB are needed")
+	wantError(t, err, authz.Unavailable, "59 MiB are free, and 60 MiB are needed")
 	d.free.Add(1)
 	s, err := open(options, d.bytes)
 	if err != nil {

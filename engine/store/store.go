@@ -36,14 +36,15 @@ type Options struct {
 	OnCommit func(tenant string, revision uint64, changed []authz.EntityRef)
 }
 
-// Settings of Badger. Memtables make up most of the memory of an import. A
-// smaller one is flushed more often and merged sooner, which BenchmarkImport
-// showed to take longer and more memory; so did a second one that waits to be
-// flushed.
+// Settings of Badger. Memtables, and what writes them as tables, make up most of
+// the memory of an import: larger ones, and a second one that waits to be
+// flushed, take more. How much lies in tables of level zero before they are
+// merged decides how often the levels below are written again.
 const (
-	memTableBytes = 64 << 20
-	memTables     = 1
-	compactors    = 2
+	memTableBytes   = 44 << 20
+	memTables       = 1
+	levelZeroTables = 8
+	compactors      = 2
 )
 
 // badgerOptions are the options that every store is opened with.
@@ -59,6 +60,8 @@ func badgerOptions(dir string, log *zap.Logger) badger.Options {
 		WithMetricsEnabled(false).
 		WithMemTableSize(memTableBytes).
 		WithNumMemtables(memTables).
+		WithNumLevelZeroTables(levelZeroTables).
+		WithNumLevelZeroTablesStall(3 * levelZeroTables).
 		WithNumCompactors(compactors).
 		WithLogger(newBadgerLogger(log))
 }
