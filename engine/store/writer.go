@@ -20,7 +20,7 @@ type Write struct {
 	after  *Write
 	apply  func(*Tx) error
 
-	accepted chan struct{} // closed when apply has run for the last time
+	accepted chan struct{} // closed when apply has run for the last time, or is not to run
 	done     chan struct{} // closed when the outcome is there
 	stopped  chan struct{} // the store's
 	revision uint64
@@ -65,16 +65,8 @@ func (s *Store) Begin(ctx context.Context, tenant string, after *Write, apply fu
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	select {
-	case <-w.accepted:
-	case <-w.done:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-s.stopped:
-		if err := w.failure(); err != nil {
-			return nil, err
-		}
-		return nil, errClosed
+	if err := w.until(ctx, w.accepted); err != nil {
+		return nil, err
 	}
 	return w, w.failure()
 }
@@ -82,18 +74,27 @@ func (s *Store) Begin(ctx context.Context, tenant string, after *Write, apply fu
 // Wait returns the revision of an accepted write when that is on disk and
 // published. Its errors are those of Update.
 func (w *Write) Wait(ctx context.Context) (uint64, error) {
+	if err := w.until(ctx, w.done); err != nil {
+		return 0, err
+	}
+	return w.revision, w.err
+}
+
+// until waits for a channel to be closed. That counts even if the context or
+// the writer has ended meanwhile.
+func (w *Write) until(ctx context.Context, closed <-chan struct{}) error {
 	err := error(errClosed)
 	select {
-	case <-w.done:
+	case <-closed:
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-w.stopped:
 	}
 	select {
-	case <-w.done: // perhaps at the same time
-		return w.revision, w.err
+	case <-closed:
+		return nil
 	default:
-		return 0, err
+		return err
 	}
 }
 
@@ -191,7 +192,9 @@ func (w *writer) proceed() {
 
 func (w *writer) joinAll(writes []*Write) {
 	for _, write := range writes {
-		if !w.join(write) {
+		if w.join(write) {
+			close(write.accepted)
+		} else {
 			w.waiting = append(w.waiting, write)
 		}
 	}
@@ -232,7 +235,6 @@ func (w *writer) join(write *Write) bool {
 		return false
 	default:
 		w.next.add(write, d)
-		close(write.accepted)
 	}
 	return true
 }

@@ -213,3 +213,20 @@ func expired() context.Context {
 	cancel()
 	return ctx
 }
+
+// TestWhatIsThereCountsAtTheEnd asks for a write that was accepted and answered
+// when the store closed and the context ended at the same time.
+func TestWhatIsThereCountsAtTheEnd(t *testing.T) {
+	for range 100 { // which of several channels is taken is up to chance
+		w := &Write{accepted: make(chan struct{}), done: make(chan struct{}), stopped: make(chan struct{})}
+		close(w.accepted)
+		close(w.stopped)
+		if err := w.until(t.Context(), w.accepted); err != nil {
+			t.Fatalf("an accepted write: %v", err)
+		}
+		w.answer(7, nil)
+		if revision, err := w.Wait(expired()); revision != 7 || err != nil {
+			t.Fatalf("a write of revision 7: %d, %v", revision, err)
+		}
+	}
+}
