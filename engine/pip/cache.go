@@ -102,7 +102,7 @@ func (c *Cache) lookup(k key, revision uint64) *entry {
 // admits reports whether an entity that a policy has read, and that is not in
 // the cache, is worth a place.
 func (c *Cache) admits(k key) bool {
-	return !c.full.Load() || c.door.seen(maphash.Comparable(c.seed, k))
+	return !c.full.Load() || c.door.seen(c.hash(k))
 }
 
 // keep puts an entry that may stay into the cache, or counts anew one that has come to hold
@@ -126,8 +126,10 @@ func (c *Cache) keep(e *entry) {
 }
 
 func (c *Cache) stripe(k key) *stripe {
-	return &c.stripes[maphash.Comparable(c.seed, k)%stripeCount]
+	return &c.stripes[c.hash(k)%stripeCount]
 }
+
+func (c *Cache) hash(k key) uint64 { return maphash.Comparable(c.seed, k) }
 
 // String is the key for a person.
 func (k key) String() string {

@@ -168,12 +168,11 @@ func (l *Loader) eachLoaded(visit func(loaded) error) error {
 // lines, whose keys they are. It reads all that was loaded, once, and so is for
 // errors.
 func (l *Loader) LinesOf(lines map[authz.EntityRef]int) error {
-	within := len(prefix(l.tenant, spaceEntity))
 	return l.eachLoaded(func(r loaded) error {
 		if r.op != PutEntity {
 			return nil
 		}
-		ref, err := wholeRef(r.key[within:])
+		ref, err := wholeRef(l.components(r.key))
 		if _, asked := lines[ref]; asked && err == nil {
 			lines[ref] = r.line
 		}
@@ -222,11 +221,13 @@ func (l *Loader) write(site *loadSite, o LoadOptions) (err error) {
 	return w.flush()
 }
 
+// components is what follows the prefix in a record's key.
+func (l *Loader) components(key []byte) []byte { return key[len(l.tenant)+2:] }
+
 func (l *Loader) writeRecord(w *tableWriter, r loaded) error {
-	within := len(l.tenant) + 2 // the key's prefix
 	switch r.op {
 	case PutEntity:
-		ref, err := wholeRef(r.key[within:])
+		ref, err := wholeRef(l.components(r.key))
 		if err != nil {
 			return err
 		}
@@ -238,7 +239,7 @@ func (l *Loader) writeRecord(w *tableWriter, r loaded) error {
 			return err
 		}
 	case PutGrant:
-		id, err := wholeComponent(r.key[within:])
+		id, err := wholeComponent(l.components(r.key))
 		if err != nil {
 			return err
 		}
