@@ -167,7 +167,7 @@ func decideMany(b *testing.B, p *decisionPoint, w world, random *rand.Rand, n in
 }
 
 // readAttributes reads a user and decodes the attributes.
-func readAttributes(ctx context.Context, r *pip.Reader, id string) (ast.Value, error) {
+func readAttributes(ctx context.Context, r *pip.Reader, id string) (*ast.Term, error) {
 	entity, err := r.Entity(ctx, "user", id)
 	if err != nil {
 		return nil, err

@@ -135,14 +135,17 @@ func MemberNamed(name string) (Member, bool) {
 	return 0, false
 }
 
-// An Entity is one entity as a policy sees it. A member is computed when it is
-// first asked for.
+// An Entity is one entity as a policy sees it. What it returns is computed when
+// it is first asked for; it is shared and must not be changed.
 type Entity interface {
 	// Ref is type:id.
 	Ref() string
-	// Member is the value of a member, or nil where the entity has none.
-	// The value is shared and must not be changed.
-	Member(ctx context.Context, m Member) (ast.Value, error)
-	// Value is the entity with all its members.
-	Value(ctx context.Context) (ast.Value, error)
+	// Member is a member, or nil where the entity has none.
+	Member(ctx context.Context, m Member) (*ast.Term, error)
+	// Lookup is what stands at a key in a member, as in Rego: in an object by
+	// a key equal to this, in an array by its index. It is nil where nothing
+	// does. The member is not built for it.
+	Lookup(ctx context.Context, m Member, key *ast.Term) (*ast.Term, error)
+	// Value is the entity with all its members, an object.
+	Value(ctx context.Context) (*ast.Term, error)
 }

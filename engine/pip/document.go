@@ -31,7 +31,7 @@ func (r *Reader) WriteDocument(ctx context.Context, w io.Writer) error {
 			value, err := e.Value(ctx)
 			d.fail(err)
 			if d.err == nil {
-				d.member(name(e), value)
+				d.member(name(e), value.Value)
 			}
 			return d.err == nil
 		}))

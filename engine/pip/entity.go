@@ -25,23 +25,35 @@ type entity struct {
 // Ref is type:id.
 func (e *entity) Ref() string { return string(e.entry.ref.Value.(ast.String)) }
 
-// Member is the value of a member, nil for the permissions of what is no role.
-func (e *entity) Member(ctx context.Context, m eval.Member) (ast.Value, error) {
+// Member is a member, nil for the permissions of what is no role.
+func (e *entity) Member(ctx context.Context, m eval.Member) (*ast.Term, error) {
 	term, err := e.member(ctx, m)
 	if err != nil {
 		return nil, err
 	}
 	e.reader.keep(e.entry)
-	if term == nil {
-		return nil, nil
+	return term, nil
+}
+
+// Lookup is what stands at a key in a member.
+func (e *entity) Lookup(ctx context.Context, m eval.Member, key *ast.Term) (*ast.Term, error) {
+	term, err := e.Member(ctx, m)
+	if term == nil || err != nil {
+		return nil, err
 	}
-	return term.Value, nil
+	switch value := term.Value.(type) {
+	case ast.Object:
+		return value.Get(key), nil
+	case *ast.Array:
+		return value.Get(key), nil
+	}
+	return nil, nil
 }
 
 // Value is the entity with all its members.
-func (e *entity) Value(ctx context.Context) (ast.Value, error) {
+func (e *entity) Value(ctx context.Context) (*ast.Term, error) {
 	if whole := e.derived.whole.Load(); whole != nil {
-		return whole.Value, nil
+		return whole, nil
 	}
 	members := make([][2]*ast.Term, 0, memberCount)
 	for m := range memberCount {
@@ -58,7 +70,7 @@ func (e *entity) Value(ctx context.Context) (ast.Value, error) {
 		e.derived.bytes.Add(int64(termBytes + objectBytes(int(memberCount))))
 	}
 	e.reader.keep(e.entry)
-	return whole.Value, nil
+	return whole, nil
 }
 
 // memberNames are the members' names as terms.

@@ -83,17 +83,21 @@ func (t *transaction) entity(ctx context.Context, typ, id string, path storage.P
 		return nil, err
 	}
 	if len(path) == 0 {
-		return e.Value(ctx)
+		whole, err := e.Value(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return whole.Value, nil
 	}
-	member, exists := eval.MemberNamed(path[0])
+	name, exists := eval.MemberNamed(path[0])
 	if !exists {
 		return nil, nil
 	}
-	value, err := e.Member(ctx, member)
-	if err != nil {
+	member, err := e.Member(ctx, name)
+	if member == nil || err != nil {
 		return nil, err
 	}
-	return find(value, path[1:]), nil
+	return find(member.Value, path[1:]), nil
 }
 
 // find is the value at a path inside another, or nil.

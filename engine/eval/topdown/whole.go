@@ -88,14 +88,14 @@ func (t *transaction) types(ctx context.Context) ([]string, error) {
 func (t *transaction) eachValue(ctx context.Context, typ string, visit func(eval.Entity, *ast.Term)) error {
 	var failure error
 	err := t.directory.EachEntity(ctx, typ, func(e eval.Entity) bool {
-		var value ast.Value
+		var value *ast.Term
 		if failure = ctx.Err(); failure == nil {
 			value, failure = e.Value(ctx)
 		}
 		if failure != nil {
 			return false
 		}
-		visit(e, ast.NewTerm(value))
+		visit(e, value)
 		return true
 	})
 	if failure != nil {
