@@ -8,3 +8,5 @@ import (
 )
 
 func TestConformance(t *testing.T) { evaltest.Run(t, topdown.New()) }
+
+func TestOPACases(t *testing.T) { evaltest.RunOPACases(t, topdown.New().Name(), evaltest.Reference) }
