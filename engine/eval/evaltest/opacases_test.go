@@ -46,10 +46,11 @@ func TestOPACasesFail(t *testing.T) {
 		{name: "another code", want: cases.TestCase{WantErrorCode: text(topdown.TypeErr)}, query: fails(conflict)},
 		{name: "an error without a code", want: cases.TestCase{WantErrorCode: text(topdown.TypeErr)}, query: fails(errors.New("no"))},
 		{name: "an error of no evaluation", want: cases.TestCase{WantError: text("no")}, query: fails(errors.New("no"))},
-		{name: "no error of any wording", want: cases.TestCase{WantError: text("two values")}, query: answers(), words: true},
-		{name: "the wording", want: cases.TestCase{WantError: text("two values")}, query: fails(conflict), words: true, holds: true},
-		{name: "another wording", want: cases.TestCase{WantError: text("2 values")}, query: fails(conflict), words: true},
-		{name: "a wording that is not compared", want: cases.TestCase{WantError: text("2 values")}, query: fails(conflict), holds: true},
+		{name: "no error of any wording", want: cases.TestCase{WantError: text("eval_conflict_error: two values")}, query: answers(), words: true},
+		{name: "the wording", want: cases.TestCase{WantError: text("eval_conflict_error: two values")}, query: fails(conflict), words: true, holds: true},
+		{name: "another wording", want: cases.TestCase{WantError: text("eval_conflict_error: 2 values")}, query: fails(conflict), words: true},
+		{name: "a wording that is not compared", want: cases.TestCase{WantError: text("eval_conflict_error: 2 values")}, query: fails(conflict), holds: true},
+		{name: "another code in the wording", want: cases.TestCase{WantError: text("eval_type_error: two values")}, query: fails(conflict)},
 		{name: "nothing wanted", query: answers()},
 	}
 	for _, tt := range tests {
