@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+)
+
+// A bench is the servers and what was measured of them.
+type bench struct {
+	dir       string
+	processes []*process
+	callers   []*caller
+	groups    []group
+}
+
+// A group is rows that stand beside the same echo: of one way in, one tenant and
+// one load. The echo is the first.
+type group struct {
+	name string
+	load load
+	rows []row
+}
+
+// A row is one server in a group.
+type row struct {
+	name   string
+	pid    int
+	caller *caller
+	// cost is the CPU time of each round, in µs a decision.
+	cost []float64
+}
+
+func newBench(dir string) *bench { return &bench{dir: dir} }
+
+func (b *bench) close() error {
+	for _, c := range b.callers {
+		c.close()
+	}
+	var errs []error
+	for _, p := range b.processes {
+		errs = append(errs, p.stop())
+	}
+	return errors.Join(errs...)
+}
+
+// start starts the servers, has them answer everything once, and lays out the
+// groups whose name contains a text.
+func (b *bench) start(ctx context.Context, binaries builds, only string) error {
+	ways := []string{"TCP", "Unix"}
+	servers := map[string][]row{}
+	for _, way := range ways {
+		servers[way] = []row{{}} // the echo's place
+		for _, binary := range binaries {
+			dir := filepath.Join(b.dir, way+"-"+binary.name)
+			if err := prepare(ctx, binary, dir); err != nil {
+				return err
+			}
+			address := "127.0.0.1:0"
+			if way == "Unix" {
+				address = "unix://" + filepath.Join(dir, "grpc.sock")
+			}
+			p, err := startVerdict(binary, dir, address)
+			if err != nil {
+				return err
+			}
+			b.processes = append(b.processes, p)
+			if err := b.dial(servers, way, binary.name, p, p.address); err != nil {
+				return err
+			}
+		}
+	}
+	for _, tenant := range []string{customer, constant} {
+		a, err := ask(ctx, servers["TCP"][1].caller, tenant)
+		if err != nil {
+			return err
+		}
+		if err := a.save(b.dir, tenant); err != nil {
+			return err
+		}
+	}
+	p, err := startEcho(b.dir)
+	if err != nil {
+		return err
+	}
+	b.processes = append(b.processes, p)
+	if err := b.dial(servers, "TCP", "echo", p, p.address); err != nil {
+		return err
+	}
+	if err := b.dial(servers, "Unix", "echo", p, "unix://"+echoSocket(b.dir)); err != nil {
+		return err
+	}
+	return b.layOut(ctx, ways, servers, only)
+}
+
+// dial adds a server to those of a way in.
+func (b *bench) dial(servers map[string][]row, way, name string, p *process, address string) error {
+	c, err := dial(address)
+	if err != nil {
+		return err
+	}
+	b.callers = append(b.callers, c)
+	server := row{name: name, pid: p.command.Process.Pid, caller: c}
+	if name == "echo" {
+		servers[way][0] = server
+	} else {
+		servers[way] = append(servers[way], server)
+	}
+	return nil
+}
+
+func (b *bench) layOut(ctx context.Context, ways []string, servers map[string][]row, only string) error {
+	for _, tenant := range []string{customer, constant} {
+		var checks, batches []proto.Message
+		for i := range 5 * customers {
+			checks = append(checks, request(tenant, i))
+		}
+		for n := range customers / batchSize {
+			batches = append(batches, batch(tenant, n))
+		}
+		check, err := newLoad(verdictv1.AccessService_CheckAccess_FullMethodName, 1, checks)
+		if err != nil {
+			return err
+		}
+		hundred, err := newLoad(verdictv1.AccessService_BatchCheckAccess_FullMethodName, batchSize, batches)
+		if err != nil {
+			return err
+		}
+		for _, way := range ways {
+			for _, l := range []load{check, hundred} {
+				_, method, _ := strings.Cut(l.method[1:], "/")
+				g := group{name: fmt.Sprintf("%s, %s policy, %s", method, tenant, way), load: l, rows: slices.Clone(servers[way])}
+				if strings.Contains(g.name, only) {
+					b.groups = append(b.groups, g)
+				}
+			}
+		}
+	}
+	const warmUp = time.Second
+	for _, g := range b.groups {
+		for _, r := range g.rows {
+			if _, err := r.caller.drive(ctx, g.load, warmUp); err != nil {
+				return fmt.Errorf("%s: %w", r.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// ask asks for every decision once, checks it, and returns the one whose size
+// is next to the mean, for the echo to repeat.
+func ask(ctx context.Context, c *caller, tenant string) (answer, error) {
+	client := verdictv1.NewAccessServiceClient(c.conns[0])
+	var responses []*verdictv1.CheckAccessResponse
+	total := 0
+	for i := range 5 * customers {
+		response, err := client.CheckAccess(ctx, request(tenant, i))
+		if err != nil {
+			return answer{}, err
+		}
+		if want := tenant == constant || wantAllowed(i); response.GetError() != nil || response.GetAllowed() != want {
+			return answer{}, fmt.Errorf("request %d of tenant %s is answered %v", i, tenant, response)
+		}
+		responses = append(responses, response)
+		total += proto.Size(response)
+	}
+	mean := total / len(responses)
+	off := func(r *verdictv1.CheckAccessResponse) int { return max(proto.Size(r)-mean, mean-proto.Size(r)) }
+	check := slices.MinFunc(responses, func(a, b *verdictv1.CheckAccessResponse) int { return off(a) - off(b) })
+	hundred, err := client.BatchCheckAccess(ctx, batch(tenant, 0))
+	return answer{check, hundred}, err
+}
+
+// round asks every server of every group for a turn.
+func (b *bench) round(ctx context.Context, turn time.Duration) error {
+	for i := range b.groups {
+		g := &b.groups[i]
+		for j := range g.rows {
+			r := &g.rows[j]
+			before, err := cpuTime(r.pid)
+			if err != nil {
+				return err
+			}
+			calls, err := r.caller.drive(ctx, g.load, turn)
+			if err != nil {
+				return fmt.Errorf("%s: %w", r.name, err)
+			}
+			after, err := cpuTime(r.pid)
+			if err != nil {
+				return err
+			}
+			r.cost = append(r.cost, (after-before).Seconds()*1e6/float64(calls*g.load.decisions))
+		}
+	}
+	return nil
+}
+
+// print writes the table: medians over the rounds, the ratio to the echo taken
+// within each round.
+func (b *bench) print(out io.Writer) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "\tµs CPU a decision\t× echo\tlow\thigh\t")
+	for _, g := range b.groups {
+		fmt.Fprintf(table, "%s\t\t\t\t\t\n", g.name)
+		echo := g.rows[0].cost
+		for _, r := range g.rows {
+			ratios := make([]float64, len(r.cost))
+			for i, cost := range r.cost {
+				ratios[i] = cost / echo[i]
+			}
+			fmt.Fprintf(table, "%s\t%.2f\t%.2f\t%.2f\t%.2f\t\n", r.name, median(r.cost), median(ratios), slices.Min(ratios), slices.Max(ratios))
+		}
+	}
+	return table.Flush()
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 0 {
+		return (sorted[middle-1] + sorted[middle]) / 2
+	}
+	return sorted[middle]
+}

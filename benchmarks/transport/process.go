@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/verdictpdp/verdict/bundles"
+)
+
+// A process is a server under measurement.
+type process struct {
+	command *exec.Cmd
+	stdin   io.Closer
+	// address is where it listens, as gRPC dials it.
+	address string
+}
+
+// stop ends the process.
+func (p *process) stop() error {
+	_ = p.stdin.Close()
+	_ = p.command.Process.Signal(syscall.SIGTERM)
+	var exit *exec.ExitError
+	if err := p.command.Wait(); err != nil && !errors.As(err, &exit) { // the echo ends by the signal
+		return err
+	}
+	return nil
+}
+
+// startEcho starts this program as the echo, with the answers in a directory.
+func startEcho(dir string) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	command := exec.Command(self, echoVerb, dir)
+	command.Stderr = os.Stderr
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p, err := begin(command)
+	if err != nil {
+		return nil, err
+	}
+	address, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("the echo did not start: %w", err), p.stop())
+	}
+	p.address = strings.TrimSpace(address)
+	return p, nil
+}
+
+// startVerdict starts a verdict binary on the tenants in a directory.
+func startVerdict(b build, dir, address string) (*process, error) {
+	command := exec.Command(b.path, "serve", "--config", filepath.Join(dir, "verdict.yaml"),
+		"--data", filepath.Join(dir, "data"), "--grpc", address, "--http", "127.0.0.1:0")
+	stderr, err := command.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	p, err := begin(command)
+	if err != nil {
+		return nil, err
+	}
+	log := bufio.NewScanner(stderr)
+	var said []string
+	for log.Scan() {
+		var line struct{ Msg, GRPC string }
+		if json.Unmarshal(log.Bytes(), &line) == nil && line.Msg == "serving" {
+			p.address = line.GRPC
+			go io.Copy(io.Discard, stderr)
+			return p, nil
+		}
+		said = append(said, log.Text())
+	}
+	return nil, errors.Join(fmt.Errorf("%s did not start:\n%s", b.name, strings.Join(said, "\n")), p.stop())
+}
+
+func begin(command *exec.Cmd) (*process, error) {
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := command.Start(); err != nil {
+		return nil, err
+	}
+	return &process{command: command, stdin: stdin}, nil
+}
+
+// prepare fills a directory with what a server is started on: a configuration,
+// the bundles, and a store that the binary has imported the customers into.
+func prepare(ctx context.Context, b build, dir string) error {
+	shipped, err := fs.Sub(bundles.FS, customer)
+	if err != nil {
+		return err
+	}
+	if err := os.CopyFS(filepath.Join(dir, customer), shipped); err != nil {
+		return err
+	}
+	if err := os.Mkdir(filepath.Join(dir, constant), 0o700); err != nil {
+		return err
+	}
+	var config strings.Builder
+	config.WriteString("tenants:\n")
+	for _, tenant := range []string{customer, constant} {
+		fmt.Fprintf(&config, "  %s: {bundle: %q, skip_tests: true}\n", tenant, filepath.Join(dir, tenant))
+	}
+	// A machine that is busy with the other processes is no reason to deny.
+	config.WriteString("limits: {evaluation: 10s, batch: 60s}\n")
+	lines, err := os.Create(filepath.Join(dir, "directory.jsonl"))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(
+		os.WriteFile(filepath.Join(dir, constant, "authz.rego"), []byte(constantPolicy), 0o600),
+		os.WriteFile(filepath.Join(dir, "verdict.yaml"), []byte(config.String()), 0o600),
+		writeDirectory(lines),
+		lines.Close(),
+	); err != nil {
+		return err
+	}
+	imported := exec.CommandContext(ctx, b.path, "import", "--data", filepath.Join(dir, "data"), "--tenant", customer, lines.Name())
+	if output, err := imported.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s import: %w\n%s", b.name, err, output)
+	}
+	return nil
+}
