@@ -1,0 +1,93 @@
+package native_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/topdown/builtins"
+
+	"github.com/verdictpdp/verdict/engine/eval/closure/native"
+)
+
+// call calls a native function with as many operands as it takes.
+func call(t testing.TB, name string, operands []*ast.Term) (*ast.Term, error) {
+	f, ok := native.Lookup(name)
+	if !ok {
+		t.Fatalf("there is no %s", name)
+	}
+	switch {
+	case f.Unary != nil && len(operands) == 1:
+		return f.Unary(operands[0])
+	case f.Binary != nil && len(operands) == 2:
+		return f.Binary(operands[0], operands[1])
+	case f.Ternary != nil && len(operands) == 3:
+		return f.Ternary(operands[0], operands[1], operands[2])
+	}
+	t.Fatalf("%s does not take %d operands", name, len(operands))
+	return nil, nil
+}
+
+// callOPA calls OPA's implementation of a function.
+func callOPA(name string, operands []*ast.Term) (result *ast.Term, err error) {
+	err = topdown.GetBuiltin(name)(topdown.BuiltinContext{}, operands, func(t *ast.Term) error {
+		result = t
+		return nil
+	})
+	return result, err
+}
+
+// asOPA wraps the error of a native function as its caller is to do.
+func asOPA(name string, err error) error {
+	var whole *topdown.Error
+	if err == nil || errors.As(err, &whole) {
+		return err
+	}
+	code := topdown.BuiltinErr
+	if _, ok := err.(builtins.ErrOperand); ok {
+		code = topdown.TypeErr
+	}
+	return &topdown.Error{Code: code, Message: name + ": " + err.Error()}
+}
+
+// outcome is all that can be seen of a call: the texts of numbers, of errors
+// and of their codes included.
+func outcome(result *ast.Term, err error) string {
+	switch {
+	case err != nil:
+		return fmt.Sprintf("%T: %v", err, err)
+	case result == nil:
+		return "undefined"
+	}
+	return ast.ValueName(result.Value) + " " + result.String()
+}
+
+// agree holds a native function to OPA's with these operands.
+func agree(t *testing.T, name string, operands []*ast.Term) {
+	t.Helper()
+	before := fmt.Sprint(operands)
+	wantResult, wantErr := callOPA(name, operands)
+	want := outcome(wantResult, wantErr)
+	result, err := call(t, name, operands)
+	if errors.Is(err, native.ErrUnbounded) {
+		t.Errorf("%s%v gave up, where OPA yields %.200s", name, operands, want)
+		return
+	}
+	if got := outcome(result, asOPA(name, err)); got != want {
+		t.Errorf("%s%v\n got %s\nwant %s", name, operands, got, want)
+	} else if result != nil && ast.Compare(result, wantResult) != 0 {
+		t.Errorf("%s%v: the result looks like %s and is another", name, operands, want)
+	}
+	if predicate, ok := native.LookupPredicate(name); ok {
+		holds, err := predicate(operands[0], operands[1])
+		got := outcome(ast.InternedTerm(holds), asOPA(name, err))
+		if got != want {
+			t.Errorf("%s%v as a predicate\n got %s\nwant %s", name, operands, got, want)
+		}
+	}
+	if after := fmt.Sprint(operands); after != before {
+		t.Errorf("%s changed its operands\n from %s\n   to %s", name, before, after)
+	}
+}
