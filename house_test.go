@@ -325,9 +325,11 @@ func testsOf(places ...string) match {
 	return func(p goPackage, f goFile, _ string) bool { return f.test && around(p) }
 }
 
-// besidePlainOPA are the imports of the tests that hold the command's answers
-// against those of plain OPA.
-func besidePlainOPA(p goPackage, f goFile, _ string) bool { return f.test && p.path == "cmd/verdict" }
+// besidePlainOPA are the imports of what stands beside plain OPA: the tests that
+// hold the command's answers against its own, and the benchmarks.
+func besidePlainOPA(p goPackage, f goFile, _ string) bool {
+	return f.test && p.path == "cmd/verdict" || isBelow(p.path, "benchmarks/engines")
+}
 
 // testTools are what tests may import wherever they stand.
 func testTools(_ goPackage, f goFile, imported string) bool {
