@@ -128,18 +128,17 @@ func (b *bench) layOut(ctx context.Context, ways []string, servers map[string][]
 		for n := range customers / batchSize {
 			batches = append(batches, batch(tenant, n))
 		}
-		check, err := newLoad(verdictv1.AccessService_CheckAccess_FullMethodName, 1, checks)
+		check, err := newLoad("CheckAccess", verdictv1.AccessService_CheckAccess_FullMethodName, 1, checks)
 		if err != nil {
 			return err
 		}
-		hundred, err := newLoad(verdictv1.AccessService_BatchCheckAccess_FullMethodName, batchSize, batches)
+		hundred, err := newLoad(fmt.Sprint("batch of ", batchSize), verdictv1.AccessService_BatchCheckAccess_FullMethodName, batchSize, batches)
 		if err != nil {
 			return err
 		}
 		for _, way := range ways {
 			for _, l := range []load{check, hundred} {
-				_, method, _ := strings.Cut(l.method[1:], "/")
-				g := group{name: fmt.Sprintf("%s, %s policy, %s", method, tenant, way), load: l, rows: slices.Clone(servers[way])}
+				g := group{name: fmt.Sprintf("%s, %s policy, %s", l.name, tenant, way), load: l, rows: slices.Clone(servers[way])}
 				if strings.Contains(g.name, only) {
 					b.groups = append(b.groups, g)
 				}

@@ -21,14 +21,15 @@ const (
 // A load is a method and the messages that it is called with, in turn. They are
 // encoded beforehand, so that the caller leaves the machine to the server.
 type load struct {
+	name     string
 	method   string
 	messages [][]byte
 	// decisions is how many decisions a call asks for.
 	decisions int
 }
 
-func newLoad(method string, decisions int, messages []proto.Message) (load, error) {
-	l := load{method: method, decisions: decisions}
+func newLoad(name, method string, decisions int, messages []proto.Message) (load, error) {
+	l := load{name: name, method: method, decisions: decisions}
 	for _, message := range messages {
 		data, err := proto.Marshal(message)
 		if err != nil {

@@ -6,10 +6,11 @@
 //
 // It builds the verdict binary, starts it with the shipped customer bundle on a
 // small directory, and again on a Unix socket; starts the echo in a process of
-// its own; and asks all of them turn by turn, so that whatever else the machine
-// does meets all alike. A turn keeps 64 calls in flight on 2 connections. What is
-// reported is CPU time of the server's process, the kernel's part included: it
-// drifts far less than throughput does, and its ratio within a round less still.
+// its own; and asks all of them in many short turns, so that whatever else the
+// machine does meets all alike. A turn keeps 64 calls in flight on 2 connections.
+// What is reported is CPU time of the server's process, the kernel's part
+// included: it drifts far less than throughput does, and its ratio within a round
+// less still.
 //
 // The tenant "constant" has the policy allow := true, so that its row is the
 // transport with hardly any evaluation. Where the machine is busy, look at the
@@ -75,8 +76,8 @@ func measure(ctx context.Context, args []string) (err error) {
 	flags := flag.NewFlagSet("transport", flag.ContinueOnError)
 	var binaries builds
 	flags.Var(&binaries, "verdict", "measure the `name=path` of a binary instead of building one; may be repeated")
-	rounds := flags.Int("rounds", 7, "how many rounds to take the medians of")
-	turn := flags.Duration("turn", time.Second, "how long one server is asked at a time")
+	rounds := flags.Int("rounds", 60, "how many rounds to take the medians of")
+	turn := flags.Duration("turn", 100*time.Millisecond, "how long one server is asked at a time")
 	only := flags.String("only", "", "measure only the rows whose name contains this `text`, and the echo")
 	if err := flags.Parse(args); err != nil {
 		return err
