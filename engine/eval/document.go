@@ -140,7 +140,7 @@ func valueTerm(value any) (*ast.Term, error) {
 		return numberTerm(strconv.FormatInt(value, 10))
 	case float64:
 		if math.IsNaN(value) || math.IsInf(value, 0) {
-			return nil, authz.Errorf(authz.Invalid, "%v is no JSON number", value)
+			return nil, notFinite(value)
 		}
 		return numberTerm(doubleText(value))
 	case []any:
@@ -156,7 +156,7 @@ func valueTerm(value any) (*ast.Term, error) {
 	case map[string]any:
 		return objectTerm(value)
 	default:
-		return nil, authz.Errorf(authz.Invalid, "a value of Go type %T: expected what JSON can hold", value)
+		return nil, notJSON(value)
 	}
 }
 
@@ -164,14 +164,10 @@ func numberTerm(text string) (*ast.Term, error) {
 	if shared := ast.InternedIntNumberTermFromString(text); shared != nil {
 		return shared, nil
 	}
-	if !isNumber(text) {
-		return nil, authz.Errorf(authz.Invalid, "%s is no JSON number", authz.Quote(text))
+	if err := validateNumber(text); err != nil {
+		return nil, err
 	}
-	number, err := ast.NumberChecked(text)
-	if err != nil {
-		return nil, authz.Errorf(authz.Invalid, "number %s cannot be computed with: its exponent is too large", authz.Quote(text))
-	}
-	return ast.NewTerm(number), nil
+	return ast.NewTerm(ast.Number(text)), nil
 }
 
 // doubleText is a double as JSON writers write it, so that a policy sees 1000000

@@ -67,9 +67,18 @@ type Input struct {
 	Directory Directory
 	// Now is what time.now_ns() returns.
 	Now time.Time
+	// Steps bounds the work of an evaluation, and the memory with it; 0 means
+	// DefaultSteps. A step is a call, an element that is looked at, or one that
+	// is added to a collection. An evaluation beyond is an error of kind
+	// LimitExceeded. The topdown evaluator, which is bounded by the context
+	// alone, does not count.
+	Steps int64
 	// Explain asks for an explanation.
 	Explain bool
 }
+
+// DefaultSteps is the bound of an evaluation that is given none: some 100 ms.
+const DefaultSteps = 2_000_000
 
 // An Output is what the package of the decision yielded.
 type Output struct {

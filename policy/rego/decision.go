@@ -1,7 +1,9 @@
 package rego
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/types"
@@ -84,4 +86,26 @@ func kind(t types.Type) string {
 	default:
 		return "a " + t.String()
 	}
+}
+
+// Rules are the rules of a decision that an evaluation yields.
+var Rules = [...]string{Allow, Deny, Reasons, Obligations}
+
+// Query is the query of a decision: it asks for each of Rules that the package
+// defines. A comprehension is defined whether or not the rule is, so that one
+// query yields them all, each in an array of at most one value:
+//
+//	allow = [v | v = data.authz.allow]; deny = [v | v = data.authz.deny]
+func (p *Policy) Query() (ast.Body, error) {
+	var parts []string
+	for _, rule := range Rules {
+		if p.Has(rule) {
+			parts = append(parts, fmt.Sprintf("%s = [v | v = %s]", rule, p.Path().Append(ast.StringTerm(rule))))
+		}
+	}
+	query, err := ast.ParseBody(strings.Join(parts, "; "))
+	if err != nil {
+		return nil, authz.Errorf(authz.Invalid, "bundle %s: the query of a decision cannot be read: %w", p.Name(), err)
+	}
+	return query, nil
 }

@@ -15,9 +15,6 @@ package topdown
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -46,7 +43,7 @@ const maxCompiled = 1_000
 // Prepare compiles the query of a decision.
 func (Evaluator) Prepare(_ context.Context, policy *rego.Policy) (eval.Program, error) {
 	compiler := policy.Compiler().QueryCompiler()
-	query, err := ast.ParseBody(queryText(policy))
+	query, err := policy.Query()
 	if err == nil {
 		query, err = compiler.Compile(query)
 	}
@@ -62,20 +59,6 @@ func (Evaluator) Prepare(_ context.Context, policy *rego.Policy) (eval.Program, 
 			InterQueryBuiltinValueCache: cache.InterQueryBuiltinValueCacheConfig{MaxNumEntries: &most},
 		}),
 	}, nil
-}
-
-// queryText asks for each rule that exists. A comprehension is defined whether
-// or not the rule is, so that one query yields them all:
-//
-//	allow = [v | v = data.authz.allow]; deny = [v | v = data.authz.deny]
-func queryText(policy *rego.Policy) string {
-	var parts []string
-	for _, rule := range []string{rego.Allow, rego.Deny, rego.Reasons, rego.Obligations} {
-		if policy.Has(rule) {
-			parts = append(parts, fmt.Sprintf("%s = [v | v = %s]", rule, policy.Path().Append(ast.StringTerm(rule))))
-		}
-	}
-	return strings.Join(parts, "; ")
 }
 
 // A program is a prepared policy.
@@ -176,14 +159,8 @@ func (t *transaction) outcome(err error) error {
 	case topdown.IsCancel(err) && t.ctx.Err() != nil:
 		return t.ctx.Err()
 	}
-	if fault, ok := errors.AsType[*topdown.Error](err); ok && fault.Location != nil {
-		return authz.Errorf(authz.Evaluation, "%s: %s: %s%w", rego.Location(fault.Location), fault.Code, fault.Message, silent{err})
+	if topdown.IsError(err) {
+		return eval.Failure(err)
 	}
 	return authz.Errorf(authz.Evaluation, "%w", err)
 }
-
-// silent keeps a cause without its text.
-type silent struct{ error }
-
-func (silent) Error() string   { return "" }
-func (s silent) Unwrap() error { return s.error }

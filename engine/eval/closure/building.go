@@ -1,0 +1,115 @@
+package closure
+
+import (
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// A building is a collection that the policy is still adding to. Like a lazy
+// value it is settled before anybody else sees it.
+type building struct {
+	term     ast.Term
+	kind     kind
+	elements []*ast.Term // of an array
+	set      ast.Set
+	object   members
+	settled  *ast.Term
+}
+
+// create makes an empty collection.
+func createBuilding(of kind) *ast.Term {
+	b := &building{kind: of}
+	b.term.Value = b
+	if of == setKind {
+		b.set = ast.NewSet()
+	}
+	return &b.term
+}
+
+// members are those of an object in the making, in order. The values may be in
+// the making as well.
+type members struct {
+	list  [][2]*ast.Term
+	index ast.Object // from keys to positions, where there are many
+}
+
+// fewMembers is up to how many keys are compared one by one.
+const fewMembers = 8
+
+// position is where a key stands, or -1.
+func (o *members) position(key *ast.Term) int {
+	if o.index != nil {
+		at := o.index.Get(key)
+		if at == nil {
+			return -1
+		}
+		i, _ := at.Value.(ast.Number).Int()
+		return i
+	}
+	for i := range o.list {
+		if o.list[i][0].Equal(key) {
+			return i
+		}
+	}
+	return -1
+}
+
+// get is the value of a key, which may be in the making, or nil.
+func (o *members) get(key *ast.Term) *ast.Term {
+	if at := o.position(key); at >= 0 {
+		return o.list[at][1]
+	}
+	return nil
+}
+
+func (o *members) add(key, value *ast.Term) {
+	if o.index == nil && len(o.list) == fewMembers {
+		o.index = ast.NewObject()
+		for i, member := range o.list {
+			o.index.Insert(member[0], ast.InternedTerm(i))
+		}
+	}
+	if o.index != nil {
+		o.index.Insert(key, ast.InternedTerm(len(o.list)))
+	}
+	o.list = append(o.list, [2]*ast.Term{key, value})
+}
+
+func (b *building) settle(m *machine) *ast.Term {
+	if b.settled != nil {
+		return b.settled
+	}
+	switch b.kind {
+	case arrayKind:
+		b.settled = ast.ArrayTerm(b.elements...)
+	case setKind:
+		b.settled = ast.NewTerm(b.set)
+	default:
+		settled := make([][2]*ast.Term, len(b.object.list))
+		for i, member := range b.object.list {
+			settled[i] = [2]*ast.Term{member[0], settle(m, member[1])}
+		}
+		b.settled = ast.ObjectTerm(settled...)
+	}
+	return b.settled
+}
+
+// opa is the value as OPA's.
+func (b *building) opa() ast.Value { return b.settle(nil).Value }
+
+// Compare orders values as OPA does.
+func (b *building) Compare(other ast.Value) int { return b.opa().Compare(other) }
+
+// Find is what stands at a path.
+func (b *building) Find(path ast.Ref) (ast.Value, error) { return b.opa().Find(path) }
+
+// Hash is that of the collection.
+func (b *building) Hash() int { return b.opa().Hash() }
+
+// IsGround is true: there are no variables in it.
+func (b *building) IsGround() bool { return true }
+
+// String is the collection in Rego.
+func (b *building) String() string { return b.opa().String() }
+
+// StringLength is the length of String.
+func (b *building) StringLength() int { return len(b.String()) }

@@ -1,0 +1,207 @@
+package closure
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/topdown/builtins"
+
+	"github.com/verdictpdp/verdict/engine/eval/closure/native"
+	"github.com/verdictpdp/verdict/policy/rego"
+)
+
+// callBuiltin is the value of a built-in: computed natively where package
+// native can, by a stand-in where package rego has put one in, or else by OPA.
+func (c *coder) callBuiltin(e callBuiltin) value {
+	if e.name == ast.NowNanos.Name {
+		return func(m *machine) *ast.Term { return m.now }
+	}
+	args := make([]value, len(e.args))
+	for i, arg := range e.args {
+		args[i] = c.settled(arg)
+	}
+	report := reporter{name: e.name, at: e.at}
+	if f, isNative := native.Lookup(e.name); isNative {
+		return callNative(f, args, report, c.callOPA(e, args, report))
+	}
+	for _, s := range rego.StandIns() {
+		if s.Decl.Name == e.name {
+			return callStandIn(s, args, report)
+		}
+	}
+	return c.callOPA(e, args, report)
+}
+
+// settled is the code of an expression that somebody else is to see.
+func (c *coder) settled(e expression) value {
+	v := c.value(e)
+	if _, isConstant := e.(constant); isConstant {
+		return v
+	}
+	return func(m *machine) *ast.Term { return settle(m, v(m)) }
+}
+
+// A reporter says of an error where it arose.
+type reporter struct {
+	name string
+	at   *ast.Location
+}
+
+// note keeps a built-in's error. The call is undefined, as in OPA's evaluator,
+// which goes on as well and fails in the end.
+func (r reporter) note(m *machine, err error) *ast.Term {
+	var opas *topdown.Error
+	switch {
+	case errors.As(err, &opas):
+		if opas.Location == nil {
+			copied := *opas
+			copied.Location = r.at
+			err = &copied
+		}
+	default:
+		code := topdown.BuiltinErr
+		if _, isOperand := errors.AsType[builtins.ErrOperand](err); isOperand {
+			code = topdown.TypeErr
+		}
+		err = (&topdown.Error{Code: code, Message: r.name + ": " + err.Error(), Location: r.at}).Wrap(err)
+	}
+	if m.fault == nil {
+		m.fault = err
+	}
+	return nil
+}
+
+func callNative(f native.Func, args []value, report reporter, opas value) value {
+	finish := func(m *machine, term *ast.Term, err error) *ast.Term {
+		switch {
+		case err == nil:
+			return term
+		case errors.Is(err, native.ErrUnbounded):
+			return opas(m)
+		default:
+			return report.note(m, err)
+		}
+	}
+	switch {
+	case f.Unary != nil:
+		a := args[0]
+		return func(m *machine) *ast.Term {
+			x := a(m)
+			if x == nil {
+				return nil
+			}
+			term, err := f.Unary(x)
+			if err != nil {
+				return finish(m, term, err)
+			}
+			return term
+		}
+	case f.Binary != nil:
+		a, b := args[0], args[1]
+		return func(m *machine) *ast.Term {
+			x := a(m)
+			if x == nil {
+				return nil
+			}
+			y := b(m)
+			if y == nil {
+				return nil
+			}
+			term, err := f.Binary(x, y)
+			if err != nil {
+				return finish(m, term, err)
+			}
+			return term
+		}
+	default:
+		a, b, c := args[0], args[1], args[2]
+		return func(m *machine) *ast.Term {
+			x, y, z := a(m), b(m), c(m)
+			if x == nil || y == nil || z == nil {
+				return nil
+			}
+			term, err := f.Ternary(x, y, z)
+			if err != nil {
+				return finish(m, term, err)
+			}
+			return term
+		}
+	}
+}
+
+// terms are the values of arguments, none where one is undefined.
+func terms(m *machine, args []value) []*ast.Term {
+	list := make([]*ast.Term, len(args))
+	for i, arg := range args {
+		if list[i] = arg(m); list[i] == nil {
+			return nil
+		}
+	}
+	return list
+}
+
+func callStandIn(s rego.StandIn, args []value, report reporter) value {
+	return func(m *machine) *ast.Term {
+		operands := terms(m, args)
+		if operands == nil {
+			return nil
+		}
+		term, err := s.Call(operands, func() bool { return !m.step() })
+		switch {
+		case errors.Is(err, rego.ErrStopped):
+			return nil // the machine says why
+		case err != nil:
+			return report.note(m, &topdown.Error{Code: topdown.TypeErr, Message: err.Error()})
+		}
+		return term
+	}
+}
+
+// callOPA is a call of OPA's own function. One that may yield several values is
+// a relation, which the plan takes for the collection of them.
+func (c *coder) callOPA(e callBuiltin, args []value, report reporter) value {
+	f := topdown.GetBuiltin(e.name)
+	if f == nil {
+		message := fmt.Sprintf("built-in %s has no implementation", e.name)
+		return func(m *machine) *ast.Term {
+			return report.note(m, &topdown.Error{Code: topdown.InternalErr, Message: message})
+		}
+	}
+	declared := ast.BuiltinMap[e.name]
+	relation := declared != nil && declared.Relation
+	void := e.decl.Result() == nil
+	return func(m *machine) *ast.Term {
+		operands := terms(m, args)
+		if operands == nil && len(args) > 0 || !m.step() {
+			return nil
+		}
+		var term *ast.Term
+		var all []*ast.Term
+		bctx := *m.opa()
+		bctx.Location = e.at
+		err := f(bctx, operands, func(t *ast.Term) error {
+			term = t
+			if relation {
+				all = append(all, t)
+				if !m.step() {
+					return topdown.Halt{Err: m.err}
+				}
+			}
+			return nil
+		})
+		switch halted, isHalt := err.(topdown.Halt); {
+		case isHalt:
+			m.fail(halted.Err)
+			return nil
+		case err != nil:
+			return report.note(m, err)
+		case void:
+			return ast.InternedTerm(true)
+		case relation:
+			return ast.ArrayTerm(all...)
+		}
+		return term
+	}
+}

@@ -1,0 +1,294 @@
+package closure
+
+import (
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"github.com/verdictpdp/verdict/engine/eval/closure/native"
+)
+
+// A coder turns a tree into code.
+type coder struct {
+	routines map[*function]*routine
+	bases    map[*function]int
+	base     int       // of the function that is coded
+	inside   *function // nil in the plan
+	leaves   bool      // the body that is coded is left once it has yielded
+	memos    int       // how many functions have a value to remember
+}
+
+// A routine is the code of a function. It is there before its code, so that
+// calls can refer to it.
+type routine struct {
+	run  value
+	memo int // its place among what a world has yielded, or -1
+}
+
+// encode makes the code of a tree.
+func encode(t *tree) (*executable, error) {
+	bases, slots, err := layout(t)
+	if err != nil {
+		return nil, err
+	}
+	c := &coder{routines: make(map[*function]*routine), bases: bases}
+	for _, f := range t.functions {
+		r := &routine{memo: -1}
+		if len(f.params) == 0 {
+			r.memo = c.memos
+			c.memos++
+		}
+		c.routines[f] = r
+	}
+	for _, f := range t.functions {
+		c.inside, c.base = f, bases[f]
+		c.routines[f].run = c.function(f)
+	}
+	c.inside, c.base = nil, 0
+	return &executable{plan: c.block(t.plan), slots: slots, memos: c.memos}, nil
+}
+
+// slot is the place of a local in a machine.
+func (c *coder) slot(l local) int { return c.base + int(l) }
+
+// function is the code of a function, its parameters in their places.
+func (c *coder) function(f *function) value {
+	result := c.slot(f.result)
+	// The plan puts the result first, then the parameters.
+	from, to := result+1, c.base+f.locals
+	for _, param := range f.params {
+		from = max(from, c.slot(param)+1)
+	}
+	choose := c.choose(f)
+	var otherwise step
+	if f.otherwise != nil {
+		otherwise = c.block(f.otherwise)
+	}
+	create := f.kind != complete
+	of := setKind
+	if f.kind == objectOf {
+		of = objectKind
+	}
+	return func(m *machine) *ast.Term {
+		if !m.step() {
+			return nil
+		}
+		m.slots[result] = nil
+		clear(m.slots[from:to])
+		if create {
+			m.slots[result] = createBuilding(of)
+		}
+		if choose(m) == halt {
+			return nil
+		}
+		if otherwise != nil && otherwise(m) == halt {
+			return nil
+		}
+		if create {
+			return settle(m, m.slots[result])
+		}
+		return m.slots[result]
+	}
+}
+
+// choose is the code that runs the rules of a function which may apply.
+func (c *coder) choose(f *function) step {
+	rules := make([]step, len(f.rules))
+	all := make([]int, len(f.rules))
+	for i, rule := range f.rules {
+		rules[i], all[i] = c.chain(f, rule), i
+	}
+	if f.dispatch == nil {
+		return c.inTurn(f, rules, all)
+	}
+	return c.dispatch(f, rules, f.dispatch)
+}
+
+// dispatch is the code of a table.
+func (c *coder) dispatch(f *function, rules []step, d *dispatch) step {
+	if d.subject == nil {
+		return c.inTurn(f, rules, d.rules)
+	}
+	subject := c.value(d.subject)
+	byText := make(map[string]step)
+	type other struct {
+		value *ast.Term
+		to    step
+	}
+	var others []other
+	for _, b := range d.byValue {
+		to := c.dispatch(f, rules, b.to)
+		if text, isText := b.value.Value.(ast.String); isText {
+			byText[string(text)] = to
+		} else {
+			others = append(others, other{b.value, to})
+		}
+	}
+	otherwise := c.dispatch(f, rules, d.otherwise)
+	return func(m *machine) signal {
+		value := subject(m)
+		if value == nil {
+			if m.err != nil {
+				return halt
+			}
+			return otherwise(m)
+		}
+		switch text := value.Value.(type) {
+		case ast.String:
+			if to := byText[string(text)]; to != nil {
+				return to(m)
+			}
+			return otherwise(m)
+		case *lazy, *building:
+			return otherwise(m) // no scalar
+		}
+		for i := range others {
+			if native.Equal(others[i].value, value) {
+				return others[i].to(m)
+			}
+		}
+		return otherwise(m)
+	}
+}
+
+// inTurn is the code of some of a function's rules, one after another. Where
+// all yield the same, the first that yields is enough.
+func (c *coder) inTurn(f *function, rules []step, which []int) step {
+	steps := make([]step, len(which))
+	chains := make([]*chain, len(which))
+	for i, rule := range which {
+		steps[i], chains[i] = rules[rule], f.rules[rule]
+	}
+	result, enough := c.slot(f.result), uniform(chains)
+	return func(m *machine) signal {
+		for _, rule := range steps {
+			if rule(m) == halt {
+				return halt
+			}
+			if enough && m.slots[result] != nil {
+				break
+			}
+		}
+		return goOn
+	}
+}
+
+// chain is the code of a rule and its elses.
+func (c *coder) chain(f *function, rule *chain) step {
+	c.leaves = rule.constant != nil
+	bodies := make([]step, len(rule.bodies))
+	for i, body := range rule.bodies {
+		bodies[i] = c.block(body)
+	}
+	c.leaves = false
+	if f.kind != complete {
+		return func(m *machine) signal {
+			for _, body := range bodies {
+				if body(m) == halt {
+					return halt
+				}
+			}
+			return goOn
+		}
+	}
+	yield, result := c.slot(rule.yield), c.slot(f.result)
+	conflict := c.conflict(f, rule.at)
+	return func(m *machine) signal {
+		m.slots[yield] = nil
+		for _, body := range bodies {
+			if body(m) == halt {
+				return halt
+			}
+			if m.slots[yield] != nil {
+				break
+			}
+		}
+		yielded := m.slots[yield]
+		switch earlier := m.slots[result]; {
+		case yielded == nil:
+		case earlier == nil:
+			m.slots[result] = yielded
+		case !same(m, earlier, yielded):
+			return conflict(m)
+		}
+		return goOn
+	}
+}
+
+// same reports whether two values are equal.
+func same(m *machine, a, b *ast.Term) bool {
+	if a == b {
+		return true
+	}
+	a, b = settle(m, a), settle(m, b)
+	return a != nil && b != nil && native.Equal(a, b)
+}
+
+// conflict is a step that ends the evaluation because a function has yielded
+// two values.
+func (c *coder) conflict(f *function, at *ast.Location) step {
+	message := "rule produced conflicting values"
+	switch {
+	case f == nil:
+	case len(f.params) > 0:
+		message = "function " + ruleName(f) + " produced conflicting values for the same inputs"
+	default:
+		message = "rule " + ruleName(f) + " produced conflicting values"
+	}
+	return failure(topdown.ConflictErr, message, at)
+}
+
+// failure is a step that ends the evaluation with an error of OPA's code.
+func failure(code, message string, at *ast.Location) step {
+	err := &topdown.Error{Code: code, Message: message, Location: at}
+	return func(m *machine) signal {
+		m.fail(err)
+		return halt
+	}
+}
+
+// ruleName is the name of a function in Rego: the plan's, without what it puts
+// before it to tell what a with has changed.
+func ruleName(f *function) string {
+	for i := range f.name {
+		if f.name[i] == '.' {
+			return f.name[i+1:]
+		}
+	}
+	return f.name
+}
+
+// block is the code of statements in order.
+func (c *coder) block(b *block) step {
+	steps := make([]step, len(b.statements))
+	for i, s := range b.statements {
+		steps[i] = c.statement(s)
+	}
+	return sequence(steps)
+}
+
+// sequence is steps in order, until one does not hold.
+func sequence(steps []step) step {
+	switch len(steps) {
+	case 0:
+		return func(*machine) signal { return goOn }
+	case 1:
+		return steps[0]
+	case 2:
+		first, second := steps[0], steps[1]
+		return func(m *machine) signal {
+			if s := first(m); s != goOn {
+				return s
+			}
+			return second(m)
+		}
+	default:
+		return func(m *machine) signal {
+			for _, step := range steps {
+				if s := step(m); s != goOn {
+					return s
+				}
+			}
+			return goOn
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package closure
+
+import (
+	"context"
+	"crypto/rand"
+	"sync"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/ir"
+	"github.com/open-policy-agent/opa/v1/metrics"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/topdown/builtins"
+	"github.com/open-policy-agent/opa/v1/topdown/cache"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/eval"
+)
+
+// An executable is a plan ready to run. It is immutable but for its idle
+// machines, and safe for use by many goroutines at once.
+type executable struct {
+	plan     step
+	slots    int // places for locals
+	memos    int // functions whose values are remembered
+	patterns cache.InterQueryValueCache
+	idle     sync.Pool
+}
+
+// maxCompiled is how many compiled patterns (regular expressions, globs,
+// schemas) an executable keeps from one evaluation to the next.
+const maxCompiled = 1_000
+
+// newExecutable compiles a plan, whose tree adapt, if any, changes first.
+func newExecutable(plan *ir.Policy, adapt func(*tree) error) (*executable, error) {
+	t, err := decode(plan)
+	if err == nil && adapt != nil {
+		err = adapt(t)
+	}
+	if err != nil {
+		return nil, err
+	}
+	optimise(t)
+	x, err := encode(t)
+	if err != nil {
+		return nil, err
+	}
+	most := maxCompiled
+	x.patterns = cache.NewInterQueryValueCache(context.Background(), &cache.Config{
+		InterQueryBuiltinValueCache: cache.InterQueryBuiltinValueCacheConfig{MaxNumEntries: &most},
+	})
+	return x, nil
+}
+
+// optimise runs the passes over a tree, in the order in which each makes the
+// next one's work plain.
+func optimise(t *tree) {
+	each := func(b *block, fixed map[local]bool) {
+		simplify(b)
+		foldConstants(b)
+		inline(b, fixed)
+	}
+	for _, f := range t.functions {
+		fixed := f.fixed()
+		for _, b := range f.blocks() {
+			each(b, fixed)
+			hoist(b, fixed)
+		}
+		findExits(f)
+		f.dispatch = dispatchOf(f)
+	}
+	each(t.plan, nil)
+}
+
+// fixed are the locals of a function that its bodies share.
+func (f *function) fixed() map[local]bool {
+	fixed := map[local]bool{f.result: true}
+	for _, param := range f.params {
+		fixed[param] = true
+	}
+	for _, rule := range f.rules {
+		fixed[rule.yield] = true
+	}
+	return fixed
+}
+
+// A run is what an executable runs on.
+type run struct {
+	ctx       context.Context
+	directory eval.Directory
+	static    *ast.Term
+	// The document input is a request, or any value where there is none; nil is
+	// undefined.
+	request *authz.Request
+	parts   *eval.Parts
+	input   *ast.Term
+	data    *ast.Term // in the place of the static data and the directory
+	now     *ast.Term
+	steps   int64
+	lenient bool // a built-in's error makes its call undefined
+}
+
+// machine is a machine ready to run. It goes back by release.
+func (x *executable) machine(r run) *machine {
+	m, _ := x.idle.Get().(*machine)
+	if m == nil {
+		m = &machine{slots: make([]*ast.Term, x.slots)}
+		m.plain.yielded = make([]yielded, x.memos)
+	}
+	m.ctx, m.directory, m.static, m.now = r.ctx, r.directory, r.static, r.now
+	m.request, m.parts = r.request, r.parts
+	m.plain.input, m.plain.isRequest, m.plain.data = r.input, r.request != nil, r.data
+	m.world = &m.plain
+	m.strict = !r.lenient
+	m.steps, m.untilLook = r.steps, stepsPerLook
+	m.patterns = x.patterns
+	return m
+}
+
+// opa is what OPA's built-ins are told of an evaluation.
+func (m *machine) opa() *topdown.BuiltinContext {
+	if m.builtins.Context == nil {
+		m.builtins = topdown.BuiltinContext{
+			Context:                     m.ctx,
+			Seed:                        rand.Reader,
+			Time:                        m.now,
+			Cancel:                      (*stopper)(m),
+			Cache:                       make(builtins.Cache),
+			InterQueryBuiltinValueCache: m.patterns,
+			Metrics:                     metrics.NoOp(),
+		}
+	}
+	return &m.builtins
+}
+
+// release lets go of all that a machine holds.
+func (x *executable) release(m *machine) {
+	clear(m.slots)
+	clear(m.plain.yielded)
+	m.plain = world{yielded: m.plain.yielded}
+	m.known.forget()
+	*m = machine{slots: m.slots, plain: m.plain, known: m.known}
+	x.idle.Put(m)
+}
+
+// run runs the plan to its end.
+func (x *executable) run(m *machine) error {
+	x.plan(m)
+	switch {
+	case m.err != nil:
+		return m.err
+	case m.fault != nil && m.strict:
+		return m.fault
+	default:
+		return m.ctx.Err() // a built-in may have run past the end
+	}
+}
+
+// A stopper tells OPA's built-ins when to stop.
+type stopper machine
+
+// Cancelled reports whether the evaluation is over.
+func (s *stopper) Cancelled() bool { return !(*machine)(s).step() }
+
+// Cancel does nothing: it is the context that ends an evaluation.
+func (*stopper) Cancel() {}
+
+// moment is a time as policies see it.
+func moment(now time.Time) *ast.Term { return integer(now.UnixNano()) }

@@ -1,0 +1,60 @@
+package closure
+
+import (
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/engine/eval/closure/native"
+)
+
+// findExits notes which rules yield nothing but one constant. Such a body is
+// left once it has yielded, for all that it could do is yield the same again;
+// and of rules with the same constant, the first that yields is enough.
+func findExits(f *function) {
+	for _, rule := range f.rules {
+		rule.constant = constantOf(f, rule)
+	}
+}
+
+// constantOf is the one value that a complete rule yields, elses included; nil
+// where there are several or it is no constant.
+func constantOf(f *function, rule *chain) *ast.Term {
+	if f.kind != complete {
+		return nil
+	}
+	var only *ast.Term
+	for _, body := range rule.bodies {
+		constants := true
+		everyStatement(body, func(s statement) {
+			once, isYield := s.(*assignOnce)
+			if !isYield || once.to != rule.yield {
+				return
+			}
+			value, isConstant := once.value.(constant)
+			switch {
+			case !isConstant:
+				constants = false
+			case only == nil:
+				only = value.term
+			case !native.Equal(only, value.term):
+				constants = false
+			}
+		})
+		if !constants {
+			return nil
+		}
+	}
+	return only
+}
+
+// uniform reports whether rules yield nothing but one constant among them.
+func uniform(rules []*chain) bool {
+	if len(rules) == 0 || rules[0].constant == nil {
+		return false
+	}
+	for _, rule := range rules[1:] {
+		if rule.constant == nil || !native.Equal(rule.constant, rules[0].constant) {
+			return false
+		}
+	}
+	return true
+}

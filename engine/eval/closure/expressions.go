@@ -1,0 +1,170 @@
+package closure
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// value is the code of an expression: one case for each kind.
+func (c *coder) value(e expression) value {
+	switch e := e.(type) {
+	case read:
+		slot := c.slot(e.from)
+		return func(m *machine) *ast.Term { return m.slots[slot] }
+	case constant:
+		term := e.term
+		return func(*machine) *ast.Term { return term }
+	case inputDocument:
+		return func(m *machine) *ast.Term { return m.world.inputTerm(m) }
+	case dataDocument:
+		return func(m *machine) *ast.Term { return m.world.dataTerm(m) }
+	case dot:
+		return c.dot(e)
+	case length:
+		return c.length(e)
+	case call:
+		return c.call(e)
+	case callBuiltin:
+		return c.callBuiltin(e)
+	case callDynamic:
+		return c.callDynamic(e)
+	default:
+		panic(fmt.Sprintf("an expression of type %T has no code", e))
+	}
+}
+
+// dot is what stands at a key. In a chain of them that begins with the document
+// data, it is a step of a path in a base document.
+func (c *coder) dot(e dot) value {
+	of, key := c.value(e.of), c.value(e.key)
+	find := lookUp
+	if inData(e.of) {
+		find = inBase
+	}
+	return func(m *machine) *ast.Term {
+		in := of(m)
+		if in == nil {
+			return nil
+		}
+		k := key(m)
+		if k == nil {
+			return nil
+		}
+		return find(m, in, k)
+	}
+}
+
+func inData(e expression) bool {
+	switch e := e.(type) {
+	case dataDocument:
+		return true
+	case dot:
+		return inData(e.of)
+	default:
+		return false
+	}
+}
+
+func (c *coder) length(e length) value {
+	of := c.value(e.of)
+	return func(m *machine) *ast.Term {
+		collection := of(m)
+		if collection == nil {
+			return nil
+		}
+		n, isCollection := lengthOf(m, collection)
+		if !isCollection {
+			return nil
+		}
+		return ast.InternedTerm(n)
+	}
+}
+
+// call is the value of a function. What one without parameters yields is
+// remembered for as long as the documents stay the same.
+func (c *coder) call(e call) value {
+	r := c.routines[e.function]
+	if len(e.args) == 0 {
+		return r.remembered
+	}
+	base := c.bases[e.function]
+	params := make([]int, len(e.args))
+	args := make([]value, len(e.args))
+	for i, arg := range e.args {
+		params[i], args[i] = base+int(e.function.params[i]), c.value(arg)
+	}
+	if len(args) == 1 {
+		param, arg := params[0], args[0]
+		return func(m *machine) *ast.Term {
+			term := arg(m)
+			if term == nil {
+				return nil
+			}
+			m.slots[param] = term
+			return r.run(m)
+		}
+	}
+	return func(m *machine) *ast.Term {
+		// An argument may call the same function.
+		var few [8]*ast.Term
+		terms := few[:0]
+		for _, arg := range args {
+			term := arg(m)
+			if term == nil {
+				return nil
+			}
+			terms = append(terms, term)
+		}
+		for i, term := range terms {
+			m.slots[params[i]] = term
+		}
+		return r.run(m)
+	}
+}
+
+// remembered is the value of a function without parameters.
+func (r *routine) remembered(m *machine) *ast.Term {
+	if known := &m.world.yielded[r.memo]; known.known {
+		return known.term
+	}
+	w := m.world
+	term := r.run(m)
+	if m.err == nil {
+		w.yielded[r.memo] = yielded{true, term}
+	}
+	return term
+}
+
+func (c *coder) callDynamic(e callDynamic) value {
+	path := make([]value, len(e.path))
+	for i, part := range e.path {
+		path[i] = c.value(part)
+	}
+	byPath := make(map[string]*routine)
+	for name, f := range e.group.byPath {
+		byPath[name] = c.routines[f]
+	}
+	return func(m *machine) *ast.Term {
+		var name strings.Builder
+		for i, part := range path {
+			term := part(m)
+			if term == nil {
+				return nil
+			}
+			text, isText := term.Value.(ast.String)
+			if !isText {
+				return nil
+			}
+			if i > 0 {
+				name.WriteByte(0)
+			}
+			name.WriteString(string(text))
+		}
+		if r := byPath[name.String()]; r != nil {
+			return r.remembered(m)
+		}
+		return nil
+	}
+}

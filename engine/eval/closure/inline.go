@@ -1,0 +1,153 @@
+package closure
+
+// inline makes expressions of chains of statements: what is set once, read
+// once and not earlier than it was, is evaluated where it is read. Nothing that
+// may err is moved over something that may not hold or may err itself, so that
+// no error is found or missed that the plan would not find or miss.
+func inline(b *block, fixed map[local]bool) {
+	foldCopies(b, fixed)
+	used := usageOf(b)
+	once := func(l local) bool { return !fixed[l] && used.set[l] == 1 && used.read[l] == 1 && !used.asked[l] }
+	everyBlock(b, func(b *block) {
+		var out []statement
+		for _, s := range b.statements {
+			out = pull(out, s, once)
+			out = append(out, s)
+		}
+		b.statements = out
+	})
+}
+
+// pull moves the assignments that a statement reads out of those before it and
+// into the statement.
+func pull(before []statement, s statement, once func(local) bool) []statement {
+	// The operands are gone through from the last to the first, as what was
+	// assigned last is evaluated last.
+	var reads []local
+	eachOperand(s, func(e expression) expression {
+		return everyLeaf(e, func(leaf expression) expression {
+			if r, isRead := leaf.(read); isRead && once(r.from) {
+				reads = append(reads, r.from)
+			}
+			return leaf
+		})
+	})
+	by := make(map[local]expression)
+	for i := len(reads) - 1; i >= 0; i-- {
+		at := found(before, reads[i])
+		if at < 0 {
+			break
+		}
+		by[reads[i]] = before[at].(*assign).value
+		before = append(before[:at:at], before[at+1:]...)
+	}
+	if len(by) > 0 {
+		eachOperand(s, func(e expression) expression {
+			return everyLeaf(e, func(leaf expression) expression {
+				if r, isRead := leaf.(read); isRead && by[r.from] != nil {
+					return by[r.from]
+				}
+				return leaf
+			})
+		})
+	}
+	return before
+}
+
+// found is where a local is assigned that may be moved to the end of
+// statements, or -1.
+func found(statements []statement, l local) int {
+	for i := len(statements) - 1; i >= 0; i-- {
+		a, isAssign := statements[i].(*assign)
+		if !isAssign {
+			return -1
+		}
+		if a.to == l {
+			if i < len(statements)-1 && !quiet(a.value) {
+				return -1
+			}
+			return i
+		}
+		if !quiet(a.value) {
+			return -1
+		}
+	}
+	return -1
+}
+
+// quiet reports whether evaluating an expression can neither err nor take long.
+func quiet(e expression) bool {
+	switch e := e.(type) {
+	case read, constant, inputDocument, dataDocument:
+		return true
+	case dot:
+		return quiet(e.of) && quiet(e.key)
+	case length:
+		return quiet(e.of)
+	case callBuiltin:
+		if !quietBuiltins[e.name] {
+			return false
+		}
+		for _, arg := range e.args {
+			if !quiet(arg) {
+				return false
+			}
+		}
+		return true
+	default:
+		return false
+	}
+}
+
+// quietBuiltins are built-ins without errors.
+var quietBuiltins = map[string]bool{
+	"equal": true, "neq": true, "lt": true, "lte": true, "gt": true, "gte": true, "time.now_ns": true,
+}
+
+// foldCopies puts a local in the place of its copies.
+func foldCopies(b *block, fixed map[local]bool) {
+	used := usageOf(b)
+	by := make(map[local]expression)
+	final := func(e expression) expression {
+		for {
+			r, isRead := e.(read)
+			if !isRead {
+				return e
+			}
+			next, replaced := by[r.from]
+			if !replaced {
+				return e
+			}
+			e = next
+		}
+	}
+	everyBlock(b, func(b *block) {
+		kept := b.statements[:0]
+		for _, s := range b.statements {
+			k, isKeep := s.(*keep)
+			if isKeep && !fixed[k.to] && used.set[k.to] == 1 && !used.asked[k.to] && settled(k.value, fixed, used) {
+				by[k.to] = k.value
+				continue
+			}
+			kept = append(kept, s)
+		}
+		b.statements = kept
+	})
+	for l := range by {
+		by[l] = final(by[l])
+	}
+	substitute(b, by)
+}
+
+// settled reports whether an expression is a local that is set once, or a
+// parameter. The documents are not: a with may stand between.
+func settled(e expression, fixed map[local]bool, used usage) bool {
+	switch e := e.(type) {
+	case read:
+		return used.set[e.from] == 0 && fixed[e.from] || used.set[e.from] == 1 && !fixed[e.from]
+	case constant:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,121 @@
+package closure
+
+import (
+	"context"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/topdown/cache"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/eval"
+)
+
+// A signal says how many blocks a statement ends, counted from the innermost
+// one that it stands in.
+type signal int
+
+const (
+	goOn      signal = 0 // the statement holds
+	undefined signal = 1 // it does not, which ends its block
+	// leaveBody ends all blocks of a rule's body: nothing can change any more.
+	leaveBody signal = 1 << 20
+	// halt ends the evaluation, whose error the machine has.
+	halt signal = 1 << 21
+)
+
+// outward is a signal as the block around sees it.
+func (s signal) outward() signal {
+	if s <= undefined || s >= leaveBody {
+		return s
+	}
+	return s - 1
+}
+
+// The code of a program is closures over places in a machine.
+type (
+	// A step is a statement.
+	step func(*machine) signal
+	// A value is an expression: nil where it is undefined, or where the machine
+	// has an error.
+	value func(*machine) *ast.Term
+)
+
+// A machine runs one program on one input at a time. It belongs to the
+// goroutine of the evaluation, and is used again.
+type machine struct {
+	slots []*ast.Term // the locals of all functions that may be at work
+	world *world      // the documents, as with has left them
+	plain world       // the documents of the evaluation
+
+	ctx       context.Context
+	directory eval.Directory
+	request   *authz.Request
+	parts     *eval.Parts
+	static    *ast.Term // an object
+	now       *ast.Term
+	known     documents
+
+	err   error // ends the evaluation at once
+	fault error // of the first built-in that erred: the evaluation's, if nothing else is
+	// strict is whether a built-in's error is the evaluation's.
+	strict bool
+
+	untilLook int   // steps until the next look at the clock and the budget
+	steps     int64 // left after those
+
+	patterns cache.InterQueryValueCache
+	builtins topdown.BuiltinContext // see opa
+	answers  []*ast.Term
+}
+
+// stepsPerLook is how many steps go by between two looks at the context: some
+// ten microseconds.
+const stepsPerLook = 256
+
+// step counts work that a policy can repeat: a call, an element of a
+// collection, an addition to one. It reports whether to go on.
+func (m *machine) step() bool {
+	m.untilLook--
+	return m.untilLook > 0 || m.look()
+}
+
+// work counts so many steps at once.
+func (m *machine) work(steps int) bool {
+	m.untilLook -= steps
+	return m.untilLook > 0 || m.look()
+}
+
+// look ends the evaluation if its time or its budget is over.
+func (m *machine) look() bool {
+	if m.err != nil {
+		return false
+	}
+	m.steps += int64(m.untilLook) - stepsPerLook
+	m.untilLook = stepsPerLook
+	if m.steps < 0 {
+		m.err = authz.Errorf(authz.LimitExceeded, "the policy takes more steps than one decision may: let it look at less, or raise the limit")
+		return false
+	}
+	if err := m.ctx.Err(); err != nil {
+		m.err = err
+		return false
+	}
+	return true
+}
+
+// absent is what a step returns whose value is not there: the reason may be an
+// error.
+func (m *machine) absent() signal {
+	if m.err != nil {
+		return halt
+	}
+	return undefined
+}
+
+// fail ends the evaluation.
+func (m *machine) fail(err error) {
+	if m.err == nil {
+		m.err = err
+	}
+}

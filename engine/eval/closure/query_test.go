@@ -1,0 +1,49 @@
+package closure
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/engine/eval/evaltest"
+	"github.com/verdictpdp/verdict/policy/rego"
+)
+
+func TestOPACases(t *testing.T) { evaltest.RunOPACases(t, New().Name(), query) }
+
+// query answers any query by its plan.
+func query(ctx context.Context, q evaltest.Query) ([]map[string]ast.Value, error) {
+	body, err := q.Body()
+	if err != nil {
+		return nil, err
+	}
+	plan, err := rego.Plan(ctx, q.Compiler, body)
+	if err != nil {
+		return nil, err
+	}
+	x, err := newExecutable(plan, nil)
+	if err != nil {
+		return nil, err
+	}
+	m := x.machine(run{
+		ctx: ctx, input: q.Input, data: ast.NewTerm(q.Data), now: moment(time.Now()), steps: math.MaxInt64, lenient: !q.Strict,
+	})
+	defer x.release(m)
+	if err := x.run(m); err != nil {
+		return nil, err
+	}
+	answers := make([]map[string]ast.Value, len(m.answers))
+	for i, answer := range m.answers {
+		object, isObject := answer.Value.(ast.Object)
+		if !isObject {
+			return nil, errors.New("an answer is no object")
+		}
+		answers[i] = make(map[string]ast.Value)
+		object.Foreach(func(name, value *ast.Term) { answers[i][string(name.Value.(ast.String))] = value.Value })
+	}
+	return answers, nil
+}

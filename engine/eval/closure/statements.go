@@ -1,0 +1,396 @@
+package closure
+
+import (
+	"fmt"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+// statement is the code of a statement: one case for each kind.
+func (c *coder) statement(s statement) step {
+	switch s := s.(type) {
+	case *assign:
+		return c.assign(c.slot(s.to), c.value(s.value))
+	case *keep:
+		return c.keep(c.slot(s.to), c.value(s.value))
+	case *assignOnce:
+		return c.assignOnce(s)
+	case *reset:
+		slot := c.slot(s.local)
+		return func(m *machine) signal { m.slots[slot] = nil; return goOn }
+	case *equal:
+		return c.equal(s)
+	case *differ:
+		return c.differ(s)
+	case *isKind:
+		return c.isKind(s)
+	case *isDefined:
+		slot, want := c.slot(s.local), s.defined
+		return func(m *machine) signal {
+			if (m.slots[slot] != nil) != want {
+				return undefined
+			}
+			return goOn
+		}
+	case *group:
+		return c.group(s)
+	case *leave:
+		blocks := s.blocks
+		return func(*machine) signal { return blocks }
+	case *scan:
+		return c.scan(s)
+	case *negate:
+		return c.negate(s)
+	case *replace:
+		return c.replace(s)
+	case *create:
+		slot, kind := c.slot(s.to), s.kind
+		return func(m *machine) signal { m.slots[slot] = createBuilding(kind); return goOn }
+	case *appendTo:
+		return c.appendTo(s)
+	case *addTo:
+		return c.addTo(s)
+	case *insert:
+		return c.insert(s)
+	case *merge:
+		return c.merge(s)
+	case *result:
+		return c.result(s)
+	default:
+		panic(fmt.Sprintf("a statement of type %T has no code", s))
+	}
+}
+
+func (c *coder) assign(slot int, v value) step {
+	return func(m *machine) signal {
+		term := v(m)
+		if term == nil {
+			return m.absent()
+		}
+		m.slots[slot] = term
+		return goOn
+	}
+}
+
+func (c *coder) keep(slot int, v value) step {
+	return func(m *machine) signal {
+		m.slots[slot] = v(m)
+		if m.err != nil {
+			return halt
+		}
+		return goOn
+	}
+}
+
+func (c *coder) assignOnce(s *assignOnce) step {
+	slot, v, conflict := c.slot(s.to), c.value(s.value), c.conflict(c.inside, s.at)
+	if k, isConstant := s.value.(constant); isConstant && c.leaves {
+		return func(m *machine) signal {
+			m.slots[slot] = k.term
+			return leaveBody
+		}
+	}
+	return func(m *machine) signal {
+		term := v(m)
+		if term == nil {
+			return m.absent()
+		}
+		if earlier := m.slots[slot]; earlier != nil && !same(m, earlier, term) {
+			return conflict(m)
+		}
+		m.slots[slot] = term
+		return goOn
+	}
+}
+
+func (c *coder) equal(s *equal) step {
+	a, b := c.value(s.a), c.value(s.b)
+	return func(m *machine) signal {
+		x := a(m)
+		if x == nil {
+			return m.absent()
+		}
+		y := b(m)
+		if y == nil {
+			return m.absent()
+		}
+		if !same(m, x, y) {
+			return m.absent()
+		}
+		return goOn
+	}
+}
+
+func (c *coder) differ(s *differ) step {
+	a := c.value(s.a)
+	if isFalse(s.b) {
+		return func(m *machine) signal {
+			x := a(m)
+			if x == nil {
+				return m.absent()
+			}
+			if holds, isBoolean := x.Value.(ast.Boolean); isBoolean && !bool(holds) {
+				return undefined
+			}
+			return goOn
+		}
+	}
+	b := c.value(s.b)
+	return func(m *machine) signal {
+		x := a(m)
+		if x == nil {
+			return m.absent()
+		}
+		y := b(m)
+		if y == nil {
+			return m.absent()
+		}
+		if same(m, x, y) {
+			return undefined
+		}
+		return goOn
+	}
+}
+
+// isFalse reports whether an expression is the constant false.
+func isFalse(e expression) bool {
+	k, isConstant := e.(constant)
+	return isConstant && k.term.Value == ast.Value(ast.Boolean(false))
+}
+
+func (c *coder) isKind(s *isKind) step {
+	v, kind := c.value(s.of), s.kind
+	return func(m *machine) signal {
+		term := v(m)
+		if term == nil {
+			return m.absent()
+		}
+		if is, ok := kindOf(term); !ok || is != kind {
+			return undefined
+		}
+		return goOn
+	}
+}
+
+// kindOf is what kind of collection a value is, if it is one.
+func kindOf(t *ast.Term) (kind, bool) {
+	switch v := t.Value.(type) {
+	case *lazy:
+		return objectKind, true
+	case *building:
+		return v.kind, true
+	case *ast.Array:
+		return arrayKind, true
+	case ast.Object:
+		return objectKind, true
+	case ast.Set:
+		return setKind, true
+	default:
+		return 0, false
+	}
+}
+
+func (c *coder) group(s *group) step {
+	blocks := make([]step, len(s.blocks))
+	for i, b := range s.blocks {
+		blocks[i] = c.block(b)
+	}
+	return func(m *machine) signal {
+		for _, block := range blocks {
+			if s := block(m); s > undefined {
+				return s.outward()
+			}
+		}
+		return goOn
+	}
+}
+
+func (c *coder) scan(s *scan) step {
+	of, body := c.value(s.of), c.block(s.body)
+	key, val := c.slot(s.key), c.slot(s.value)
+	return func(m *machine) signal {
+		collection := of(m)
+		if collection == nil {
+			return m.absent()
+		}
+		end := goOn
+		each(m, collection, func(k, v *ast.Term) bool {
+			if !m.step() {
+				return false
+			}
+			m.slots[key], m.slots[val] = k, v
+			if s := body(m); s > undefined {
+				end = s.outward()
+				return false
+			}
+			return true
+		})
+		if m.err != nil {
+			return halt
+		}
+		return end
+	}
+}
+
+// negate clears what its block is to tell by being defined: the block may end
+// before it says so, and may have said so for an element before.
+func (c *coder) negate(s *negate) step {
+	body := c.block(s.body)
+	said := -1
+	if n := len(s.body.statements); n > 0 {
+		if last, asks := s.body.statements[n-1].(*isDefined); asks && last.defined {
+			said = c.slot(last.local)
+		}
+	}
+	return func(m *machine) signal {
+		if said >= 0 {
+			m.slots[said] = nil
+		}
+		switch s := body(m); s {
+		case goOn:
+			return undefined
+		case undefined:
+			return goOn
+		default:
+			return s.outward()
+		}
+	}
+}
+
+func (c *coder) replace(s *replace) step {
+	v, body := c.value(s.value), c.block(s.body)
+	input, path := s.input, s.path
+	return func(m *machine) signal {
+		value := v(m)
+		if value == nil && (m.err != nil || len(path) > 0) {
+			return m.absent()
+		}
+		m.enter(input, path, value)
+		if m.err != nil {
+			return halt
+		}
+		s := body(m)
+		m.leave()
+		return s.outward()
+	}
+}
+
+func (c *coder) appendTo(s *appendTo) step {
+	slot, v := c.slot(s.array), c.value(s.value)
+	return func(m *machine) signal {
+		element := settle(m, v(m))
+		if element == nil || !m.step() {
+			return m.absent()
+		}
+		array := m.slots[slot].Value.(*building)
+		array.elements = append(array.elements, element)
+		array.settled = nil
+		return goOn
+	}
+}
+
+func (c *coder) addTo(s *addTo) step {
+	slot, v := c.slot(s.set), c.value(s.value)
+	conflict := keyConflict(s.at)
+	return func(m *machine) signal {
+		member := settle(m, v(m))
+		if member == nil || !m.step() {
+			return m.absent()
+		}
+		set, isBuilding := m.slots[slot].Value.(*building)
+		if !isBuilding || set.kind != setKind {
+			return conflict(m)
+		}
+		set.set.Add(member)
+		set.settled = nil
+		return goOn
+	}
+}
+
+// keyConflict is the error of rules that yield different values for one key of
+// an object.
+func keyConflict(at *ast.Location) step {
+	return failure(topdown.ConflictErr, "object keys must be unique", at)
+}
+
+func (c *coder) insert(s *insert) step {
+	slot, k, v, once := c.slot(s.object), c.value(s.key), c.value(s.value), s.once
+	conflict := keyConflict(s.at)
+	return func(m *machine) signal {
+		key := settle(m, k(m))
+		if key == nil {
+			return m.absent()
+		}
+		value := v(m)
+		if once {
+			value = settle(m, value)
+		}
+		if value == nil || !m.step() {
+			return m.absent()
+		}
+		object, isBuilding := m.slots[slot].Value.(*building)
+		if !isBuilding || object.kind != objectKind {
+			return conflict(m)
+		}
+		switch at := object.object.position(key); {
+		case at < 0:
+			object.object.add(key, value)
+		case !once:
+			object.object.list[at][1] = value
+		case !same(m, object.object.list[at][1], value):
+			return conflict(m)
+		}
+		object.settled = nil
+		return goOn
+	}
+}
+
+// merge merges what rules yield into a base document, which wins.
+func (c *coder) merge(s *merge) step {
+	to, a, b := c.slot(s.to), c.settled(s.a), c.settled(s.b)
+	return func(m *machine) signal {
+		base, virtual := a(m), b(m)
+		if base == nil || virtual == nil {
+			return m.absent()
+		}
+		m.slots[to] = merged(m, base, virtual)
+		return goOn
+	}
+}
+
+// merged is two values in one. What both have is the first one's, unless both
+// have an object there.
+func merged(m *machine, a, b *ast.Term) *ast.Term {
+	first, isObject := a.Value.(ast.Object)
+	second, areObjects := b.Value.(ast.Object)
+	if !isObject || !areObjects {
+		return a
+	}
+	all := make([][2]*ast.Term, 0, first.Len()+second.Len())
+	first.Foreach(func(key, value *ast.Term) {
+		if other := second.Get(key); other != nil {
+			value = merged(m, value, other)
+		}
+		all = append(all, [2]*ast.Term{key, value})
+	})
+	second.Foreach(func(key, value *ast.Term) {
+		if first.Get(key) == nil {
+			all = append(all, [2]*ast.Term{key, value})
+		}
+	})
+	m.work(len(all))
+	return ast.ObjectTerm(all...)
+}
+
+func (c *coder) result(s *result) step {
+	v := c.value(s.value)
+	return func(m *machine) signal {
+		answer := settle(m, v(m))
+		if answer == nil {
+			return m.absent()
+		}
+		m.answers = append(m.answers, answer)
+		return goOn
+	}
+}

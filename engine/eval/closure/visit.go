@@ -1,0 +1,193 @@
+package closure
+
+// eachOperand calls visit with every expression of a statement itself, in the
+// order in which they are evaluated, and puts what visit returns in its place.
+// Blocks inside the statement are left alone.
+func eachOperand(s statement, visit func(expression) expression) {
+	switch s := s.(type) {
+	case *assign:
+		s.value = visit(s.value)
+	case *keep:
+		s.value = visit(s.value)
+	case *assignOnce:
+		s.value = visit(s.value)
+	case *equal:
+		s.a = visit(s.a)
+		s.b = visit(s.b)
+	case *differ:
+		s.a = visit(s.a)
+		s.b = visit(s.b)
+	case *isKind:
+		s.of = visit(s.of)
+	case *scan:
+		s.of = visit(s.of)
+	case *replace:
+		s.value = visit(s.value)
+	case *appendTo:
+		s.value = visit(s.value)
+	case *addTo:
+		s.value = visit(s.value)
+	case *insert:
+		s.key = visit(s.key)
+		s.value = visit(s.value)
+	case *merge:
+		s.a = visit(s.a)
+		s.b = visit(s.b)
+	case *result:
+		s.value = visit(s.value)
+	}
+}
+
+// eachPart calls visit with the expressions that another consists of, in the
+// order in which they are evaluated, and returns the expression with what visit
+// returns in their places.
+func eachPart(e expression, visit func(expression) expression) expression {
+	switch e := e.(type) {
+	case dot:
+		e.of = visit(e.of)
+		e.key = visit(e.key)
+		return e
+	case length:
+		e.of = visit(e.of)
+		return e
+	case call:
+		e.args = eachArgument(e.args, visit)
+		return e
+	case callBuiltin:
+		e.args = eachArgument(e.args, visit)
+		return e
+	case callDynamic:
+		e.path = eachArgument(e.path, visit)
+		return e
+	default:
+		return e
+	}
+}
+
+func eachArgument(args []expression, visit func(expression) expression) []expression {
+	visited := make([]expression, len(args))
+	for i, arg := range args {
+		visited[i] = visit(arg)
+	}
+	return visited
+}
+
+// everyLeaf calls visit with the reads, constants and documents of an
+// expression and puts what it returns in their places.
+func everyLeaf(e expression, visit func(expression) expression) expression {
+	switch e.(type) {
+	case read, constant, inputDocument, dataDocument:
+		return visit(e)
+	default:
+		return eachPart(e, func(part expression) expression { return everyLeaf(part, visit) })
+	}
+}
+
+// inner are the blocks of a statement.
+func inner(s statement) []*block {
+	switch s := s.(type) {
+	case *group:
+		return s.blocks
+	case *scan:
+		return []*block{s.body}
+	case *negate:
+		return []*block{s.body}
+	case *replace:
+		return []*block{s.body}
+	default:
+		return nil
+	}
+}
+
+// everyBlock calls visit with a block and all blocks in it, the inner ones
+// first.
+func everyBlock(b *block, visit func(*block)) {
+	for _, s := range b.statements {
+		for _, nested := range inner(s) {
+			everyBlock(nested, visit)
+		}
+	}
+	visit(b)
+}
+
+// everyStatement calls visit with all statements of a block and those in them.
+func everyStatement(b *block, visit func(statement)) {
+	for _, s := range b.statements {
+		visit(s)
+		for _, nested := range inner(s) {
+			everyStatement(nested, visit)
+		}
+	}
+}
+
+// sets are the locals that a statement itself sets or changes.
+func sets(s statement) []local {
+	switch s := s.(type) {
+	case *assign:
+		return []local{s.to}
+	case *keep:
+		return []local{s.to}
+	case *assignOnce:
+		return []local{s.to}
+	case *reset:
+		return []local{s.local}
+	case *scan:
+		return []local{s.key, s.value}
+	case *create:
+		return []local{s.to}
+	case *appendTo:
+		return []local{s.array}
+	case *addTo:
+		return []local{s.set}
+	case *insert:
+		return []local{s.object}
+	case *merge:
+		return []local{s.to}
+	default:
+		return nil
+	}
+}
+
+// A usage is how often the locals of a body are set and read in it, and whether
+// it is asked if they are defined.
+type usage struct {
+	set, read map[local]int
+	asked     map[local]bool
+}
+
+func usageOf(b *block) usage {
+	u := usage{make(map[local]int), make(map[local]int), make(map[local]bool)}
+	everyStatement(b, func(s statement) {
+		for _, l := range sets(s) {
+			u.set[l]++
+		}
+		if s, isCheck := s.(*isDefined); isCheck {
+			u.asked[s.local] = true
+		}
+		eachOperand(s, func(e expression) expression {
+			return everyLeaf(e, func(leaf expression) expression {
+				if r, isRead := leaf.(read); isRead {
+					u.read[r.from]++
+				}
+				return leaf
+			})
+		})
+	})
+	return u
+}
+
+// substitute puts other expressions in the place of the reads of some locals.
+func substitute(b *block, by map[local]expression) {
+	everyStatement(b, func(s statement) {
+		eachOperand(s, func(e expression) expression {
+			return everyLeaf(e, func(leaf expression) expression {
+				if r, isRead := leaf.(read); isRead {
+					if other, replaced := by[r.from]; replaced {
+						return other
+					}
+				}
+				return leaf
+			})
+		})
+	})
+}

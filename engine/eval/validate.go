@@ -1,0 +1,83 @@
+package eval
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+// Validate reports what Document would about a request, without making the
+// document.
+func Validate(r *authz.Request) error {
+	for _, part := range [...]struct {
+		field  string
+		object authz.Object
+	}{
+		{"subject.properties", r.Subject.Properties},
+		{"action.properties", r.Action.Properties},
+		{"resource.properties", r.Resource.Properties},
+		{"context", r.Context},
+	} {
+		if err := validateObject(part.object); err != nil {
+			return authz.InField(part.field, err)
+		}
+	}
+	return nil
+}
+
+func validateObject(o authz.Object) error {
+	for name, value := range o {
+		if err := validateValue(value); err != nil {
+			return authz.InField(name, err)
+		}
+	}
+	return nil
+}
+
+func validateValue(value any) error {
+	switch value := value.(type) {
+	case nil, bool, string, int, int64:
+		return nil
+	case float64:
+		if math.IsNaN(value) || math.IsInf(value, 0) {
+			return notFinite(value)
+		}
+		return nil
+	case json.Number:
+		return validateNumber(string(value))
+	case []any:
+		for i, element := range value {
+			if err := validateValue(element); err != nil {
+				return authz.InField(strconv.Itoa(i), err)
+			}
+		}
+		return nil
+	case map[string]any:
+		return validateObject(value)
+	default:
+		return notJSON(value)
+	}
+}
+
+func notFinite(value float64) error {
+	return authz.Errorf(authz.Invalid, "%v is no JSON number", value)
+}
+
+func notJSON(value any) error {
+	return authz.Errorf(authz.Invalid, "a value of Go type %T: expected what JSON can hold", value)
+}
+
+// validateNumber reports whether a text is a number that can be computed with.
+func validateNumber(text string) error {
+	if !isNumber(text) {
+		return authz.Errorf(authz.Invalid, "%s is no JSON number", authz.Quote(text))
+	}
+	if _, err := ast.NumberChecked(text); err != nil {
+		return authz.Errorf(authz.Invalid, "number %s cannot be computed with: its exponent is too large", authz.Quote(text))
+	}
+	return nil
+}
