@@ -107,6 +107,10 @@ type Directory interface {
 	// EachType calls visit for every entity type that has entities, in order,
 	// until visit returns false.
 	EachType(ctx context.Context, visit func(typ string) bool) error
+	// Contains reports whether an element of an array equals a value, as in
+	// Rego. It is known only of arrays that were read from this directory and
+	// are so long that an index, which is made when first asked for, pays.
+	Contains(array *ast.Array, value *ast.Term) (found, known bool)
 }
 
 // A Member names a member of an entity as a policy sees it.

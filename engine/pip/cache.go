@@ -34,7 +34,7 @@ type Cache struct {
 	stripes  [stripeCount]stripe
 	full     atomic.Bool // it has had to evict
 	door     doorkeeper
-	decoders decoders
+	decoders *decoders
 }
 
 const stripeCount = 1 << 10
@@ -53,7 +53,7 @@ type key struct{ tenant, typ, id string }
 // NewCache makes an empty cache.
 func NewCache(options Options) *Cache {
 	maxBytes := cmp.Or(options.MaxBytes, DefaultCacheBytes)
-	c := &Cache{seed: maphash.MakeSeed(), door: newDoorkeeper(maxBytes)}
+	c := &Cache{seed: maphash.MakeSeed(), door: newDoorkeeper(maxBytes), decoders: newDecoders()}
 	c.entries = otter.Must(&otter.Options[key, *entry]{
 		MaximumWeight: uint64(maxBytes),
 		// An eviction costs less than starting a goroutine for it and waking a
@@ -105,17 +105,22 @@ func (c *Cache) admits(k key) bool {
 	return !c.full.Load() || c.door.seen(c.hash(k))
 }
 
-// keep puts an entry that may stay into the cache, or counts anew one that has come to hold
-// more, unless its entity may have changed since the entry was read. An older
-// entry that is there and holds as well stays, for more readers may use it.
+// keep puts an entry that may stay into the cache, or counts anew one that has
+// come to hold more, unless its entity may have changed since the entry was
+// read. An older entry that is there and holds as well stays, for more readers
+// may use it.
 func (c *Cache) keep(e *entry) {
-	if e.passing || e.counted.Load() == e.weight() {
+	if e.passing || !e.grown.Load() {
+		return
+	}
+	e.grown.Store(false)
+	if e.settled() {
 		return
 	}
 	s := c.stripe(e.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e.counted.Store(e.weight())
+	e.count()
 	if s.invalidated > e.revision {
 		return
 	}

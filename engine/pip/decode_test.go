@@ -2,6 +2,7 @@ package pip
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ func TestDecode(t *testing.T) {
 		{"nested lists", `{"l":[1,"two",[3,[null]],{"k":[4]}]}`, `{"l": [1, "two", [3, [null]], {"k": [4]}]}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, _, err := new(decoders).decode([]byte(test.attributes))
+			got, err := attributesOf(NewCache(Options{}), test.attributes)
 			if err != nil || got.String() != test.want {
 				t.Errorf("got %v, %v; expected %s", got, err, test.want)
 			}
@@ -40,7 +41,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{`{"a" 1}`, authz.Internal, ""},
 		{`{"a":[1}`, authz.Internal, ""},
 	} {
-		_, _, err := new(decoders).decode([]byte(test.attributes))
+		_, err := attributesOf(NewCache(Options{}), test.attributes)
 		if err == nil || authz.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.text) {
 			t.Errorf("%s: %v; expected %s with %q", test.attributes, err, test.kind, test.text)
 		}
@@ -69,7 +70,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"a":[1,2.50,{"b":"c"}],"d":null}`))
 	f.Add([]byte(`{"é":"\ud83d\ude00","n":-0,"e":1E+2}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		got, _, err := new(decoders).decode(text)
+		got, err := attributesOf(NewCache(Options{}), string(text))
 		if err != nil || len(text) == 0 {
 			return
 		}
@@ -86,14 +87,36 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// BenchmarkDecode decodes ten attributes.
+// BenchmarkDecode reads ten attributes: where they stand in the text, two of
+// them besides, and all of them as an object.
 func BenchmarkDecode(b *testing.B) {
-	text := []byte(`{"active":true,"clearance":3,"cost_center":"cc-17","email":"u00012345@example.com","joined":"2019-03-01","language":"de","level":4,"manager":"user:u00000815","region":"eu-3","title":"engineer 42"}`)
-	shared := new(decoders)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, _, err := shared.decode(text); err != nil {
-			b.Fatal(err)
-		}
+	entity := authz.Entity{Attributes: []byte(`{"active":true,"clearance":3,"cost_center":"cc-17","email":"u00012345@example.com","joined":"2019-03-01","language":"de","level":4,"manager":"user:u00000815","region":"eu-3","title":"engineer 42"}`)}
+	cache := NewCache(Options{})
+	for _, bench := range []struct {
+		name string
+		read func(*entry) error
+	}{
+		{"none", func(*entry) error { return nil }},
+		{"places", func(e *entry) error { _, err := cache.attributesOf(e); return err }},
+		{"two", func(e *entry) error {
+			_, err := cache.attribute(e, "email")
+			_, other := cache.attribute(e, "clearance")
+			return errors.Join(err, other)
+		}},
+		{"object", func(e *entry) error { _, err := cache.attributesObject(e); return err }},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := bench.read(newEntry(key{"t", "user", "u"}, 1, entity, true)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
+}
+
+// attributesOf are the attributes that a text says.
+func attributesOf(cache *Cache, text string) (*ast.Term, error) {
+	return cache.attributesObject(newEntry(key{"t", "user", "u"}, 1, authz.Entity{Attributes: []byte(text)}, true))
 }

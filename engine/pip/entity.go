@@ -5,55 +5,33 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
-	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
 )
 
 // An entity is an entry, read at a reader's revision. It implements
 // eval.Entity.
 type entity struct {
-	reader  *Reader
-	entry   *entry
-	derived *derived
-
-	// Found on the way to a member, and used for the next.
-	parent  *entry     // see onlyParent
-	above   []ancestor // see closure
-	granted *effective // see effective
+	reader *Reader
+	entry  *entry
+	own    *derived // of the entry at the reader's epoch; nil until needed
+	up     *derived // see upward; nil until needed
+	noted  bool     // the reader knows of its long arrays
 }
 
 // Ref is type:id.
-func (e *entity) Ref() string { return string(e.entry.ref.Value.(ast.String)) }
+func (e *entity) Ref() string { return textOf(e.entry.ref) }
 
 // Member is a member, nil for the permissions of what is no role.
 func (e *entity) Member(ctx context.Context, m eval.Member) (*ast.Term, error) {
 	term, err := e.member(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	e.reader.keep(e.entry)
-	return term, nil
-}
-
-// Lookup is what stands at a key in a member.
-func (e *entity) Lookup(ctx context.Context, m eval.Member, key *ast.Term) (*ast.Term, error) {
-	term, err := e.Member(ctx, m)
-	if term == nil || err != nil {
-		return nil, err
-	}
-	switch value := term.Value.(type) {
-	case ast.Object:
-		return value.Get(key), nil
-	case *ast.Array:
-		return value.Get(key), nil
-	}
-	return nil, nil
+	return e.kept(term), err
 }
 
 // Value is the entity with all its members.
 func (e *entity) Value(ctx context.Context) (*ast.Term, error) {
-	if whole := e.derived.whole.Load(); whole != nil {
-		return whole, nil
+	d := e.derived()
+	if whole := d.whole.Load(); whole != nil {
+		return e.kept(whole), nil
 	}
 	members := make([][2]*ast.Term, 0, memberCount)
 	for m := range memberCount {
@@ -65,13 +43,10 @@ func (e *entity) Value(ctx context.Context) (*ast.Term, error) {
 			members = append(members, [2]*ast.Term{memberNames[m], term})
 		}
 	}
-	whole := ast.ObjectTerm(members...)
-	if e.derived.whole.CompareAndSwap(nil, whole) {
-		e.derived.bytes.Add(int64(termBytes + objectBytes(int(memberCount))))
-	}
-	e.reader.keep(e.entry)
-	return whole, nil
+	return e.kept(d.remember(&d.whole, ast.ObjectTerm(members...), objectBytes(int(memberCount)))), nil
 }
+
+const memberCount = eval.Permissions + 1
 
 // memberNames are the members' names as terms.
 var memberNames = func() (names [memberCount]*ast.Term) {
@@ -81,57 +56,103 @@ var memberNames = func() (names [memberCount]*ast.Term) {
 	return names
 }()
 
-// member is a member's term, remembered where it is worth it.
+// derived is where what is derived for the entity is kept.
+func (e *entity) derived() *derived {
+	if e.own == nil {
+		e.own = e.entry.derivedAt(e.reader.epoch)
+	}
+	return e.own
+}
+
+// present is where what is derived for the entity is kept, or nil where nothing
+// has been.
+func (e *entity) present() *derived {
+	if e.own == nil {
+		if d := e.entry.derived.Load(); d != nil && d.epoch == e.reader.epoch {
+			e.own = d
+		}
+	}
+	return e.own
+}
+
+// kept lets the cache have what was read on the way to a term.
+func (e *entity) kept(term *ast.Term) *ast.Term {
+	e.reader.keep(e.entry)
+	if !e.noted {
+		e.noteLong()
+	}
+	return term
+}
+
+// noteLong lets the reader know of the entity if it has arrays worth an index.
+func (e *entity) noteLong() {
+	if a := e.entry.attributes.Load(); a != nil && a.long.Load() != nil {
+		e.reader.long = append(e.reader.long, e.entry)
+		e.noted = true
+	}
+}
+
+// member is a member, nil for the permissions of what is no role.
 func (e *entity) member(ctx context.Context, m eval.Member) (*ast.Term, error) {
 	switch m {
+	case eval.Type:
+		return e.reader.cache.identityOf(e.entry).typ, nil
+	case eval.ID:
+		return e.reader.cache.identityOf(e.entry).id, nil
 	case eval.Ref:
 		return e.entry.ref, nil
 	case eval.Attributes:
-		return e.reader.cache.attributesOf(e.entry)
+		return e.reader.cache.attributesObject(e.entry)
+	case eval.Parents:
+		return e.entry.parentsTerm(), nil
+	case eval.Ancestors:
+		return e.ancestors(ctx)
+	case eval.Distances:
+		return e.distances(ctx)
+	case eval.Grants, eval.GrantsByScope:
+		grants, err := e.effective(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case m == eval.Grants:
+			return e.grantsArray(grants), nil
+		default:
+			return e.byScopeObject(grants), nil
+		}
+	case eval.Permissions:
+		permissions, err := e.permissions(ctx)
+		if permissions == nil || err != nil {
+			return nil, err
+		}
+		return e.derived().permissionsObject(permissions), nil
 	}
-	if known := e.derived.members[m].Load(); known != nil {
+	return nil, nil
+}
+
+// ancestors is an object that maps each ref to itself.
+func (e *entity) ancestors(ctx context.Context) (*ast.Term, error) {
+	d := e.derived()
+	if known := d.ancestors.Load(); known != nil {
 		return known, nil
 	}
-	term, size, err := e.derive(ctx, m)
-	if term == nil || err != nil {
+	lineage, err := e.lineage(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if e.derived.members[m].CompareAndSwap(nil, term) {
-		e.derived.bytes.Add(int64(size))
-	}
-	return term, nil
+	object := lineage.object(func(ref *ast.Term, _ int) *ast.Term { return ref })
+	return d.remember(&d.ancestors, object, objectBytes(lineage.len())), nil
 }
 
-// derive computes a member and estimates its bytes.
-func (e *entity) derive(ctx context.Context, m eval.Member) (*ast.Term, int, error) {
-	switch m {
-	case eval.Type:
-		return e.reader.cache.decoders.names.term(e.entry.key.typ), 0, nil
-	case eval.ID:
-		return ast.StringTerm(e.entry.key.id), termBytes, nil
-	case eval.Parents:
-		return e.deriveParents(), arrayBytes(len(e.entry.parents)) + termBytes*len(e.entry.parents), nil
-	case eval.Ancestors:
-		return e.deriveAncestors(ctx)
-	case eval.Distances:
-		return e.deriveDistances(ctx)
-	case eval.Grants:
-		return e.deriveGrants(ctx)
-	case eval.GrantsByScope:
-		return e.deriveGrantsByScope(ctx)
-	case eval.Permissions:
-		if e.entry.key.typ == authz.RoleType {
-			return e.derivePermissions(ctx)
-		}
+// distances is an object that maps each ref to how far away it is.
+func (e *entity) distances(ctx context.Context) (*ast.Term, error) {
+	d := e.derived()
+	if known := d.distances.Load(); known != nil {
+		return known, nil
 	}
-	return nil, 0, nil
-}
-
-// deriveParents builds parents, in the order given.
-func (e *entity) deriveParents() *ast.Term {
-	terms := make([]*ast.Term, len(e.entry.parents))
-	for i, parent := range e.entry.parents {
-		terms[i] = ast.StringTerm(parent.String())
+	lineage, err := e.lineage(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return ast.ArrayTerm(terms...)
+	object := lineage.object(func(_ *ast.Term, distance int) *ast.Term { return ast.InternedTerm(distance) })
+	return d.remember(&d.distances, object, objectBytes(lineage.len())), nil
 }

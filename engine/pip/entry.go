@@ -16,27 +16,30 @@ type entry struct {
 	key      key
 	revision uint64
 	known    bool
-	ref      *ast.Term // type:id
+	passing  bool          // it stays out of the cache: see doorkeeper
+	grown    atomic.Bool   // it has come to hold more since it was counted last
+	counted  atomic.Uint32 // the weight that the cache knows of
+	ref      *ast.Term     // type:id
 	parents  []authz.EntityRef
-	passing  bool // it stays out of the cache: see doorkeeper
+	text     string // of the attributes, as JSON
 
-	bytes      atomic.Int64 // estimate of the memory held, without derived
-	attributes atomic.Pointer[attributes]
-	grants     atomic.Pointer[[]grant] // the entity's own, by id
-	derived    atomic.Pointer[derived]
-	counted    atomic.Uint32 // the weight that the cache knows of
+	bytes       atomic.Int64 // estimate of the memory held, without grants and derived
+	attributes  atomic.Pointer[attributes]
+	identity    atomic.Pointer[identity]
+	parentTerms atomic.Pointer[ast.Term]  // the member parents
+	grants      atomic.Pointer[ownGrants] // see grantsOf
+	derived     atomic.Pointer[derived]
+	up          atomic.Pointer[upLink] // see upward
 }
 
-// attributes are an entity's attributes, raw until they are first asked for.
-type attributes struct {
-	raw  []byte
-	term *ast.Term // an object; nil while raw
-}
+// An identity is an entity's members type and id.
+type identity struct{ typ, id *ast.Term }
 
 // Estimated bytes of what an entry holds.
 const (
-	entryBytes = 520 // the entry itself, its ref's term and its place in the cache
-	refBytes   = 48  // a parent
+	entryBytes    = 540 // the entry itself, its ref's term and its place in the cache
+	refBytes      = 48  // a parent
+	identityBytes = 16 + termBytes
 )
 
 // newEntry makes an entry of what a snapshot at a revision says of k.
@@ -44,37 +47,76 @@ func newEntry(k key, revision uint64, entity authz.Entity, known bool) *entry {
 	text := k.ref().String()
 	// The caller's strings may be parts of something large.
 	k.typ, k.id = text[:len(k.typ)], text[len(k.typ)+1:]
-	e := &entry{key: k, revision: revision, known: known, ref: ast.StringTerm(text), parents: entity.Parents}
-	e.attributes.Store(&attributes{raw: entity.Attributes})
-	size := entryBytes + len(text) + len(entity.Attributes)
+	e := &entry{
+		key: k, revision: revision, known: known,
+		ref: ast.StringTerm(text), parents: entity.Parents, text: string(entity.Attributes),
+	}
+	size := entryBytes + len(text) + len(e.text)
 	for _, parent := range entity.Parents {
 		size += refBytes + len(parent.Type) + len(parent.ID)
 	}
-	e.bytes.Store(int64(size))
+	e.add(size)
 	return e
+}
+
+// add counts what the entry has come to hold.
+func (e *entry) add(bytes int) {
+	e.bytes.Add(int64(bytes))
+	e.grown.Store(true)
 }
 
 // weight is the entry's size for the cache's bound.
 func (e *entry) weight() uint32 {
 	bytes := e.bytes.Load()
+	if own := e.grants.Load(); own != nil {
+		bytes += own.bytes.Load()
+	}
 	if d := e.derived.Load(); d != nil {
 		bytes += d.bytes.Load()
 	}
-	return uint32(min(bytes, math.MaxUint32))
+	return uint32(min(bytes, math.MaxUint32-headroom))
 }
 
-// attributesOf decodes an entry's attributes once.
-func (c *Cache) attributesOf(e *entry) (*ast.Term, error) {
-	a := e.attributes.Load()
-	if a.term != nil {
-		return a.term, nil
+// headroom is how many bytes an entry is counted for beyond what it holds, so
+// that it need not be counted anew for every small thing that is remembered in
+// it: see BenchmarkCold.
+const headroom = 128
+
+// settled reports whether the entry's count is still good.
+func (e *entry) settled() bool {
+	weight, counted := e.weight(), e.counted.Load()
+	return weight <= counted && counted <= weight+2*headroom
+}
+
+// count notes the entry's weight.
+func (e *entry) count() { e.counted.Store(e.weight() + headroom) }
+
+// identityOf makes an entry's type and id once.
+func (c *Cache) identityOf(e *entry) *identity {
+	if known := e.identity.Load(); known != nil {
+		return known
 	}
-	term, size, err := c.decoders.decode(a.raw)
-	if err != nil {
-		return nil, authz.Errorf(authz.KindOf(err), "attributes of %s: %w", e.key, err)
+	made := &identity{typ: c.decoders.names.term(e.key.typ), id: ast.StringTerm(e.key.id)}
+	if e.identity.CompareAndSwap(nil, made) {
+		e.add(identityBytes)
 	}
-	if e.attributes.CompareAndSwap(a, &attributes{term: term}) {
-		e.bytes.Add(int64(size - len(a.raw)))
+	return e.identity.Load()
+}
+
+// parentsTerm makes parents once, in the order given.
+func (e *entry) parentsTerm() *ast.Term {
+	if known := e.parentTerms.Load(); known != nil {
+		return known
 	}
-	return term, nil
+	terms := make([]*ast.Term, len(e.parents))
+	size := arrayBytes(len(terms))
+	for i, parent := range e.parents {
+		text := parent.String()
+		terms[i] = ast.StringTerm(text)
+		size += termBytes + len(text)
+	}
+	if e.parentTerms.CompareAndSwap(nil, ast.ArrayTerm(terms...)) {
+		e.add(size)
+	}
+	return e.parentTerms.Load()
 }

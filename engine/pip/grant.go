@@ -1,7 +1,9 @@
 package pip
 
 import (
+	"math"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -9,61 +11,102 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 )
 
-// A grant is a grant as a policy sees it, and what it is sorted and grouped by.
+// A grant is a stored grant; what a policy sees of it is made when it is first
+// asked for: see BenchmarkCold.
 type grant struct {
-	id    string
-	scope *ast.Term
-	value *ast.Term
+	own       *ownGrants
+	id        string
+	scope     *ast.Term
+	role      *ast.Term
+	notBefore time.Time
+	notAfter  time.Time
+	reason    string
+	object    atomic.Pointer[ast.Term]
 }
 
-// grantBytes is an estimate of a grant's bytes, beyond those of its texts.
-const grantBytes = 1_200
+// ownGrants are the grants of which an entity is the subject. They do not lead
+// to its entry, which what inherits them would else keep alive.
+type ownGrants struct {
+	subject *ast.Term
+	ref     authz.EntityRef
+	bytes   atomic.Int64 // estimate of the memory held
+	grants  []grant
+	set     grantSet
+}
+
+// Estimated bytes of what holds grants, of a grant, without its texts, and of
+// its object.
+const (
+	ownGrantsBytes   = 160
+	grantBytes       = 136 + 8 + termBytes
+	grantObjectBytes = 750 + 3*termBytes
+)
+
+// noGrants are those of all that have none.
+var noGrants = &ownGrants{}
 
 // grantsOf are an entry's own grants, read from a snapshot where e holds once.
-func (c *Cache) grantsOf(e *entry, snapshot Snapshot) ([]grant, error) {
-	if own := e.grants.Load(); own != nil {
-		return *own, nil
+func (c *Cache) grantsOf(e *entry, snapshot Snapshot) (*ownGrants, error) {
+	if known := e.grants.Load(); known != nil {
+		return known, nil
 	}
 	stored, err := snapshot.GrantsOf(e.key.ref())
 	if err != nil {
 		return nil, err
 	}
-	own := make([]grant, len(stored))
-	size := 0
-	for i, g := range stored {
-		own[i] = newGrant(g, e.key.tenant)
-		size += grantBytes + len(g.ID) + len(g.Reason)
+	own := noGrants
+	if len(stored) > 0 {
+		own = c.newOwnGrants(e, stored)
 	}
-	if e.grants.CompareAndSwap(nil, &own) {
-		e.bytes.Add(int64(size))
+	if e.grants.CompareAndSwap(nil, own) {
+		e.grown.Store(true)
 	}
-	return own, nil
+	return e.grants.Load(), nil
 }
 
-// newGrant is a stored grant as a policy sees it.
-func newGrant(g authz.Grant, tenant string) grant {
-	if g.Scope.IsZero() {
-		g.Scope = authz.Root(tenant)
+func (c *Cache) newOwnGrants(e *entry, stored []authz.Grant) *ownGrants {
+	own := &ownGrants{subject: e.ref, ref: e.key.ref(), grants: make([]grant, len(stored))}
+	own.set.bytes = &own.bytes
+	own.set.list = make([]*grant, len(stored))
+	names := &c.decoders.names
+	size := ownGrantsBytes
+	for i, g := range stored {
+		scope := names.root(e.key.tenant)
+		if !g.Scope.IsZero() {
+			scope = ast.StringTerm(g.Scope.String())
+		}
+		at := &own.grants[i]
+		at.own, at.id, at.reason = own, g.ID, g.Reason
+		at.role, at.scope = names.term(g.Role.String()), scope
+		at.notBefore, at.notAfter = g.NotBefore, g.NotAfter
+		own.set.list[i] = at
+		size += grantBytes + len(g.ID) + len(textOf(scope)) + len(g.Reason)
 	}
-	scope := ast.StringTerm(g.Scope.String())
+	own.bytes.Store(int64(size))
+	return own
+}
+
+// grantObject makes what a policy sees of a grant.
+func grantObject(g *grant) *ast.Term {
+	stored := authz.Grant{NotBefore: g.notBefore, NotAfter: g.notAfter}
 	members := make([][2]*ast.Term, 0, 9)
 	add := func(name *ast.Term, value *ast.Term) { members = append(members, [2]*ast.Term{name, value}) }
-	add(grantNames.id, ast.StringTerm(g.ID))
-	add(grantNames.subject, ast.StringTerm(g.Subject.String()))
-	add(grantNames.role, ast.StringTerm(g.Role.String()))
-	add(grantNames.scope, scope)
-	add(grantNames.notBeforeNS, int64Term(g.NotBeforeNS()))
-	add(grantNames.notAfterNS, int64Term(g.NotAfterNS()))
-	if !g.NotBefore.IsZero() {
-		add(grantNames.notBefore, ast.StringTerm(timeText(g.NotBefore)))
+	add(grantNames.id, ast.StringTerm(g.id))
+	add(grantNames.subject, g.own.subject)
+	add(grantNames.role, g.role)
+	add(grantNames.scope, g.scope)
+	add(grantNames.notBeforeNS, int64Term(stored.NotBeforeNS()))
+	add(grantNames.notAfterNS, int64Term(stored.NotAfterNS()))
+	if !g.notBefore.IsZero() {
+		add(grantNames.notBefore, ast.StringTerm(timeText(g.notBefore)))
 	}
-	if !g.NotAfter.IsZero() {
-		add(grantNames.notAfter, ast.StringTerm(timeText(g.NotAfter)))
+	if !g.notAfter.IsZero() {
+		add(grantNames.notAfter, ast.StringTerm(timeText(g.notAfter)))
 	}
-	if g.Reason != "" {
-		add(grantNames.reason, ast.StringTerm(g.Reason))
+	if g.reason != "" {
+		add(grantNames.reason, ast.StringTerm(g.reason))
 	}
-	return grant{id: g.ID, scope: scope, value: ast.ObjectTerm(members...)}
+	return ast.ObjectTerm(members...)
 }
 
 // grantNames are the names of a grant's members.
@@ -84,8 +127,14 @@ var grantNames = struct {
 func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 func int64Term(n int64) *ast.Term {
-	if n == 0 {
+	switch n {
+	case 0:
 		return ast.InternedTerm(0)
+	case math.MaxInt64:
+		return unbounded
 	}
 	return ast.NewTerm(ast.Number(strconv.FormatInt(n, 10)))
 }
+
+// unbounded is the end of what has none.
+var unbounded = ast.NewTerm(ast.Number(strconv.FormatInt(math.MaxInt64, 10)))

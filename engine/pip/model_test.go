@@ -209,6 +209,13 @@ func checkRead(t testing.TB, r *rand.Rand, cache *pip.Cache, snapshot *piptest.S
 	r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	for _, name := range names[:r.IntN(len(names))] {
 		member, _ := eval.MemberNamed(name)
+		if r.IntN(2) == 0 {
+			if !checkLookup(t, r, e, member, text(t, members[name])) {
+				t.Errorf("%s at revision %d (epoch %d)", ref, snapshot.Revision(), snapshot.Epoch())
+				return false
+			}
+			continue
+		}
 		got, err := e.Member(t.Context(), member)
 		if err != nil {
 			t.Error(err)
@@ -227,6 +234,35 @@ func checkRead(t testing.TB, r *rand.Rand, cache *pip.Cache, snapshot *piptest.S
 	if want := text(t, members); got.String() != want {
 		t.Errorf("%s at revision %d (epoch %d):\n got %s\nwant %s", ref, snapshot.Revision(), snapshot.Epoch(), got, want)
 		return false
+	}
+	return true
+}
+
+// checkLookup looks up some of the keys of a member whose text is known, and one
+// that is not there.
+func checkLookup(t testing.TB, r *rand.Rand, e eval.Entity, member eval.Member, want string) bool {
+	whole := ast.MustParseTerm(want)
+	keys := []*ast.Term{ast.StringTerm("none"), ast.InternedTerm(99)}
+	values := []*ast.Term{nil, nil}
+	add := func(key, value *ast.Term) { keys, values = append(keys, key), append(values, value) }
+	switch whole := whole.Value.(type) {
+	case ast.Object:
+		whole.Foreach(add)
+	case *ast.Array:
+		for i := range whole.Len() {
+			add(ast.InternedTerm(i), whole.Elem(i))
+		}
+	}
+	for _, i := range r.Perm(len(keys))[:1+r.IntN(len(keys))] {
+		got, err := e.Lookup(t.Context(), member, keys[i])
+		if err != nil {
+			t.Error(err)
+			return false
+		}
+		if (got == nil) != (values[i] == nil) || got != nil && !got.Equal(values[i]) {
+			t.Errorf("%s[%s] is %v, expected %v", member, keys[i], got, values[i])
+			return false
+		}
 	}
 	return true
 }

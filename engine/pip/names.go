@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/api/authz"
 )
 
 const (
@@ -44,3 +46,6 @@ func (n *names) term(name string) *ast.Term {
 	}
 	return term
 }
+
+// root is the ref of a tenant's root.
+func (n *names) root(tenant string) *ast.Term { return n.term(authz.Root(tenant).String()) }

@@ -1,72 +1,105 @@
 package pip
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
 
-// derivePermissions builds a role's permissions: its own and those of the
-// roles above it, each with the nearest role that it comes from, the lesser
-// ref among equally near ones.
-func (e *entity) derivePermissions(ctx context.Context) (*ast.Term, int, error) {
+// permissions are a role's permissions, each with the ref of the role that it
+// comes from.
+type permissions struct {
+	table[permission]
+	object atomic.Pointer[ast.Term]
+}
+
+type permission struct{ term, role *ast.Term }
+
+// permissions are a role's own permissions and those of the roles above it,
+// each with the nearest role that it comes from, the lesser ref among equally
+// near ones. They are nil for what is no role.
+func (e *entity) permissions(ctx context.Context) (*permissions, error) {
+	if e.entry.key.typ != authz.RoleType {
+		return nil, nil
+	}
+	d := e.derived()
+	if known := d.permissions.Load(); known != nil {
+		return known, nil
+	}
+	made, err := e.findPermissions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if d.permissions.CompareAndSwap(nil, made) {
+		d.add(tableBytes(len(made.rows)) + 16*len(made.rows))
+	}
+	return made, nil
+}
+
+func (e *entity) findPermissions(ctx context.Context) (*permissions, error) {
 	type source struct {
-		role     *entry
-		distance int
+		permission
+		at       *entry
+		distance int32
 	}
 	from := make(map[string]source)
-	var order []*ast.Term
-	closure, err := e.closure(ctx)
+	closure, err := e.reader.closureOf(ctx, e.derived())
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	err = e.reader.each(ctx, e.entry, closure, func(at *entry, ancestor ancestor) error {
+	err = e.reader.each(ctx, e.derived(), closure, func(at *entry, distance int32) error {
 		if at.key.typ != authz.RoleType {
 			return nil
 		}
-		granted, err := e.reader.cache.attributesOf(at)
-		if err != nil {
+		granted, err := e.reader.cache.attribute(at, permissionsName)
+		if granted == nil || err != nil {
 			return err
 		}
-		list, isList := valueAt(granted.Value, permissionsName).(*ast.Array)
+		list, isList := granted.Value.(*ast.Array)
 		if !isList {
 			return nil
 		}
-		list.Foreach(func(permission *ast.Term) {
-			text, isString := permission.Value.(ast.String)
+		list.Foreach(func(term *ast.Term) {
+			text, isString := term.Value.(ast.String)
 			if !isString {
 				return
 			}
 			known, found := from[string(text)]
-			if !found {
-				order = append(order, permission)
-			}
-			if !found || known.distance == ancestor.Distance && at.key.id < known.role.key.id {
-				from[string(text)] = source{role: at, distance: ancestor.Distance}
+			if !found || cmp.Or(cmp.Compare(distance, known.distance), strings.Compare(at.key.id, known.at.key.id)) < 0 {
+				from[string(text)] = source{permission{term, at.ref}, at, distance}
 			}
 		})
 		return nil
 	})
-	members := make([][2]*ast.Term, len(order))
-	for i, permission := range order {
-		members[i] = [2]*ast.Term{permission, from[string(permission.Value.(ast.String))].role.ref}
+	if err != nil {
+		return nil, err
 	}
-	return ast.ObjectTerm(members...), objectBytes(len(members)), err
+	texts := slices.Sorted(maps.Keys(from))
+	rows := make([]permission, len(texts))
+	for i, text := range texts {
+		rows[i] = from[text].permission
+	}
+	return &permissions{table: newTable(texts, rows)}, nil
 }
 
-// permissionsName is the name of a role's attribute, and of its member.
-var permissionsName = ast.StringTerm("permissions")
+// permissionsName is the name of the attribute that has a role's own.
+const permissionsName = "permissions"
 
-// valueAt is a member of an object, or nil.
-func valueAt(value ast.Value, name *ast.Term) ast.Value {
-	object, isObject := value.(ast.Object)
-	if !isObject {
-		return nil
+// permissionsObject makes the object of a role's permissions once.
+func (d *derived) permissionsObject(p *permissions) *ast.Term {
+	if known := p.object.Load(); known != nil {
+		return known
 	}
-	if term := object.Get(name); term != nil {
-		return term.Value
+	members := make([][2]*ast.Term, len(p.rows))
+	for i, row := range p.rows {
+		members[i] = [2]*ast.Term{row.term, row.role}
 	}
-	return nil
+	return d.remember(&p.object, ast.ObjectTerm(members...), objectBytes(len(members)))
 }

@@ -22,6 +22,7 @@ type Reader struct {
 	count int
 	first [firstEntities]entity
 	more  map[authz.EntityRef]*entity
+	long  []*entry // those read that have arrays worth an index
 }
 
 const firstEntities = 8
@@ -124,9 +125,6 @@ func (r *Reader) remember(at *entry) *entity {
 		r.more[at.key.ref()] = e
 	}
 	*e = entity{reader: r, entry: at}
-	if at.known {
-		e.derived = at.derivedFor(r.epoch)
-	}
 	r.count++
 	return e
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/open-policy-agent/opa/v1/ast"
+
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
 )
@@ -224,6 +226,8 @@ func (b broken) Entity(context.Context, string, string) (eval.Entity, error) { r
 func (b broken) EachEntity(context.Context, string, func(eval.Entity) bool) error { return b.err }
 
 func (b broken) EachType(context.Context, func(string) bool) error { return b.err }
+
+func (b broken) Contains(*ast.Array, *ast.Term) (found, known bool) { return false, false }
 
 // runFailingDirectory checks that what a directory reports comes out as it is,
 // wherever the policy reads.
