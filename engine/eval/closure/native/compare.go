@@ -35,6 +35,9 @@ func Equal(a, b *ast.Term) bool {
 	case ast.Boolean:
 		y, ok := b.Value.(ast.Boolean)
 		return ok && x == y
+	case ast.Null:
+		_, ok := b.Value.(ast.Null)
+		return ok
 	case *ast.Array:
 		y, ok := b.Value.(*ast.Array)
 		return ok && equalArrays(x, y)
@@ -135,26 +138,39 @@ func compareNumbers(x, y ast.Number) int {
 
 // canonical tells whether n is an integer in the one way that JSON prefers to
 // write it: digits that do not begin with a needless zero, after a minus if it
-// is below zero, and neither fraction nor exponent.
+// is below zero, and neither fraction nor exponent. It looks at eight bytes at a
+// time, as the times that policies compare have nineteen
+// (BenchmarkNative/lt_times).
 func canonical(n ast.Number) bool {
-	digits := n
-	if len(n) > 0 && n[0] == '-' {
-		digits = n[1:]
+	i := 0
+	if len(n) > 1 && n[0] == '-' {
+		i = 1
 	}
-	if digits == "" {
+	if i == len(n) {
 		return false
 	}
-	if digits[0] == '0' {
-		return n == "0"
+	if n[i] == '0' {
+		return len(n) == 1
 	}
-	return onlyDigits(string(digits))
-}
-
-func onlyDigits(s string) bool {
-	for i := range len(s) {
-		if s[i]-'0' > 9 {
+	for ; i+8 <= len(n); i += 8 {
+		if !eightDigits(n[i : i+8]) {
+			return false
+		}
+	}
+	for ; i < len(n); i++ {
+		if n[i]-'0' > 9 {
 			return false
 		}
 	}
 	return true
+}
+
+// eightDigits tells whether eight bytes are digits: each is at most 9 without
+// '0', so that adding 118 to it does not reach its highest bit.
+func eightDigits(n ast.Number) bool {
+	const each = 0x0101010101010101
+	eight := uint64(n[7])<<56 | uint64(n[6])<<48 | uint64(n[5])<<40 | uint64(n[4])<<32 |
+		uint64(n[3])<<24 | uint64(n[2])<<16 | uint64(n[1])<<8 | uint64(n[0])
+	digits := eight ^ '0'*each
+	return (digits|(digits+118*each))&(128*each) == 0
 }

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -102,6 +103,38 @@ func aString(g generator, _ int) ast.Value { return g.text() }
 // fewStrings are so few that sets of them overlap.
 func fewStrings(g generator, _ int) ast.Value { return ast.String('a' + rune(g.IntN(8))) }
 
+func aBoolean(g generator, depth int) ast.Value {
+	if g.IntN(8) == 0 {
+		return anyValue(g, depth)
+	}
+	return ast.Boolean(g.IntN(3) > 0)
+}
+
+// numberText is a string that spells a number.
+func numberText(g generator, _ int) ast.Value { return ast.String(g.number().(ast.Number)) }
+
+// aFormat is one for sprintf.
+func aFormat(g generator, _ int) ast.Value {
+	var b strings.Builder
+	for range g.IntN(8) {
+		b.WriteString(pick(g, []string{"%s", "%v", "%d", "%v", "a", "é", " is ", "%%", "%5d", "%q", "%.2f", "%", "%[1]v", "%!", "%é"}))
+	}
+	return ast.String(b.String())
+}
+
+// aTime is near to RFC 3339.
+func aTime(g generator, _ int) ast.Value {
+	t := time.Unix(g.Int64N(20_000_000_000)-10_000_000_000, g.Int64N(1_000_000_000)).UTC()
+	if g.IntN(2) == 0 {
+		t = t.In(time.FixedZone("", g.IntN(100_000)-50_000))
+	}
+	text := []byte(t.Format(pick(g, []string{time.RFC3339, time.RFC3339Nano})))
+	if g.IntN(4) == 0 {
+		text[g.IntN(len(text))] = "0123456789:-TZ.+ t"[g.IntN(18)]
+	}
+	return ast.String(text)
+}
+
 // littleNumber bounds what a function makes out of it.
 func littleNumber(g generator, _ int) ast.Value {
 	return ast.Number(pick(g, []string{"0", "1", "2", "3", "5", "8", "10", "16", "31", "32", "63", "64", "65", "200", "-1", "-2", "1.0", "2.5", "-0"}))
@@ -127,13 +160,15 @@ func (g generator) terms(k kind, depth int) []*ast.Term {
 	return terms
 }
 
-// objectOf has distinct keys, as every object has that was not put together by
-// NewObject out of equal ones.
+// objectOf inserts no key twice: where keys' hashes collide, OPA's Insert then
+// loses track of one of them.
 func objectOf(key, value kind) kind {
 	return func(g generator, depth int) ast.Value {
 		o := ast.NewObject()
 		for range g.IntN(5) {
-			o.Insert(ast.NewTerm(key(g, depth-1)), ast.NewTerm(value(g, depth-1)))
+			if k := ast.NewTerm(key(g, depth-1)); o.Get(k) == nil {
+				o.Insert(k, ast.NewTerm(value(g, depth-1)))
+			}
 		}
 		return o
 	}

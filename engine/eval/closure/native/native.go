@@ -46,6 +46,12 @@ type Func struct {
 // errors are those of a Func.
 type Predicate func(a, b *ast.Term) (bool, error)
 
+// A Spread is a built-in function whose last operand is an array that is made
+// for this call alone, so that the caller need not make it: it passes what would
+// be its elements, which are not kept, and before them the other operand, or nil
+// if there is none. Results and errors are those of the Func of the same name.
+type Spread func(operand *ast.Term, elements []*ast.Term) (*ast.Term, error)
+
 // ErrUnbounded stands for a result that was not computed, because it could
 // outgrow any limit and only OPA's implementation can be cancelled meanwhile.
 // Call that instead, with the BuiltinContext of the decision. Only
@@ -60,9 +66,16 @@ func Lookup(name string) (Func, bool) {
 	}
 	for _, family := range []map[string]Func{
 		aggregateFunctions,
+		arrayFunctions,
+		bitFunctions,
+		formatFunctions,
 		memberFunctions,
 		numberFunctions,
 		objectFunctions,
+		setFunctions,
+		stringFunctions,
+		timeFunctions,
+		typeFunctions,
 	} {
 		if f, ok := family[name]; ok {
 			return f, true
@@ -75,12 +88,28 @@ func Lookup(name string) (Func, bool) {
 // for without a term. Lookup finds all of them as well.
 func LookupPredicate(name string) (Predicate, bool) {
 	for _, family := range []map[string]Predicate{
+		affixPredicates,
 		comparisonPredicates,
 		memberPredicates,
-		stringPredicates,
+		objectPredicates,
 	} {
 		if p, ok := family[name]; ok {
 			return p, true
+		}
+	}
+	return nil, false
+}
+
+// LookupSpread finds those functions by OPA's name that are often called with an
+// array of what has just been computed, and can do without it: concat, sprintf
+// and internal.template_string.
+func LookupSpread(name string) (Spread, bool) {
+	for _, family := range []map[string]Spread{
+		formatSpreads,
+		stringSpreads,
+	} {
+		if s, ok := family[name]; ok {
+			return s, true
 		}
 	}
 	return nil, false

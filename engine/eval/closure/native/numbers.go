@@ -88,6 +88,9 @@ func minus(a, b *ast.Term) (*ast.Term, error) {
 			return number(difference), nil
 		}
 	}
+	if s, t, ok := twoSets(a, b); ok {
+		return without(a, s, t), nil
+	}
 	return reference(ast.Minus.Name, a, b)
 }
 

@@ -15,7 +15,7 @@ func reference(name string, operands ...*ast.Term) (*ast.Term, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, bare(name, err)
+		return nil, bare(err)
 	}
 	return result, nil
 }
@@ -29,14 +29,11 @@ func referencePredicate(name string, a, b *ast.Term) (bool, error) {
 	return bool(result.Value.(ast.Boolean)), nil
 }
 
-// bare takes off what OPA wraps around the error of a function that it calls.
-func bare(name string, err error) error {
-	wrapped, ok := err.(*topdown.Error)
-	if !ok {
-		return err
-	}
-	if inner := errors.Unwrap(wrapped); inner != nil && wrapped.Message == name+": "+inner.Error() {
-		return inner
+// bare takes off what OPA wraps around the error of a function that it calls. A
+// topdown.Halt is not wrapped.
+func bare(err error) error {
+	if wrapped, ok := err.(*topdown.Error); ok {
+		return errors.Unwrap(wrapped)
 	}
 	return err
 }
