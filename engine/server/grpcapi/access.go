@@ -2,31 +2,77 @@ package grpcapi
 
 import (
 	"context"
+	"slices"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
 
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
-	"github.com/verdictpdp/verdict/engine/pdp"
 )
 
 // An accessServer decides. Batches are in batch.go, streams in stream.go.
 type accessServer struct {
-	verdictv1.UnimplementedAccessServiceServer
 	decider Decider
 	guard   *guard
 	closing context.Context
 }
 
-func (s *accessServer) CheckAccess(ctx context.Context, message *verdictv1.CheckAccessRequest) (*verdictv1.CheckAccessResponse, error) {
-	request, err := requestOf(message)
+// description is the AccessService, with methods that take questions and return
+// answers where generated ones would take and return generated messages.
+func (s *accessServer) description() *grpc.ServiceDesc {
+	described := verdictv1.AccessService_ServiceDesc
+	described.HandlerType = (*any)(nil)
+	described.Methods = []grpc.MethodDesc{
+		answering("CheckAccess", verdictv1.AccessService_CheckAccess_FullMethodName, s.checkAccess),
+		answering("BatchCheckAccess", verdictv1.AccessService_BatchCheckAccess_FullMethodName, s.batchCheckAccess),
+	}
+	described.Streams = []grpc.StreamDesc{{
+		StreamName:    "StreamCheckAccess",
+		Handler:       func(_ any, stream grpc.ServerStream) error { return s.streamCheckAccess(stream) },
+		ServerStreams: true,
+		ClientStreams: true,
+	}}
+	return &described
+}
+
+// answering describes a method by a function.
+func answering[Question any](name, fullName string, answerTo func(context.Context, *Question) (answer, error)) grpc.MethodDesc {
+	info := &grpc.UnaryServerInfo{FullMethod: fullName}
+	handle := func(ctx context.Context, q any) (any, error) { return answerTo(ctx, q.(*Question)) }
+	return grpc.MethodDesc{
+		MethodName: name,
+		Handler: func(_ any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+			q := new(Question)
+			if err := receive(q); err != nil {
+				return nil, err
+			}
+			return interceptor(ctx, q, info, handle)
+		},
+	}
+}
+
+func (s *accessServer) checkAccess(ctx context.Context, q *question) (answer, error) {
+	data, err := s.appendAnswer(ctx, nil, q)
 	if err != nil {
 		return nil, err
 	}
-	consistency, err := consistencyOf(message.GetConsistency())
-	if err != nil {
-		return nil, err
+	return answer{mem.SliceBuffer(data)}, nil
+}
+
+// appendAnswer decides, and appends the decision as a CheckAccessResponse.
+func (s *accessServer) appendAnswer(ctx context.Context, data []byte, q *question) ([]byte, error) {
+	if q.refused != nil {
+		return data, q.refused
 	}
-	decision, err := s.decider.Decide(ctx, request, pdp.DecideOptions{Consistency: consistency, Explain: message.GetExplain()})
+	decision, err := s.decider.Decide(ctx, &q.request, q.options)
 	if err != nil {
-		return nil, err
+		return data, err
 	}
-	return responseOf(decision)
+	return appendDecision(slices.Grow(data, roomFor(&decision)), &decision)
+}
+
+// refuse is the answer to what could not be decided, where it shares a response
+// or a stream with others.
+func (s *accessServer) refuse(method string, err error) *verdictv1.CheckAccessResponse {
+	return &verdictv1.CheckAccessResponse{Error: decisionErrorOf(s.guard.public(method, err))}
 }

@@ -67,7 +67,15 @@ func invalidTextIn(field protoreflect.FieldDescriptor, value []byte, depth int) 
 	return ""
 }
 
-// mendText puts U+FFFD in the place of what is not valid UTF-8 in a message.
+// mended is the message with U+FFFD in the place of what is not valid UTF-8, as
+// encoders of JSON do. A policy can make such text, and a file's name can be
+// such.
+func mended(message proto.Message) proto.Message {
+	message = proto.Clone(message)
+	mendText(message.ProtoReflect())
+	return message
+}
+
 func mendText(message protoreflect.Message) {
 	message.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 		switch {
@@ -76,10 +84,10 @@ func mendText(message protoreflect.Message) {
 		case field.IsList():
 			list := value.List()
 			for i := range list.Len() {
-				list.Set(i, mended(field, list.Get(i)))
+				list.Set(i, mendedValue(field, list.Get(i)))
 			}
 		default:
-			message.Set(field, mended(field, value))
+			message.Set(field, mendedValue(field, value))
 		}
 		return true
 	})
@@ -92,13 +100,13 @@ func mendEntries(field protoreflect.FieldDescriptor, entries protoreflect.Map) {
 		return true
 	})
 	for _, key := range keys {
-		value := mended(field.MapValue(), entries.Get(key))
+		value := mendedValue(field.MapValue(), entries.Get(key))
 		entries.Clear(key)
-		entries.Set(mended(field.MapKey(), key.Value()).MapKey(), value)
+		entries.Set(mendedValue(field.MapKey(), key.Value()).MapKey(), value)
 	}
 }
 
-func mended(field protoreflect.FieldDescriptor, value protoreflect.Value) protoreflect.Value {
+func mendedValue(field protoreflect.FieldDescriptor, value protoreflect.Value) protoreflect.Value {
 	switch field.Kind() {
 	case protoreflect.StringKind:
 		return protoreflect.ValueOfString(strings.ToValidUTF8(value.String(), string(utf8.RuneError)))

@@ -142,7 +142,10 @@ func valueOf(value any) (*structpb.Value, error) {
 	case float64:
 		return structpb.NewNumberValue(value), nil
 	case json.Number:
-		return numberOf(string(value)), nil
+		if number, exact := doubleOf(string(value)); exact {
+			return structpb.NewNumberValue(number), nil
+		}
+		return structpb.NewStringValue(string(value)), nil
 	case []any:
 		items := make([]*structpb.Value, len(value))
 		for i, item := range value {
@@ -156,21 +159,23 @@ func valueOf(value any) (*structpb.Value, error) {
 		object, err := structOf(value)
 		return structpb.NewStructValue(object), err
 	default:
-		return nil, fmt.Errorf("a value of type %T is none of an authz.Object", value)
+		return nil, unknownValue(value)
 	}
 }
 
-// numberOf is a number that a double holds, and otherwise the string of its
-// text, which is how protobuf's JSON writes 64-bit integers.
-func numberOf(text string) *structpb.Value {
+func unknownValue(value any) error {
+	return fmt.Errorf("a value of type %T is none of an authz.Object", value)
+}
+
+// doubleOf is a number that a double holds exactly. One that it does not is sent
+// as the string of its text, which is how protobuf's JSON writes 64-bit
+// integers.
+func doubleOf(text string) (number float64, exact bool) {
 	number, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.Abs(number) >= maxExactInteger {
-		return structpb.NewStringValue(text)
+		return 0, false
 	}
-	if digitsOf(strconv.FormatFloat(number, 'e', -1, 64)) != digitsOf(text) {
-		return structpb.NewStringValue(text)
-	}
-	return structpb.NewNumberValue(number)
+	return number, digitsOf(strconv.FormatFloat(number, 'e', -1, 64)) == digitsOf(text)
 }
 
 // digitsOf are the significant digits of a decimal number. Two numbers next to

@@ -12,13 +12,6 @@ import (
 // tenantOf is the tenant that a request means by a name.
 func tenantOf(name string) string { return cmp.Or(name, authz.DefaultTenant) }
 
-// requestOf is the request of a message. What is missing stays empty, for the
-// decider to refuse.
-func requestOf(message *verdictv1.CheckAccessRequest) (*authz.Request, error) {
-	request := &authz.Request{Tenant: tenantOf(message.GetTenant())}
-	return request, setParts(request, message)
-}
-
 // A parts is a message with the four parts of a request.
 type parts interface {
 	GetSubject() *verdictv1.Subject

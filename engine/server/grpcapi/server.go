@@ -128,7 +128,8 @@ func New(o Options) *Server {
 		close:   closeAll,
 	}
 	registrar := reporting{s.grpc}
-	verdictv1.RegisterAccessServiceServer(registrar, &accessServer{decider: closingDecider{o.Decider, closing}, guard: g, closing: closing})
+	access := &accessServer{decider: closingDecider{o.Decider, closing}, guard: g, closing: closing}
+	registrar.RegisterService(access.description(), access)
 	verdictv1.RegisterDirectoryServiceServer(registrar, &directoryServer{directory: closingDirectory{o.Directory, closing}})
 	verdictv1.RegisterPolicyServiceServer(registrar, &policyServer{policies: o.Policies})
 	healthpb.RegisterHealthServer(registrar, newHealthServer(o.Ready, closing))

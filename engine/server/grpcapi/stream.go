@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
 
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 )
@@ -14,7 +15,7 @@ import (
 // maxUnderWay is how many requests of one stream are decided at a time.
 const maxUnderWay = 64
 
-func (s *accessServer) StreamCheckAccess(stream grpc.BidiStreamingServer[verdictv1.StreamCheckAccessRequest, verdictv1.StreamCheckAccessResponse]) error {
+func (s *accessServer) streamCheckAccess(stream grpc.ServerStream) error {
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
 	c := &conversation{
@@ -42,7 +43,7 @@ func (s *accessServer) StreamCheckAccess(stream grpc.BidiStreamingServer[verdict
 // A conversation is one stream of requests and answers.
 type conversation struct {
 	server *accessServer
-	stream grpc.BidiStreamingServer[verdictv1.StreamCheckAccessRequest, verdictv1.StreamCheckAccessResponse]
+	stream grpc.ServerStream
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	// slots holds one element for each request under way.
@@ -55,7 +56,8 @@ type conversation struct {
 // While all slots are taken, it does not read, which holds the caller back.
 func (c *conversation) listen() error {
 	for {
-		message, err := c.stream.Recv()
+		q := new(streamQuestion)
+		err := c.stream.RecvMsg(q)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -69,7 +71,7 @@ func (c *conversation) listen() error {
 		}
 		go func() {
 			defer func() { <-c.slots }()
-			c.answer(message)
+			c.answer(q)
 		}()
 	}
 }
@@ -81,27 +83,37 @@ func (c *conversation) finish() {
 	}
 }
 
-func (c *conversation) answer(message *verdictv1.StreamCheckAccessRequest) {
-	answer := &verdictv1.StreamCheckAccessResponse{Id: message.GetId(), Response: c.decide(message.GetRequest())}
+const (
+	answerID       = 1<<numberShift | delimitedField
+	answerResponse = 2<<numberShift | delimitedField
+)
+
+func (c *conversation) answer(q *streamQuestion) {
+	data, start := begin(appendText(nil, answerID, q.id), answerResponse)
+	answered, err := c.appendAnswer(data, &q.question)
+	if err != nil {
+		answered, err = appendGenerated(data, c.server.refuse(streamMethod, err))
+	}
+	if err != nil {
+		c.cancel(err)
+		return
+	}
 	c.sending.Lock()
 	defer c.sending.Unlock()
-	if err := c.stream.Send(answer); err != nil {
+	if err := c.stream.SendMsg(answer{mem.SliceBuffer(finish(answered, start))}); err != nil {
 		c.cancel(err)
 	}
 }
 
-// decide answers whatever happens: a panic here would be in a goroutine that no
+const streamMethod = verdictv1.AccessService_StreamCheckAccess_FullMethodName
+
+// appendAnswer makes an error of a panic, which would be in a goroutine that no
 // interceptor covers.
-func (c *conversation) decide(message *verdictv1.CheckAccessRequest) (response *verdictv1.CheckAccessResponse) {
-	const method = verdictv1.AccessService_StreamCheckAccess_FullMethodName
+func (c *conversation) appendAnswer(data []byte, q *question) (answered []byte, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			response = c.server.refuse(method, c.server.guard.panicked(method, cause))
+			err = c.server.guard.panicked(streamMethod, cause)
 		}
 	}()
-	response, err := c.server.CheckAccess(c.ctx, message)
-	if err != nil {
-		return c.server.refuse(method, err)
-	}
-	return response
+	return c.server.appendAnswer(c.ctx, data, q)
 }
