@@ -141,8 +141,8 @@ func texts(set any) []string {
 	return all
 }
 
-// documentBytes are more than the largest document takes.
-const documentBytes = 8 << 30
+// entityBytes are more than an entity takes with all its members.
+const entityBytes = 16 << 10
 
 // document is everything under data: a bundle's own and the directory as
 // policies see it, which is what pip.Reader.WriteDocument writes. It is not
@@ -153,7 +153,7 @@ func document(ctx context.Context, w *scenario.World) (ast.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	reader := pip.NewCache(pip.Options{MaxBytes: documentBytes}).Reader(directory(w).Latest(), math.MaxInt)
+	reader := pip.NewCache(pip.Options{MaxBytes: int64(len(w.Entities)+1) * entityBytes}).Reader(directory(w).Latest(), math.MaxInt)
 	byType := make(map[string][][2]*ast.Term)
 	byRef := make([][2]*ast.Term, 0, len(w.Entities))
 	for _, e := range w.Entities {

@@ -20,13 +20,6 @@ func Of(evaluator eval.Evaluator) Activator { return verdict{evaluator} }
 
 type verdict struct{ evaluator eval.Evaluator }
 
-const (
-	// cacheBytes holds all that the questions of a scenario ask for.
-	cacheBytes = 1 << 30
-	// maxEntities is the service's default limit of a decision.
-	maxEntities = pdp.DefaultEntities
-)
-
 // Name is the evaluator's.
 func (v verdict) Name() string { return v.evaluator.Name() }
 
@@ -51,7 +44,7 @@ func (v verdict) Open(ctx context.Context, s scenario.Scenario, w *scenario.Worl
 		return nil, err
 	}
 	e := &evaluation{
-		ctx: ctx, program: program, cache: pip.NewCache(pip.Options{MaxBytes: cacheBytes}),
+		ctx: ctx, program: program, cache: pip.NewCache(pip.Options{}),
 		snapshot: directory(w).Latest(), now: w.Now, questions: w.Questions, parts: eval.NewParts(),
 	}
 	for i := range w.Questions {
@@ -108,7 +101,7 @@ func (e *evaluation) Answer(i int) (Answer, error) {
 
 func (e *evaluation) eval(i int) (eval.Output, error) {
 	question := &e.questions[i]
-	in := eval.Input{Request: question.Request, Directory: e.cache.Reader(e.snapshot, maxEntities), Now: e.now}
+	in := eval.Input{Request: question.Request, Directory: e.cache.Reader(e.snapshot, pdp.DefaultEntities), Now: e.now}
 	if question.Sent != nil {
 		in.Parts = e.parts
 	}

@@ -28,6 +28,8 @@ type Scenario struct {
 	Whole bool
 	// Input says that the entities are in the request, not in the directory.
 	Input bool
+	// Large says that another scenario is the same with less of everything.
+	Large bool
 	// Beside names the smaller scenario that this one is to be seen beside.
 	Beside string
 	// World makes the scenario's world, always the same.
@@ -75,11 +77,25 @@ type Cedar struct {
 // All are the scenarios, those of the shipped bundles with directories of about
 // so many users.
 func All(users int) []Scenario {
-	return slices.Concat(
+	all := slices.Concat(
 		shipped("workforce", "the workforce bundle", users, newWorkforce),
 		shipped("customer", "the customer bundle", users, newCustomers),
 		shipped("hybrid", "the hybrid bundle", users, newHybrid),
+		[]Scenario{
+			{Name: "roles-1000", What: "a role of a thousand permits the action", World: newRoles},
+			{Name: "departments-ancestors", What: "a department is up to twenty levels above, by the directory", World: newDepartmentsInDirectory},
+			{Name: "departments-reachable", What: "the same, by graph.reachable over the bundle's data", World: newDepartmentsInData},
+			{Name: "membership-1000", What: "some guest of a thousand is the subject, the last one", World: newMembership},
+			{Name: "functions", What: "functions and comprehensions over eight items", World: newFunctions},
+			{Name: "rules-1", What: "one rule", World: func() (*World, error) { return newRules(1) }},
+			{Name: "rules-500", What: "500 rules", Beside: "rules-1", World: func() (*World, error) { return newRules(500) }},
+			{Name: "rules-5000", What: "5,000 rules", Beside: "rules-1", Large: true, World: func() (*World, error) { return newRules(5_000) }},
+		},
 	)
+	for _, w := range workloads() {
+		all = append(all, w.scenarios()...)
+	}
+	return all
 }
 
 // shipped are the rows of a bundle that comes with Verdict.
@@ -102,6 +118,7 @@ type Activation struct {
 func Activations() []Activation {
 	return []Activation{
 		{"activation-workforce", "the workforce bundle becomes ready", func() (*bundle.Bundle, error) { return shippedBundle("workforce") }},
+		{"activation-rules-5000", "5,000 rules become ready", func() (*bundle.Bundle, error) { return rulesBundle(5_000) }},
 	}
 }
 

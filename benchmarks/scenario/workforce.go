@@ -3,9 +3,6 @@ package scenario
 import (
 	"fmt"
 	"math/rand/v2"
-
-	"github.com/verdictpdp/verdict/bundles"
-	"github.com/verdictpdp/verdict/policy/bundle"
 )
 
 // A workforce is a tenant of several organizations: a company of divisions,
@@ -71,19 +68,6 @@ func newWorkforce(users int) (*World, error) {
 	return &World{
 		Tenant: "workforce", Bundle: b, Entities: w.entities, Grants: w.grants, Now: now(), Questions: questions,
 	}, nil
-}
-
-// shippedBundle is a bundle that comes with Verdict, with the library.
-func shippedBundle(name string) (*bundle.Bundle, error) {
-	b, err := bundle.ReadFS(bundles.FS, name)
-	if err != nil {
-		return nil, err
-	}
-	library, err := bundle.ReadFS(bundles.FS, "lib")
-	if err != nil {
-		return nil, err
-	}
-	return b.With(library), nil
 }
 
 const acme = "organization:acme"
