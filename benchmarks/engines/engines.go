@@ -12,6 +12,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/benchmarks/scenario"
+	"github.com/verdictpdp/verdict/engine/eval/closure"
 	"github.com/verdictpdp/verdict/engine/eval/topdown"
 	"github.com/verdictpdp/verdict/policy/bundle"
 )
@@ -55,6 +56,7 @@ func All() []Engine {
 	return []Engine{
 		OPA{},
 		Of(topdown.New()),
+		Of(closure.New()),
 	}
 }
 

@@ -115,7 +115,7 @@ func objectTerm(o authz.Object) (*ast.Term, error) {
 	}
 	pairs := make(members, 0, len(o))
 	for name, value := range o {
-		term, err := valueTerm(value)
+		term, err := Value(value)
 		if err != nil {
 			return nil, authz.InField(name, err)
 		}
@@ -124,7 +124,8 @@ func objectTerm(o authz.Object) (*ast.Term, error) {
 	return pairs.term(), nil
 }
 
-func valueTerm(value any) (*ast.Term, error) {
+// Value is a value of a request as a term. Its errors are those of Document.
+func Value(value any) (*ast.Term, error) {
 	switch value := value.(type) {
 	case nil:
 		return ast.InternedNullTerm, nil
@@ -146,7 +147,7 @@ func valueTerm(value any) (*ast.Term, error) {
 	case []any:
 		terms := make([]*ast.Term, len(value))
 		for i, element := range value {
-			term, err := valueTerm(element)
+			term, err := Value(element)
 			if err != nil {
 				return nil, authz.InField(strconv.Itoa(i), err)
 			}

@@ -25,7 +25,7 @@ func TestDoublesAreWrittenAsInJSON(t *testing.T) {
 		{0.0000001, "1e-07"},
 	}
 	for _, tt := range tests {
-		term, err := valueTerm(tt.value)
+		term, err := Value(tt.value)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -131,6 +131,40 @@ func callNative(f native.Func, args []value, report reporter, opas value) value 
 	}
 }
 
+// predicate is the code of a built-in of which only the truth is asked for; nil
+// for any other expression.
+func (c *coder) predicate(e expression) step {
+	called, isCall := e.(callBuiltin)
+	if !isCall {
+		return nil
+	}
+	holds, isPredicate := native.LookupPredicate(called.name)
+	if !isPredicate {
+		return nil
+	}
+	a, b := c.settled(called.args[0]), c.settled(called.args[1])
+	report := reporter{name: called.name, at: called.at}
+	return func(m *machine) signal {
+		x := a(m)
+		if x == nil {
+			return m.absent()
+		}
+		y := b(m)
+		if y == nil {
+			return m.absent()
+		}
+		truth, err := holds(x, y)
+		if err != nil {
+			report.note(m, err)
+			return undefined
+		}
+		if !truth {
+			return undefined
+		}
+		return goOn
+	}
+}
+
 // terms are the values of arguments, none where one is undefined.
 func terms(m *machine, args []value) []*ast.Term {
 	list := make([]*ast.Term, len(args))

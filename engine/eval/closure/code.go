@@ -15,6 +15,33 @@ type coder struct {
 	inside   *function // nil in the plan
 	leaves   bool      // the body that is coded is left once it has yielded
 	memos    int       // how many functions have a value to remember
+	static   *ast.Term
+	parts    map[string]int // paths into the request, and their places
+	// constants are the texts that the policy names, so that one that a request
+	// has needs no term of its own.
+	constants map[string]*ast.Term
+}
+
+// constantsOf are the texts that stand in a tree.
+func constantsOf(t *tree) map[string]*ast.Term {
+	constants := make(map[string]*ast.Term)
+	var visit func(e expression) expression
+	visit = func(e expression) expression {
+		if k, isConstant := e.(constant); isConstant {
+			if text, isText := k.term.Value.(ast.String); isText {
+				constants[string(text)] = k.term
+			}
+		}
+		return eachPart(e, visit)
+	}
+	note := func(b *block) { everyStatement(b, func(s statement) { eachOperand(s, visit) }) }
+	for _, f := range t.functions {
+		for _, b := range f.blocks() {
+			note(b)
+		}
+	}
+	note(t.plan)
+	return constants
 }
 
 // A routine is the code of a function. It is there before its code, so that
@@ -25,12 +52,15 @@ type routine struct {
 }
 
 // encode makes the code of a tree.
-func encode(t *tree) (*executable, error) {
+func encode(t *tree, static *ast.Term) (*executable, error) {
 	bases, slots, err := layout(t)
 	if err != nil {
 		return nil, err
 	}
-	c := &coder{routines: make(map[*function]*routine), bases: bases}
+	c := &coder{
+		routines: make(map[*function]*routine), bases: bases, static: static,
+		parts: make(map[string]int), constants: constantsOf(t),
+	}
 	for _, f := range t.functions {
 		r := &routine{memo: -1}
 		if len(f.params) == 0 {
@@ -44,7 +74,8 @@ func encode(t *tree) (*executable, error) {
 		c.routines[f].run = c.function(f)
 	}
 	c.inside, c.base = nil, 0
-	return &executable{plan: c.block(t.plan), slots: slots, memos: c.memos}, nil
+	plan := c.block(t.plan)
+	return &executable{plan: plan, slots: slots, memos: c.memos, parts: len(c.parts)}, nil
 }
 
 // slot is the place of a local in a machine.

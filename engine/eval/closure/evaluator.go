@@ -36,7 +36,7 @@ func (Evaluator) Prepare(ctx context.Context, policy *rego.Policy) (eval.Program
 		return nil, err
 	}
 	p := &program{static: ast.NewTerm(policy.Data()), explaining: explaining}
-	p.executable, err = newExecutable(plan, func(t *tree) (err error) {
+	p.executable, err = newExecutable(plan, p.static, func(t *tree) (err error) {
 		p.yields, err = decide(t.plan)
 		return err
 	})
@@ -67,7 +67,7 @@ func (p *program) Eval(ctx context.Context, in eval.Input) (eval.Output, error) 
 		steps = eval.DefaultSteps
 	}
 	m := p.executable.machine(run{
-		ctx: ctx, directory: in.Directory, static: p.static, request: in.Request, parts: in.Parts, now: moment(in.Now), steps: steps,
+		ctx: ctx, directory: in.Directory, static: p.static, request: in.Request, shared: in.Parts, now: moment(in.Now), steps: steps,
 	})
 	defer p.executable.release(m)
 	if err := p.executable.run(m); err != nil {

@@ -23,6 +23,7 @@ type executable struct {
 	plan     step
 	slots    int // places for locals
 	memos    int // functions whose values are remembered
+	parts    int // paths into a request that are made once
 	patterns cache.InterQueryValueCache
 	idle     sync.Pool
 }
@@ -31,8 +32,9 @@ type executable struct {
 // schemas) an executable keeps from one evaluation to the next.
 const maxCompiled = 1_000
 
-// newExecutable compiles a plan, whose tree adapt, if any, changes first.
-func newExecutable(plan *ir.Policy, adapt func(*tree) error) (*executable, error) {
+// newExecutable compiles a plan over static data, an object, whose tree adapt,
+// if any, changes first.
+func newExecutable(plan *ir.Policy, static *ast.Term, adapt func(*tree) error) (*executable, error) {
 	t, err := decode(plan)
 	if err == nil && adapt != nil {
 		err = adapt(t)
@@ -41,7 +43,7 @@ func newExecutable(plan *ir.Policy, adapt func(*tree) error) (*executable, error
 		return nil, err
 	}
 	optimise(t)
-	x, err := encode(t)
+	x, err := encode(t, static)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +94,7 @@ type run struct {
 	// The document input is a request, or any value where there is none; nil is
 	// undefined.
 	request *authz.Request
-	parts   *eval.Parts
+	shared  *eval.Parts
 	input   *ast.Term
 	data    *ast.Term // in the place of the static data and the directory
 	now     *ast.Term
@@ -104,11 +106,11 @@ type run struct {
 func (x *executable) machine(r run) *machine {
 	m, _ := x.idle.Get().(*machine)
 	if m == nil {
-		m = &machine{slots: make([]*ast.Term, x.slots)}
+		m = &machine{slots: make([]*ast.Term, x.slots), parts: make([]part, x.parts)}
 		m.plain.yielded = make([]yielded, x.memos)
 	}
 	m.ctx, m.directory, m.static, m.now = r.ctx, r.directory, r.static, r.now
-	m.request, m.parts = r.request, r.parts
+	m.request, m.shared = r.request, r.shared
 	m.plain.input, m.plain.isRequest, m.plain.data = r.input, r.request != nil, r.data
 	m.world = &m.plain
 	m.strict = !r.lenient
@@ -136,10 +138,11 @@ func (m *machine) opa() *topdown.BuiltinContext {
 // release lets go of all that a machine holds.
 func (x *executable) release(m *machine) {
 	clear(m.slots)
+	clear(m.parts)
 	clear(m.plain.yielded)
 	m.plain = world{yielded: m.plain.yielded}
 	m.known.forget()
-	*m = machine{slots: m.slots, plain: m.plain, known: m.known}
+	*m = machine{slots: m.slots, parts: m.parts, plain: m.plain, known: m.known}
 	x.idle.Put(m)
 }
 

@@ -35,38 +35,6 @@ func (c *coder) value(e expression) value {
 	}
 }
 
-// dot is what stands at a key. In a chain of them that begins with the document
-// data, it is a step of a path in a base document.
-func (c *coder) dot(e dot) value {
-	of, key := c.value(e.of), c.value(e.key)
-	find := lookUp
-	if inData(e.of) {
-		find = inBase
-	}
-	return func(m *machine) *ast.Term {
-		in := of(m)
-		if in == nil {
-			return nil
-		}
-		k := key(m)
-		if k == nil {
-			return nil
-		}
-		return find(m, in, k)
-	}
-}
-
-func inData(e expression) bool {
-	switch e := e.(type) {
-	case dataDocument:
-		return true
-	case dot:
-		return inData(e.of)
-	default:
-		return false
-	}
-}
-
 func (c *coder) length(e length) value {
 	of := c.value(e.of)
 	return func(m *machine) *ast.Term {

@@ -51,7 +51,8 @@ type machine struct {
 	ctx       context.Context
 	directory eval.Directory
 	request   *authz.Request
-	parts     *eval.Parts
+	shared    *eval.Parts
+	parts     []part
 	static    *ast.Term // an object
 	now       *ast.Term
 	known     documents

@@ -105,6 +105,12 @@ func (c *coder) assignOnce(s *assignOnce) step {
 }
 
 func (c *coder) equal(s *equal) step {
+	if t := c.text(s.b); t != nil {
+		return c.equalText(s.a, t)
+	}
+	if t := c.text(s.a); t != nil {
+		return c.equalText(s.b, t)
+	}
 	a, b := c.value(s.a), c.value(s.b)
 	return func(m *machine) signal {
 		x := a(m)
@@ -122,7 +128,43 @@ func (c *coder) equal(s *equal) step {
 	}
 }
 
+// equalText is the code of an equality of which one side is a text.
+func (c *coder) equalText(e expression, other text) step {
+	if t := c.text(e); t != nil {
+		return func(m *machine) signal {
+			x, isText := t(m)
+			if !isText {
+				return m.absent()
+			}
+			if y, isText := other(m); !isText || x != y {
+				return m.absent()
+			}
+			return goOn
+		}
+	}
+	v := c.value(e)
+	return func(m *machine) signal {
+		term := v(m)
+		if term == nil {
+			return m.absent()
+		}
+		x, isText := term.Value.(ast.String)
+		if !isText {
+			return undefined
+		}
+		if y, isText := other(m); !isText || string(x) != y {
+			return m.absent()
+		}
+		return goOn
+	}
+}
+
 func (c *coder) differ(s *differ) step {
+	if isFalse(s.b) {
+		if holds := c.predicate(s.a); holds != nil {
+			return holds
+		}
+	}
 	a := c.value(s.a)
 	if isFalse(s.b) {
 		return func(m *machine) signal {

@@ -27,7 +27,7 @@ type yielded struct {
 // inputTerm is the document input as a value, nil where it is undefined.
 func (w *world) inputTerm(m *machine) *ast.Term {
 	if w.input == nil && w.isRequest {
-		term, err := m.parts.Document(m.request)
+		term, err := m.shared.Document(m.request)
 		if err != nil {
 			m.fail(err)
 			return nil

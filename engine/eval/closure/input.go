@@ -1,0 +1,146 @@
+package closure
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/eval"
+)
+
+// A text is the code of an expression whose value is wanted as a string. It is
+// false where the value is undefined or no string.
+type text func(*machine) (string, bool)
+
+// A field is a part of a request that is always a string.
+type field func(*authz.Request) string
+
+var fields = map[string]field{
+	"tenant":        func(r *authz.Request) string { return r.Tenant },
+	"subject.type":  func(r *authz.Request) string { return r.Subject.Type },
+	"subject.id":    func(r *authz.Request) string { return r.Subject.ID },
+	"action.name":   func(r *authz.Request) string { return r.Action.Name },
+	"resource.type": func(r *authz.Request) string { return r.Resource.Type },
+	"resource.id":   func(r *authz.Request) string { return r.Resource.ID },
+}
+
+// objects are the parts of a request that are objects.
+var objects = map[string]func(*authz.Request) authz.Object{
+	"subject.properties":  func(r *authz.Request) authz.Object { return r.Subject.Properties },
+	"action.properties":   func(r *authz.Request) authz.Object { return r.Action.Properties },
+	"resource.properties": func(r *authz.Request) authz.Object { return r.Resource.Properties },
+	"context":             func(r *authz.Request) authz.Object { return r.Context },
+}
+
+// A part is what a request has at a path, as a value that is made once.
+type part struct {
+	known bool
+	term  *ast.Term
+}
+
+// inInput is the code of a path of names in the document input. Of a request it
+// is read where it stands; everywhere is that for any other document.
+func (c *coder) inInput(names []string, everywhere value) value {
+	make := c.fromRequest(names)
+	if make == nil {
+		return everywhere
+	}
+	place := c.part(names)
+	return func(m *machine) *ast.Term {
+		if !m.world.isRequest {
+			return everywhere(m)
+		}
+		p := &m.parts[place]
+		if !p.known {
+			*p = part{true, make(m)}
+		}
+		return p.term
+	}
+}
+
+// part is the place of a path among the parts of a request.
+func (c *coder) part(names []string) int {
+	key := strings.Join(names, "\x00")
+	place, known := c.parts[key]
+	if !known {
+		place = len(c.parts)
+		c.parts[key] = place
+	}
+	return place
+}
+
+// fromRequest is the code that makes the value at a path of a request; nil
+// where the path is none that a request has its own place for.
+func (c *coder) fromRequest(names []string) value {
+	if f := fields[strings.Join(names, ".")]; f != nil {
+		constants := c.constants
+		return func(m *machine) *ast.Term {
+			text := f(m.request)
+			if shared := constants[text]; shared != nil {
+				return shared
+			}
+			return ast.StringTerm(text)
+		}
+	}
+	for n := 1; n <= min(2, len(names)-1); n++ {
+		if object := objects[strings.Join(names[:n], ".")]; object != nil {
+			return inObject(object, slices.Clone(names[n:]))
+		}
+	}
+	return nil
+}
+
+// inObject is the code of a path in one of the objects of a request.
+func inObject(object func(*authz.Request) authz.Object, names []string) value {
+	return func(m *machine) *ast.Term {
+		var at any = object(m.request)
+		for _, name := range names {
+			members, isObject := at.(authz.Object)
+			if !isObject {
+				return nil
+			}
+			var found bool
+			if at, found = members[name]; !found {
+				return nil
+			}
+		}
+		term, err := eval.Value(at)
+		if err != nil {
+			m.fail(err)
+			return nil
+		}
+		return term
+	}
+}
+
+// text is the code of an expression as a string, where that takes less than its
+// value: a field of the request, or a constant. It is nil for others.
+func (c *coder) text(e expression) text {
+	if constant, isText := constantText(e); isText {
+		return func(*machine) (string, bool) { return constant, true }
+	}
+	d, isDot := e.(dot)
+	if !isDot {
+		return nil
+	}
+	p := pathOf(d)
+	names := p.names()
+	f := fields[strings.Join(names, ".")]
+	if _, inInput := p.root.(inputDocument); !inInput || len(names) != len(p.keys) || f == nil {
+		return nil
+	}
+	everywhere := c.value(e)
+	return func(m *machine) (string, bool) {
+		if m.world.isRequest {
+			return f(m.request), true
+		}
+		term := everywhere(m)
+		if term == nil {
+			return "", false
+		}
+		text, isText := term.Value.(ast.String)
+		return string(text), isText
+	}
+}
