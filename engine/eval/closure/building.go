@@ -2,6 +2,8 @@ package closure
 
 import (
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/engine/eval/closure/native"
 )
 
 // A building is a collection that the policy is still adding to. Like a lazy
@@ -9,20 +11,65 @@ import (
 type building struct {
 	term     ast.Term
 	kind     kind
-	elements []*ast.Term // of an array
-	set      ast.Set
+	elements []*ast.Term // of an array or a set
 	object   members
 	settled  *ast.Term
+	few      [4]*ast.Term // the first elements
 }
 
-// create makes an empty collection.
-func createBuilding(of kind) *ast.Term {
-	b := &building{kind: of}
+// empty are collections that nobody has added to. They are shared: a collection
+// is not made before there is something to add.
+var empty = [...]*ast.Term{
+	arrayKind:  emptyBuilding(arrayKind, ast.InternedEmptyArray),
+	objectKind: emptyBuilding(objectKind, ast.InternedEmptyObject),
+	setKind:    emptyBuilding(setKind, ast.InternedEmptySet),
+}
+
+func emptyBuilding(of kind, settled *ast.Term) *ast.Term {
+	b := &building{kind: of, settled: settled}
 	b.term.Value = b
-	if of == setKind {
-		b.set = ast.NewSet()
-	}
 	return &b.term
+}
+
+// open is the collection in the making that a local holds, made where the local
+// holds the empty one; nil where it holds another value.
+func open(slot **ast.Term, of kind) *building {
+	if *slot == empty[of] {
+		b := &building{kind: of}
+		b.term.Value = b
+		b.elements = b.few[:0]
+		*slot = &b.term
+		return b
+	}
+	b, isBuilding := (*slot).Value.(*building)
+	if !isBuilding || b.kind != of {
+		return nil
+	}
+	b.settled = nil
+	return b
+}
+
+// add adds a member to a set.
+func (b *building) add(member *ast.Term) {
+	if b.object.index == nil && len(b.elements) < fewMembers {
+		for _, present := range b.elements {
+			if native.Equal(present, member) {
+				return
+			}
+		}
+		b.elements = append(b.elements, member)
+		return
+	}
+	if b.object.index == nil {
+		b.object.index = ast.NewObject()
+		for _, present := range b.elements {
+			b.object.index.Insert(present, ast.InternedNullTerm)
+		}
+	}
+	if b.object.index.Get(member) == nil {
+		b.object.index.Insert(member, ast.InternedNullTerm)
+		b.elements = append(b.elements, member)
+	}
 }
 
 // members are those of an object in the making, in order. The values may be in
@@ -46,7 +93,7 @@ func (o *members) position(key *ast.Term) int {
 		return i
 	}
 	for i := range o.list {
-		if o.list[i][0].Equal(key) {
+		if native.Equal(o.list[i][0], key) {
 			return i
 		}
 	}
@@ -82,7 +129,7 @@ func (b *building) settle(m *machine) *ast.Term {
 	case arrayKind:
 		b.settled = ast.ArrayTerm(b.elements...)
 	case setKind:
-		b.settled = ast.NewTerm(b.set)
+		b.settled = ast.SetTerm(b.elements...)
 	default:
 		settled := make([][2]*ast.Term, len(b.object.list))
 		for i, member := range b.object.list {

@@ -16,7 +16,7 @@ import (
 // native can, by a stand-in where package rego has put one in, or else by OPA.
 func (c *coder) callBuiltin(e callBuiltin) value {
 	if e.name == ast.NowNanos.Name {
-		return func(m *machine) *ast.Term { return m.now }
+		return (*machine).moment
 	}
 	args := make([]value, len(e.args))
 	for i, arg := range e.args {

@@ -106,7 +106,7 @@ func (c *coder) function(f *function) value {
 		m.slots[result] = nil
 		clear(m.slots[from:to])
 		if create {
-			m.slots[result] = createBuilding(of)
+			m.slots[result] = empty[of]
 		}
 		if choose(m) == halt {
 			return nil

@@ -3,6 +3,7 @@ package closure
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -411,7 +412,7 @@ func (d *decoder) place(l *ir.Location) *ast.Location {
 	return p
 }
 
-func integer(n int64) *ast.Term { return number(fmt.Sprint(n)) }
+func integer(n int64) *ast.Term { return number(strconv.FormatInt(n, 10)) }
 
 func number(text string) *ast.Term {
 	if shared := ast.InternedIntNumberTermFromString(text); shared != nil {

@@ -67,7 +67,7 @@ func (p *program) Eval(ctx context.Context, in eval.Input) (eval.Output, error) 
 		steps = eval.DefaultSteps
 	}
 	m := p.executable.machine(run{
-		ctx: ctx, directory: in.Directory, static: p.static, request: in.Request, shared: in.Parts, now: moment(in.Now), steps: steps,
+		ctx: ctx, directory: in.Directory, static: p.static, request: in.Request, shared: in.Parts, now: in.Now, steps: steps,
 	})
 	defer p.executable.release(m)
 	if err := p.executable.run(m); err != nil {

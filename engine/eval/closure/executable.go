@@ -97,7 +97,7 @@ type run struct {
 	shared  *eval.Parts
 	input   *ast.Term
 	data    *ast.Term // in the place of the static data and the directory
-	now     *ast.Term
+	now     time.Time
 	steps   int64
 	lenient bool // a built-in's error makes its call undefined
 }
@@ -125,7 +125,7 @@ func (m *machine) opa() *topdown.BuiltinContext {
 		m.builtins = topdown.BuiltinContext{
 			Context:                     m.ctx,
 			Seed:                        rand.Reader,
-			Time:                        m.now,
+			Time:                        m.moment(),
 			Cancel:                      (*stopper)(m),
 			Cache:                       make(builtins.Cache),
 			InterQueryBuiltinValueCache: m.patterns,
@@ -168,5 +168,10 @@ func (s *stopper) Cancelled() bool { return !(*machine)(s).step() }
 // Cancel does nothing: it is the context that ends an evaluation.
 func (*stopper) Cancel() {}
 
-// moment is a time as policies see it.
-func moment(now time.Time) *ast.Term { return integer(now.UnixNano()) }
+// moment is the time of the evaluation as policies see it.
+func (m *machine) moment() *ast.Term {
+	if m.momentTerm == nil {
+		m.momentTerm = integer(m.now.UnixNano())
+	}
+	return m.momentTerm
+}

@@ -84,7 +84,7 @@ func (c *coder) fromRequest(names []string) value {
 			return ast.StringTerm(text)
 		}
 	}
-	for n := 1; n <= min(2, len(names)-1); n++ {
+	for n := 1; n <= min(2, len(names)); n++ {
 		if object := objects[strings.Join(names[:n], ".")]; object != nil {
 			return inObject(object, slices.Clone(names[n:]))
 		}

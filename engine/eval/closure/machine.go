@@ -2,6 +2,7 @@ package closure
 
 import (
 	"context"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
@@ -48,14 +49,15 @@ type machine struct {
 	world *world      // the documents, as with has left them
 	plain world       // the documents of the evaluation
 
-	ctx       context.Context
-	directory eval.Directory
-	request   *authz.Request
-	shared    *eval.Parts
-	parts     []part
-	static    *ast.Term // an object
-	now       *ast.Term
-	known     documents
+	ctx        context.Context
+	directory  eval.Directory
+	request    *authz.Request
+	shared     *eval.Parts
+	parts      []part
+	static     *ast.Term // an object
+	now        time.Time
+	momentTerm *ast.Term // see moment
+	known      documents
 
 	err   error // ends the evaluation at once
 	fault error // of the first built-in that erred: the evaluation's, if nothing else is

@@ -30,7 +30,7 @@ func query(ctx context.Context, q evaltest.Query) ([]map[string]ast.Value, error
 		return nil, err
 	}
 	m := x.machine(run{
-		ctx: ctx, input: q.Input, data: ast.NewTerm(q.Data), now: moment(time.Now()), steps: math.MaxInt64, lenient: !q.Strict,
+		ctx: ctx, input: q.Input, data: ast.NewTerm(q.Data), now: time.Now(), steps: math.MaxInt64, lenient: !q.Strict,
 	})
 	defer x.release(m)
 	if err := x.run(m); err != nil {

@@ -46,7 +46,7 @@ func (c *coder) statement(s statement) step {
 		return c.replace(s)
 	case *create:
 		slot, kind := c.slot(s.to), s.kind
-		return func(m *machine) signal { m.slots[slot] = createBuilding(kind); return goOn }
+		return func(m *machine) signal { m.slots[slot] = empty[kind]; return goOn }
 	case *appendTo:
 		return c.appendTo(s)
 	case *addTo:
@@ -325,9 +325,8 @@ func (c *coder) appendTo(s *appendTo) step {
 		if element == nil || !m.step() {
 			return m.absent()
 		}
-		array := m.slots[slot].Value.(*building)
+		array := open(&m.slots[slot], arrayKind)
 		array.elements = append(array.elements, element)
-		array.settled = nil
 		return goOn
 	}
 }
@@ -340,12 +339,11 @@ func (c *coder) addTo(s *addTo) step {
 		if member == nil || !m.step() {
 			return m.absent()
 		}
-		set, isBuilding := m.slots[slot].Value.(*building)
-		if !isBuilding || set.kind != setKind {
+		set := open(&m.slots[slot], setKind)
+		if set == nil {
 			return conflict(m)
 		}
-		set.set.Add(member)
-		set.settled = nil
+		set.add(member)
 		return goOn
 	}
 }
@@ -371,8 +369,8 @@ func (c *coder) insert(s *insert) step {
 		if value == nil || !m.step() {
 			return m.absent()
 		}
-		object, isBuilding := m.slots[slot].Value.(*building)
-		if !isBuilding || object.kind != objectKind {
+		object := open(&m.slots[slot], objectKind)
+		if object == nil {
 			return conflict(m)
 		}
 		switch at := object.object.position(key); {
@@ -383,7 +381,6 @@ func (c *coder) insert(s *insert) step {
 		case !same(m, object.object.list[at][1], value):
 			return conflict(m)
 		}
-		object.settled = nil
 		return goOn
 	}
 }
