@@ -26,13 +26,15 @@ func (p *PDP) evaluate(ctx context.Context, on pin, request *authz.Request, size
 	}
 	budget := newBudget(ctx, p.limits.Evaluation)
 	defer budget.release()
+	reader := p.cache.Reader(on.snapshot, p.limits.Entities)
 	output, err = on.policy.Program.Eval(budget, eval.Input{
 		Request:   request,
 		Parts:     on.parts,
-		Directory: p.cache.Reader(on.snapshot, p.limits.Entities),
+		Directory: reader,
 		Now:       on.now,
 		Explain:   explain,
 	})
+	reader.Release()            // not after a panic, which may have left it in any state
 	if err == nil && !explain { // explaining, which comes after deciding, may use up the time
 		err = budget.Err()
 	}

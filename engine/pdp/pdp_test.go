@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -240,6 +241,27 @@ func TestEntitiesLimit(t *testing.T) {
 	}
 	p, _ = newPDP(reads(4), pdp.Limits{Entities: 3})
 	checkLimit(t, p, newRequest(), "more than 3 entities")
+}
+
+// A reader serves one decision after another, and each begins with nothing read.
+func TestDecisionsCountTheirOwnEntities(t *testing.T) {
+	const limit = 20
+	p, _ := newPDP(func(ctx context.Context, in eval.Input) (eval.Output, error) {
+		for i := range limit {
+			id := in.Request.Subject.ID + strings.Repeat("x", i)
+			if _, err := in.Directory.Entity(ctx, "user", id); err != nil {
+				return eval.Output{}, err
+			}
+		}
+		return eval.Output{Allow: true}, nil
+	}, pdp.Limits{Entities: limit})
+	for i := range 10 {
+		request := newRequest()
+		request.Subject.ID = fmt.Sprint("u", i)
+		if decision, err := p.Decide(t.Context(), request, pdp.DecideOptions{}); err != nil || !decision.Allowed {
+			t.Errorf("decision %d: %+v, %v", i, decision, err)
+		}
+	}
 }
 
 func TestInputLimit(t *testing.T) {

@@ -35,6 +35,7 @@ type Cache struct {
 	full     atomic.Bool // it has had to evict
 	door     doorkeeper
 	decoders *decoders
+	readers  sync.Pool // of *Reader, released
 }
 
 const stripeCount = 1 << 10

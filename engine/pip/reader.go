@@ -32,14 +32,22 @@ const firstEntities = 8
 // counts, and one that merely stands above another does not: how many do is
 // bounded by hierarchy.MaxAncestors.
 func (c *Cache) Reader(snapshot Snapshot, maxEntities int) *Reader {
-	return &Reader{
-		cache:    c,
-		snapshot: snapshot,
-		tenant:   snapshot.Tenant(),
-		revision: snapshot.Revision(),
-		epoch:    snapshot.Epoch(),
-		limit:    maxEntities,
+	r, used := c.readers.Get().(*Reader)
+	if !used {
+		r = &Reader{cache: c}
 	}
+	r.snapshot, r.limit = snapshot, maxEntities
+	r.tenant, r.revision, r.epoch = snapshot.Tenant(), snapshot.Revision(), snapshot.Epoch()
+	return r
+}
+
+// Release lets another decision have the reader. Neither it nor an entity that
+// it has returned may be used any more; the values that those have returned may.
+// A reader need not be released.
+func (r *Reader) Release() {
+	clear(r.first[:min(r.count, firstEntities)])
+	r.count, r.more, r.long = 0, nil, nil
+	r.cache.readers.Put(r)
 }
 
 // Entity is the entity data.directory[typ][id], or nil when the directory does
