@@ -112,6 +112,9 @@ func equalNumbers(x, y ast.Number) bool {
 }
 
 func compareNumbers(x, y ast.Number) int {
+	if len(x) == 1 && len(y) == 1 && x[0]-'0' <= 9 && y[0]-'0' <= 9 {
+		return int(x[0]) - int(y[0])
+	}
 	if x == y {
 		return 0
 	}

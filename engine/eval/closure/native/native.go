@@ -11,9 +11,10 @@
 // save ErrUnbounded.
 //
 // Nothing is changed that was passed in; a result may share terms with its
-// operands, and is often one of them. Sets are only read through Slice and
-// Contains, never through Union, Intersect or Diff, which read what the first
-// call of Slice sorts, in a value that several decisions may share.
+// operands, and is often one of them, so the caller changes no result either.
+// Sets are only read through Slice and Contains, never through Union, Intersect
+// or Diff, which read what the first call of Slice sorts, in a value that several
+// decisions may share.
 //
 // The package knows nothing of plans, of policies and of what a call costs the
 // caller's limits. Functions that need OPA's BuiltinContext (the clock, caches,

@@ -33,7 +33,9 @@ func referencePredicate(name string, a, b *ast.Term) (bool, error) {
 // topdown.Halt is not wrapped.
 func bare(err error) error {
 	if wrapped, ok := err.(*topdown.Error); ok {
-		return errors.Unwrap(wrapped)
+		if inner := errors.Unwrap(wrapped); inner != nil {
+			return inner
+		}
 	}
 	return err
 }

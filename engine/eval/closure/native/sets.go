@@ -11,9 +11,6 @@ var setFunctions = map[string]Func{
 	ast.Union.Name:        {Unary: union},
 }
 
-// few is how many terms of a set in the making lie on the stack.
-const few = 32
-
 func twoSets(a, b *ast.Term) (s, t ast.Set, ok bool) {
 	if s, ok = a.Value.(ast.Set); !ok {
 		return nil, nil, false
@@ -36,20 +33,48 @@ func common(a, b *ast.Term, s, t ast.Set) *ast.Term {
 	if t.Len() < s.Len() {
 		a, s, t = b, t, s
 	}
-	var room [few]*ast.Term
-	held := room[:0]
-	for _, element := range s.Slice() {
-		if t.Contains(element) {
-			held = append(held, element)
+	return selected(a, s, t, true)
+}
+
+// without is the first of two sets less what is in the second: the first if they
+// have nothing in common.
+func without(a *ast.Term, s, t ast.Set) *ast.Term {
+	// Equal sets may hold numbers that are too large for OPA to hash them alike,
+	// and so not contain each other's.
+	if s.Len() == t.Len() && s.Compare(t) == 0 {
+		return ast.InternedEmptySet
+	}
+	return selected(a, s, t, false)
+}
+
+// selected is those elements of the set s of the term a that t holds, or that it
+// does not hold. A set is only made of them if they are neither all nor none.
+func selected(a *ast.Term, s, t ast.Set, held bool) *ast.Term {
+	var result ast.Set
+	all := 0 // of the elements so far, as long as none is missing
+	for i, element := range s.Slice() {
+		switch {
+		case t.Contains(element) != held:
+			if all > 0 && result == nil {
+				result = ast.NewSetWithCapacity(s.Len())
+				addAll(result, s.Slice()[:all])
+			}
+		case result != nil:
+			result.Add(element)
+		case all == i:
+			all++
+		default:
+			result = ast.NewSetWithCapacity(s.Len())
+			result.Add(element)
 		}
 	}
-	switch len(held) {
-	case 0:
-		return ast.InternedEmptySet
-	case s.Len():
+	switch {
+	case result != nil:
+		return ast.NewTerm(result)
+	case all > 0:
 		return a
 	}
-	return ast.SetTerm(held...)
+	return ast.InternedEmptySet
 }
 
 // or is what is in one of two sets or in both: the first if it holds all of the
@@ -62,17 +87,22 @@ func or(a, b *ast.Term) (*ast.Term, error) {
 	if s.Len() == 0 {
 		return b, nil
 	}
-	var room [few]*ast.Term
-	elements := append(room[:0], s.Slice()...)
-	for _, element := range t.Slice() {
-		if !s.Contains(element) {
-			elements = append(elements, element)
+	for i, element := range t.Slice() {
+		if s.Contains(element) {
+			continue
 		}
+		result := ast.NewSetWithCapacity(max(s.Len(), t.Len()))
+		addAll(result, s.Slice())
+		addAll(result, t.Slice()[i:])
+		return ast.NewTerm(result), nil
 	}
-	if len(elements) == s.Len() {
-		return a, nil
+	return a, nil
+}
+
+func addAll(s ast.Set, elements []*ast.Term) {
+	for _, element := range elements {
+		s.Add(element)
 	}
-	return ast.SetTerm(elements...), nil
 }
 
 // holds tells whether all of t is in s.
@@ -83,27 +113,6 @@ func holds(s, t ast.Set) bool {
 		}
 	}
 	return true
-}
-
-// without is the first of two sets less what is in the second: the first if they
-// have nothing in common.
-func without(a *ast.Term, s, t ast.Set) *ast.Term {
-	var room [few]*ast.Term
-	left := room[:0]
-	for _, element := range s.Slice() {
-		if !t.Contains(element) {
-			left = append(left, element)
-		}
-	}
-	switch {
-	// Equal sets may hold numbers that are too large for OPA to hash them
-	// alike, and so not contain each other's.
-	case len(left) == 0, s.Len() == t.Len() && s.Compare(t) == 0:
-		return ast.InternedEmptySet
-	case len(left) == s.Len():
-		return a
-	}
-	return ast.SetTerm(left...)
 }
 
 // intersection is what all of a set of sets have in common.
@@ -134,12 +143,15 @@ func union(a *ast.Term) (*ast.Term, error) {
 	case 1:
 		return sets[0], nil
 	}
-	var room [few]*ast.Term
-	elements := room[:0]
+	size := 0
 	for _, s := range sets {
-		elements = append(elements, s.Value.(ast.Set).Slice()...)
+		size = max(size, s.Value.(ast.Set).Len())
 	}
-	return ast.SetTerm(elements...), nil
+	result := ast.NewSetWithCapacity(size)
+	for _, s := range sets {
+		addAll(result, s.Value.(ast.Set).Slice())
+	}
+	return ast.NewTerm(result), nil
 }
 
 // setsIn is false for what is not a set of sets.

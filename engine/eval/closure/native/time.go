@@ -15,7 +15,8 @@ var timeFunctions = map[string]Func{
 }
 
 // parseRFC3339 is a time, in nanoseconds since 1970, that a text such as
-// "2024-02-29T12:34:56Z" names.
+// "2024-02-29T12:34:56Z" names. Reading the plain form by hand instead would save
+// a tenth: most of the time goes into the term.
 func parseRFC3339(a *ast.Term) (*ast.Term, error) {
 	text, ok := a.Value.(ast.String)
 	if !ok {
