@@ -5,50 +5,43 @@ import "time"
 // A player is an engine that takes turns: it answers the questions from the
 // first to the last, and again.
 type player struct {
+	engine    int // its place in the table
 	answer    func(question int) error
 	questions int
 
 	next     int // the question that comes next
 	count    int // decisions in a turn
 	expected cost
-	costs    []cost // of the rounds
 }
 
-// compare lets engines take turns of about a time, in another order each
+// compare lets engines take turns of about a time, another one first in each
 // round, and yields what each took in each round. An engine that is nil takes
 // none. A turn asks all questions equally often, so that all engines are asked
 // the same however fast they are.
 func compare(m *meter, engines []func(question int) error, questions, rounds int, turn time.Duration) ([][]cost, error) {
-	players := make([]*player, len(engines))
+	var players []*player
 	for k, answer := range engines {
 		if answer == nil {
 			continue
 		}
-		players[k] = &player{answer: answer, questions: questions}
-		if err := players[k].practise(m, turn); err != nil {
+		p := &player{engine: k, answer: answer, questions: questions}
+		if err := p.practise(m, turn); err != nil {
 			return nil, err
 		}
+		players = append(players, p)
 	}
+	costs := make([][]cost, len(engines))
 	for round := range rounds {
 		for i := range players {
 			p := players[(i+round)%len(players)]
-			if p == nil {
-				continue
-			}
 			c, err := p.take(m, p.count)
 			if err != nil {
 				return nil, err
 			}
-			p.costs = append(p.costs, c)
+			costs[p.engine] = append(costs[p.engine], c)
 		}
 	}
-	all := make([][]cost, len(players))
-	for k, p := range players {
-		if p != nil {
-			all[k] = p.costs
-		}
-	}
-	return all, nil
+	return costs, nil
 }
 
 // practise finds how many decisions make a turn.

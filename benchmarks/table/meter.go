@@ -34,7 +34,7 @@ func newMeter() *meter {
 	}
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	m.perByte = median(costs) / float64(memory.NextGC-min(memory.NextGC-1, memory.HeapAlloc))
+	m.perByte = median(costs) / max(1, float64(memory.NextGC)-float64(memory.HeapAlloc))
 	debug.SetGCPercent(-1)
 	return m
 }

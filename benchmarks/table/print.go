@@ -3,6 +3,7 @@ package table
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -52,9 +53,11 @@ func (p *printer) row(cells []string) {
 	fmt.Fprintln(p.out, strings.TrimRight(strings.Join(padded, "  "), " "))
 }
 
-// number is a figure to three digits, or a little more.
+// number is a figure to two digits or three.
 func number(v float64) string {
 	switch {
+	case v < 0.1:
+		return fmt.Sprintf("%.2g", v)
 	case v < 10:
 		return fmt.Sprintf("%.2f", v)
 	case v < 100:
@@ -64,9 +67,9 @@ func number(v float64) string {
 	}
 }
 
-// count is a number of allocations, whole as most are.
+// count is a number of allocations, whole where it is, or large.
 func count(v float64) string {
-	if v < 9.95 && v-float64(int(v+0.5)) > 0.05 || float64(int(v+0.5))-v > 0.05 && v < 9.95 {
+	if whole := math.Round(v); v < 10 && math.Abs(v-whole) >= 0.05 {
 		return fmt.Sprintf("%.1f", v)
 	}
 	return fmt.Sprintf("%.0f", v)

@@ -26,9 +26,9 @@ func (t *table) summary(lines []line) {
 	t.printer.blank()
 	t.printer.head(2, append(titles, "least"), func(column int) int {
 		if column == 1 {
-			return t.nameWidth() + len(" "+cycling)
+			return t.nameWidth + len(" "+cycling)
 		}
-		return numberWidth
+		return t.width(column)
 	})
 	for k, name := range t.names[:len(t.names)-1] {
 		cells := []string{name, ""}
@@ -65,7 +65,7 @@ func mean(lines []line, engine int, in func(line) bool) string {
 	return number(math.Exp(sum / float64(n)))
 }
 
-// beside prints what scenarios cost beside a smaller one of the same kind.
+// beside prints how many times what a smaller scenario costs a larger one does.
 func (t *table) beside(lines []line) {
 	printed := false
 	for _, large := range lines {
@@ -76,9 +76,9 @@ func (t *table) beside(lines []line) {
 			if !printed {
 				printed = true
 				t.printer.blank()
-				t.printer.head(2, append([]string{"beside", "questions"}, t.names...), t.leastWidth)
+				t.printer.head(3, append([]string{"row", "beside", "questions"}, t.names...), t.width)
 			}
-			cells := []string{large.scenario.Name + " beside " + small.scenario.Name, string(large.pattern)}
+			cells := []string{large.scenario.Name, small.scenario.Name, string(large.pattern)}
 			for k := range t.names {
 				if large.costs[k] == nil || small.costs[k] == nil {
 					cells = append(cells, "")

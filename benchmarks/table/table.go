@@ -1,0 +1,224 @@
+package table
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/verdictpdp/verdict/benchmarks/engines"
+	"github.com/verdictpdp/verdict/benchmarks/scenario"
+)
+
+// A table is what is printed.
+type table struct {
+	options
+	scenarios   []scenario.Scenario
+	activations []scenario.Activation
+	engines     []engines.Engine
+	names       []string // of the engines
+	nameWidth   int      // of the rows
+	printer     *printer
+	progress    io.Writer
+}
+
+// newTable is a table of those rows that are asked for.
+func newTable(o options, scenarios []scenario.Scenario, activations []scenario.Activation, all []engines.Engine, out, progress io.Writer) *table {
+	t := &table{options: o, engines: all, printer: &printer{out: out, markdown: o.markdown}, progress: progress}
+	for _, s := range scenarios {
+		if o.run.MatchString(s.Name) {
+			t.scenarios = append(t.scenarios, s)
+			t.nameWidth = max(t.nameWidth, len(s.Name))
+		}
+	}
+	for _, a := range activations {
+		if o.run.MatchString(a.Name) {
+			t.activations = append(t.activations, a)
+			t.nameWidth = max(t.nameWidth, len(a.Name))
+		}
+	}
+	for _, engine := range all {
+		t.names = append(t.names, engine.Name())
+	}
+	return t
+}
+
+// print measures and prints everything.
+func (t *table) print(ctx context.Context) error {
+	if len(t.scenarios)+len(t.activations) == 0 {
+		return fmt.Errorf("no row matches %q: -list says which there are", t.run)
+	}
+	if t.list {
+		t.printList()
+		return nil
+	}
+	// One thread, so that the collector's work is not beside the decisions.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	if len(t.scenarios) > 0 {
+		if err := t.measureDecisions(ctx); err != nil {
+			return err
+		}
+	}
+	if len(t.activations) > 0 {
+		return t.measureActivations(ctx)
+	}
+	return nil
+}
+
+func (t *table) printList() {
+	t.printer.head(2, []string{"row", "what is measured"}, t.width)
+	for _, s := range t.scenarios {
+		t.printer.row([]string{s.Name, s.What})
+	}
+	for _, a := range t.activations {
+		t.printer.row([]string{a.Name, a.What})
+	}
+}
+
+// measureDecisions measures scenarios one by one, and prints each when it is
+// done.
+func (t *table) measureDecisions(ctx context.Context) error {
+	titles := []string{"row", "questions"}
+	for _, unit := range []string{"µs", "allocs"} {
+		for _, name := range t.names {
+			titles = append(titles, name+" "+unit)
+		}
+	}
+	for _, name := range t.names[:len(t.names)-1] {
+		titles = append(titles, name+"/"+t.names[len(t.names)-1])
+	}
+	t.printer.head(2, titles, t.width)
+	var lines []line
+	for i, s := range t.scenarios {
+		t.report("%d of %d: %s, %s", i+1, len(t.scenarios), s.Name, s.What)
+		measured, err := t.measure(ctx, s)
+		t.report("")
+		if err != nil {
+			return err
+		}
+		for _, l := range measured {
+			t.printLine(l)
+		}
+		lines = append(lines, measured...)
+	}
+	t.summary(lines)
+	return nil
+}
+
+// measure makes sure that the engines agree, and measures them.
+func (t *table) measure(ctx context.Context, s scenario.Scenario) ([]line, error) {
+	w, err := s.World()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.Name, err)
+	}
+	r, err := Open(ctx, s, w, t.engines)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Agree(); err != nil {
+		return nil, err
+	}
+	m := newMeter()
+	defer m.close()
+	var lines []line
+	for _, p := range patterns() {
+		l, err := r.measure(m, p, t.rounds, t.turn)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, l)
+	}
+	return lines, nil
+}
+
+func (t *table) printLine(l line) {
+	cells := []string{l.scenario.Name, string(l.pattern)}
+	figure := func(c *cost, of func(c cost) string) string {
+		if c == nil {
+			return ""
+		}
+		return of(*c)
+	}
+	for _, c := range l.costs {
+		cells = append(cells, figure(c, func(c cost) string { return number(c.time / 1e3) }))
+	}
+	for _, c := range l.costs {
+		cells = append(cells, figure(c, func(c cost) string { return count(c.allocs) }))
+	}
+	for _, ratio := range l.ratios[:len(l.ratios)-1] {
+		if ratio == nil {
+			cells = append(cells, "")
+		} else {
+			cells = append(cells, number(*ratio))
+		}
+	}
+	t.printer.row(cells)
+}
+
+// measureActivations measures how long it takes until a policy is ready.
+func (t *table) measureActivations(ctx context.Context) error {
+	if len(t.scenarios) > 0 {
+		t.printer.blank()
+	}
+	titles := []string{"row"}
+	for _, name := range t.names {
+		titles = append(titles, name+" ms")
+	}
+	t.printer.head(1, titles, t.width)
+	for _, a := range t.activations {
+		b, err := a.Bundle()
+		if err != nil {
+			return fmt.Errorf("%s: %w", a.Name, err)
+		}
+		activate := make([]func(int) error, len(t.engines))
+		for k, engine := range t.engines {
+			if activator, can := engine.(engines.Activator); can {
+				activate[k] = func(int) error { return activator.Activate(ctx, b) }
+			}
+		}
+		t.report("%s, %s", a.Name, a.What)
+		// It makes far more garbage than is live: the collector belongs to it.
+		costs, err := compare(&meter{}, activate, 1, t.rounds, 0)
+		t.report("")
+		if err != nil {
+			return fmt.Errorf("%s: %w", a.Name, err)
+		}
+		cells := []string{a.Name}
+		for _, rounds := range costs {
+			if rounds == nil {
+				cells = append(cells, "")
+				continue
+			}
+			cells = append(cells, number(middle(rounds).time/1e6))
+		}
+		t.printer.row(cells)
+	}
+	return nil
+}
+
+// width is the least width of a column: the rows' names stand in the first, and
+// figures in those from the third on.
+func (t *table) width(column int) int {
+	const figure = 8
+	switch column {
+	case 0:
+		return t.nameWidth
+	case 1:
+		return 0
+	default:
+		return figure
+	}
+}
+
+// report says on one line of a terminal what is being done.
+func (t *table) report(format string, args ...any) {
+	if file, isFile := t.progress.(*os.File); !isFile || !term.IsTerminal(int(file.Fd())) {
+		return
+	}
+	const clear = "\r\x1b[K"
+	fmt.Fprint(t.progress, clear+strings.TrimSpace(fmt.Sprintf(format, args...)))
+}
