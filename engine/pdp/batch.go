@@ -79,8 +79,9 @@ func (p *PDP) decideItem(ctx context.Context, on pin, batch Batch, request *auth
 	if ctx.Err() != nil {
 		return authz.Decision{}, undecided(ctx, nil)
 	}
-	if !time.Now().Before(end) {
-		return p.denied(on, request, authz.Errorf(authz.LimitExceeded, "the batch did not come to this request within the batch time %v: send smaller batches", p.limits.Batch)), nil
+	now := time.Now()
+	if !now.Before(end) {
+		return p.denied(on, now, request, authz.Errorf(authz.LimitExceeded, "the batch did not come to this request within the batch time %v: send smaller batches", p.limits.Batch)), nil
 	}
 	size, err := inspect(request, p.limits.InputBytes)
 	if err == nil && request.Tenant != batch.Tenant {
@@ -88,18 +89,18 @@ func (p *PDP) decideItem(ctx context.Context, on pin, batch Batch, request *auth
 	}
 	var decision authz.Decision
 	if err == nil {
-		decision, err = p.decide(ctx, on, request, size, batch.Explain)
+		decision, err = p.decide(ctx, on, now, request, size, batch.Explain)
 	}
 	if err == nil || ctx.Err() != nil {
 		return decision, err
 	}
-	return p.denied(on, request, err), nil
+	return p.denied(on, now, request, err), nil
 }
 
 // denied is the decision about a request that the policy was not asked about.
-func (p *PDP) denied(on pin, request *authz.Request, err error) authz.Decision {
+func (p *PDP) denied(on pin, now time.Time, request *authz.Request, err error) authz.Decision {
 	decision := authz.Decision{
-		ID: p.newID(), PolicyRevision: on.policy.Revision, DirectoryRevision: on.snapshot.Revision(), Err: err,
+		ID: p.newID(now), PolicyRevision: on.policy.Revision, DirectoryRevision: on.snapshot.Revision(), Err: err,
 	}
 	p.log(cmp.Or(request, &authz.Request{}), &decision)
 	return decision

@@ -22,8 +22,8 @@ type budget struct {
 	cancel context.CancelFunc
 }
 
-func newBudget(ctx context.Context, limit time.Duration) *budget {
-	return &budget{Context: ctx, deadline: time.Now().Add(limit)}
+func newBudget(ctx context.Context, deadline time.Time) *budget {
+	return &budget{Context: ctx, deadline: deadline}
 }
 
 // Deadline is the earlier one of the caller's and the evaluation's.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -13,9 +14,9 @@ import (
 	"github.com/verdictpdp/verdict/engine/eval"
 )
 
-// evaluate runs the policy within the limits. A panic is an error of kind
-// Internal.
-func (p *PDP) evaluate(ctx context.Context, on pin, request *authz.Request, size int, explain bool) (output eval.Output, err error) {
+// evaluate runs the policy within the limits, from a time on. A panic is an
+// error of kind Internal.
+func (p *PDP) evaluate(ctx context.Context, on pin, start time.Time, request *authz.Request, size int, explain bool) (output eval.Output, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			output, err = eval.Output{}, authz.Errorf(authz.Internal, "%w", &panicError{fault, debug.Stack()})
@@ -24,7 +25,7 @@ func (p *PDP) evaluate(ctx context.Context, on pin, request *authz.Request, size
 	if size > p.limits.InputBytes {
 		return eval.Output{}, authz.Errorf(authz.LimitExceeded, "the request is larger than the input limit of %d bytes: send less, and keep what policies need in the directory", p.limits.InputBytes)
 	}
-	budget := newBudget(ctx, p.limits.Evaluation)
+	budget := newBudget(ctx, start.Add(p.limits.Evaluation))
 	defer budget.release()
 	reader := p.cache.Reader(on.snapshot, p.limits.Entities)
 	output, err = on.policy.Program.Eval(budget, eval.Input{
@@ -34,7 +35,8 @@ func (p *PDP) evaluate(ctx context.Context, on pin, request *authz.Request, size
 		Now:       on.now,
 		Explain:   explain,
 	})
-	reader.Release()            // not after a panic, which may have left it in any state
+	// After a panic it is not: that may have left it in any state.
+	reader.Release()
 	if err == nil && !explain { // explaining, which comes after deciding, may use up the time
 		err = budget.Err()
 	}

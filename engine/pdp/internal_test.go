@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,9 +16,10 @@ import (
 )
 
 func TestIDs(t *testing.T) {
+	var ids idSource
 	last := ""
 	for range 1000 {
-		id := newID()
+		id := ids.next(time.Now())
 		if parsed, err := uuid.Parse(id); err != nil || parsed.Version() != 7 {
 			t.Fatalf("%s is no UUID of version 7: %v", id, err)
 		}
@@ -27,9 +30,37 @@ func TestIDs(t *testing.T) {
 	}
 }
 
+// Names made at once are all different, and each goroutine's are in order.
+func TestIDsOfManyGoroutines(t *testing.T) {
+	const goroutines, each = 8, 1000
+	var ids idSource
+	made := make([][]string, goroutines)
+	var all sync.WaitGroup
+	for g := range made {
+		all.Go(func() {
+			for range each {
+				made[g] = append(made[g], ids.next(time.Unix(0, 0)))
+			}
+		})
+	}
+	all.Wait()
+	different := map[string]bool{}
+	for _, names := range made {
+		if !slices.IsSorted(names) {
+			t.Error("the names of a goroutine are not in order")
+		}
+		for _, name := range names {
+			different[name[len(name)-16:]] = true // the random part
+		}
+	}
+	if len(different) != goroutines*each {
+		t.Errorf("%d random parts of %d names", len(different), goroutines*each)
+	}
+}
+
 func TestBudget(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	b := newBudget(ctx, time.Hour)
+	b := newBudget(ctx, time.Now().Add(time.Hour))
 	defer b.release()
 	if err := b.Err(); err != nil {
 		t.Errorf("before the end: %v", err)
@@ -44,7 +75,7 @@ func TestBudget(t *testing.T) {
 	if err := b.Err(); err != context.Canceled {
 		t.Errorf("after the caller's end: %v", err)
 	}
-	over := newBudget(t.Context(), -time.Second)
+	over := newBudget(t.Context(), time.Now().Add(-time.Second))
 	defer over.release()
 	if err := over.Err(); err != context.DeadlineExceeded {
 		t.Errorf("after the time: %v", err)
@@ -53,7 +84,7 @@ func TestBudget(t *testing.T) {
 	early, cancelEarly := context.WithDeadline(t.Context(), time.Now().Add(time.Minute))
 	defer cancelEarly()
 	want, _ := early.Deadline()
-	if got, _ := newBudget(early, time.Hour).Deadline(); !got.Equal(want) {
+	if got, _ := newBudget(early, time.Now().Add(time.Hour)).Deadline(); !got.Equal(want) {
 		t.Errorf("the deadline is %v, the caller's %v", got, want)
 	}
 }
@@ -95,15 +126,16 @@ func FuzzInspect(f *testing.F) {
 
 func BenchmarkNewID(b *testing.B) {
 	b.ReportAllocs()
+	var ids idSource
 	for b.Loop() {
-		newID()
+		ids.next(time.Now())
 	}
 }
 
 func BenchmarkBudget(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		budget := newBudget(b.Context(), time.Second)
+		budget := newBudget(b.Context(), time.Now().Add(time.Second))
 		_ = budget.Err()
 		budget.release()
 	}

@@ -64,7 +64,7 @@ type PDP struct {
 	cache    *pip.Cache
 	limits   Limits
 	clock    func() time.Time
-	newID    func() string
+	newID    func(now time.Time) string
 	logger   *zap.Logger
 }
 
@@ -72,13 +72,13 @@ type PDP struct {
 func New(o Options) *PDP {
 	p := &PDP{
 		policy: o.Policy, snapshot: o.Snapshot, cache: o.Cache, limits: o.Limits.withDefaults(),
-		clock: o.Clock, newID: o.NewID, logger: cmp.Or(o.Logger, zap.NewNop()),
+		clock: o.Clock, newID: new(idSource).next, logger: cmp.Or(o.Logger, zap.NewNop()),
 	}
 	if p.clock == nil {
 		p.clock = time.Now
 	}
-	if p.newID == nil {
-		p.newID = newID
+	if o.NewID != nil {
+		p.newID = func(time.Time) string { return o.NewID() }
 	}
 	return p
 }
@@ -110,13 +110,13 @@ func (p *PDP) Decide(ctx context.Context, request *authz.Request, options Decide
 		return authz.Decision{}, err
 	}
 	defer pinned.snapshot.Close()
-	return p.decide(ctx, pinned, request, size, options.Explain)
+	return p.decide(ctx, pinned, time.Now(), request, size, options.Explain)
 }
 
-// decide decides a request that is valid in form and has a size.
-func (p *PDP) decide(ctx context.Context, on pin, request *authz.Request, size int, explain bool) (authz.Decision, error) {
-	decision := authz.Decision{ID: p.newID(), PolicyRevision: on.policy.Revision, DirectoryRevision: on.snapshot.Revision()}
-	output, err := p.evaluate(ctx, on, request, size, explain)
+// decide decides a request that is valid in form and has a size, from a time on.
+func (p *PDP) decide(ctx context.Context, on pin, start time.Time, request *authz.Request, size int, explain bool) (authz.Decision, error) {
+	decision := authz.Decision{ID: p.newID(start), PolicyRevision: on.policy.Revision, DirectoryRevision: on.snapshot.Revision()}
+	output, err := p.evaluate(ctx, on, start, request, size, explain)
 	_, panicked := errors.AsType[*panicError](err) // to be logged, whoever still listens
 	if err != nil && !panicked && (ctx.Err() != nil || authz.KindOf(err) == authz.Invalid) {
 		return authz.Decision{}, undecided(ctx, err)
