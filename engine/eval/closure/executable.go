@@ -114,7 +114,8 @@ func (x *executable) machine(r run) *machine {
 	m.plain.input, m.plain.isRequest, m.plain.data = r.input, r.request != nil, r.data
 	m.world = &m.plain
 	m.strict = !r.lenient
-	m.steps, m.untilLook = r.steps, stepsPerLook
+	m.limit = r.steps
+	m.allot(r.steps)
 	m.patterns = x.patterns
 	return m
 }

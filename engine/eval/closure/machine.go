@@ -64,8 +64,9 @@ type machine struct {
 	// strict is whether a built-in's error is the evaluation's.
 	strict bool
 
-	untilLook int   // steps until the next look at the clock and the budget
-	steps     int64 // left after those
+	limit     int64 // of steps
+	untilLook int   // steps until the next look at the clock and the limit
+	steps     int64 // left after those; -1 where the next look is beyond the limit
 
 	patterns cache.InterQueryValueCache
 	builtins topdown.BuiltinContext // see opa
@@ -89,17 +90,27 @@ func (m *machine) work(steps int) bool {
 	return m.untilLook > 0 || m.look()
 }
 
-// look ends the evaluation if its time or its budget is over.
+// allot sets the next look, with so many steps left: the first step beyond the
+// limit is one.
+func (m *machine) allot(left int64) {
+	m.untilLook = stepsPerLook
+	if left < stepsPerLook {
+		m.untilLook = int(left) + 1
+	}
+	m.steps = left - int64(m.untilLook)
+}
+
+// look ends the evaluation if its time or its steps are over.
 func (m *machine) look() bool {
 	if m.err != nil {
 		return false
 	}
-	m.steps += int64(m.untilLook) - stepsPerLook
-	m.untilLook = stepsPerLook
-	if m.steps < 0 {
-		m.err = authz.Errorf(authz.LimitExceeded, "the policy takes more steps than one decision may: let it look at less, or raise the limit")
+	left := m.steps + int64(m.untilLook)
+	if left < 0 {
+		m.err = authz.Errorf(authz.LimitExceeded, "the policy takes more than the %d steps that one decision may: let it read by id instead of iterating, or raise the limit", m.limit)
 		return false
 	}
+	m.allot(left)
 	if err := m.ctx.Err(); err != nil {
 		m.err = err
 		return false
