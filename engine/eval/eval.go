@@ -159,6 +159,11 @@ type Entity interface {
 	// a key equal to this, in an array by its index. It is nil where nothing
 	// does. The member is not built for it.
 	Lookup(ctx context.Context, m Member, key *ast.Term) (*ast.Term, error)
+	// Each calls visit for every key and value of a member, as iteration does
+	// in Rego: an object's in the order of its keys, an array's by index, until
+	// visit returns false. What is neither has none. The member is not built
+	// for it.
+	Each(ctx context.Context, m Member, visit func(key, value *ast.Term) bool) error
 	// Value is the entity with all its members, an object.
 	Value(ctx context.Context) (*ast.Term, error)
 }

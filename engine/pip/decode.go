@@ -61,7 +61,6 @@ func (ds *decoders) scan(text string) (*attributes, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(members, func(a, b member) int { return strings.Compare(a.name, b.name) })
 	var fewNames [fewMembers]string
 	names := fewNames[:0]
 	values := make([]value, len(members))
@@ -112,7 +111,7 @@ type decoder struct {
 	long   []*ast.Array
 }
 
-// scan finds the members of an object.
+// scan finds the members of an object, in the order of their names.
 func (d *decoder) scan(members []member) ([]member, error) {
 	if kind := d.tokens.PeekKind(); kind != '{' {
 		if _, err := d.tokens.ReadValue(); err != nil {
@@ -134,6 +133,10 @@ func (d *decoder) scan(members []member) ([]member, error) {
 		}
 		to := d.tokens.InputOffset()
 		members = append(members, member{name, uint32(to - int64(len(value))), uint32(to)})
+	}
+	byName := func(a, b member) int { return strings.Compare(a.name, b.name) }
+	if !slices.IsSortedFunc(members, byName) { // which the directory's are
+		slices.SortStableFunc(members, byName)
 	}
 	_, err := d.tokens.ReadToken()
 	return members, err

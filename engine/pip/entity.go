@@ -78,14 +78,15 @@ func (e *entity) present() *derived {
 // kept lets the cache have what was read on the way to a term.
 func (e *entity) kept(term *ast.Term) *ast.Term {
 	e.reader.keep(e.entry)
-	if !e.noted {
-		e.noteLong()
-	}
+	e.noteLong()
 	return term
 }
 
 // noteLong lets the reader know of the entity if it has arrays worth an index.
 func (e *entity) noteLong() {
+	if e.noted {
+		return
+	}
 	if a := e.entry.attributes.Load(); a != nil && a.long.Load() != nil {
 		e.reader.long = append(e.reader.long, e.entry)
 		e.noted = true

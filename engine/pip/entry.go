@@ -37,7 +37,7 @@ type identity struct{ typ, id *ast.Term }
 
 // Estimated bytes of what an entry holds.
 const (
-	entryBytes    = 540 // the entry itself, its ref's term and its place in the cache
+	entryBytes    = 430 // the entry itself, its ref's term and its place in the cache
 	refBytes      = 48  // a parent
 	identityBytes = 16 + termBytes
 )

@@ -34,12 +34,10 @@ type ownGrants struct {
 	set     grantSet
 }
 
-// Estimated bytes of what holds grants, of a grant, without its texts, and of
-// its object.
+// Estimated bytes of what holds grants, and of a grant, without its texts.
 const (
-	ownGrantsBytes   = 160
-	grantBytes       = 136 + 8 + termBytes
-	grantObjectBytes = 750 + 3*termBytes
+	ownGrantsBytes = 160
+	grantBytes     = 136 + 8 + termBytes
 )
 
 // noGrants are those of all that have none.
@@ -71,23 +69,23 @@ func (c *Cache) newOwnGrants(e *entry, stored []authz.Grant) *ownGrants {
 	names := &c.decoders.names
 	size := ownGrantsBytes
 	for i, g := range stored {
-		scope := names.root(e.key.tenant)
-		if !g.Scope.IsZero() {
-			scope = ast.StringTerm(g.Scope.String())
+		scope := g.Scope
+		if scope.IsZero() {
+			scope = authz.Root(e.key.tenant)
 		}
 		at := &own.grants[i]
 		at.own, at.id, at.reason = own, g.ID, g.Reason
-		at.role, at.scope = names.term(g.Role.String()), scope
+		at.role, at.scope = names.term(g.Role.String()), ast.StringTerm(scope.String())
 		at.notBefore, at.notAfter = g.NotBefore, g.NotAfter
 		own.set.list[i] = at
-		size += grantBytes + len(g.ID) + len(textOf(scope)) + len(g.Reason)
+		size += grantBytes + len(g.ID) + len(scope.Type) + len(scope.ID) + len(g.Reason)
 	}
 	own.bytes.Store(int64(size))
 	return own
 }
 
-// grantObject makes what a policy sees of a grant.
-func grantObject(g *grant) *ast.Term {
+// grantObject makes what a policy sees of a grant, and estimates its bytes.
+func grantObject(g *grant) (*ast.Term, int) {
 	stored := authz.Grant{NotBefore: g.notBefore, NotAfter: g.notAfter}
 	members := make([][2]*ast.Term, 0, 9)
 	add := func(name *ast.Term, value *ast.Term) { members = append(members, [2]*ast.Term{name, value}) }
@@ -106,8 +104,11 @@ func grantObject(g *grant) *ast.Term {
 	if g.reason != "" {
 		add(grantNames.reason, ast.StringTerm(g.reason))
 	}
-	return ast.ObjectTerm(members...)
+	return ast.ObjectTerm(members...), objectBytes(len(members)) + ownTerms*termBytes
 }
+
+// ownTerms is how many terms a grant's object has for itself, more or less.
+const ownTerms = 4
 
 // grantNames are the names of a grant's members.
 var grantNames = struct {

@@ -134,8 +134,8 @@ func (e *entity) objectOf(g *grant) *ast.Term {
 	if known := g.object.Load(); known != nil {
 		return known
 	}
-	if g.object.CompareAndSwap(nil, grantObject(g)) {
-		g.own.bytes.Add(grantObjectBytes)
+	if made, size := grantObject(g); g.object.CompareAndSwap(nil, made) {
+		g.own.bytes.Add(int64(size))
 		owner := e.entry
 		if e.entry.grants.Load() != g.own {
 			owner = e.reader.cache.lookup(key{e.reader.tenant, g.own.ref.Type, g.own.ref.ID}, e.reader.revision)
@@ -237,18 +237,31 @@ func (e *entity) grantsAt(ctx context.Context, text string) (*ast.Term, error) {
 	if err != nil {
 		return nil, err
 	}
-	mine, theirs := e.scopesOf(own).find(text), e.scopesOf(inherited).find(text)
-	set, i := own, mine
-	switch {
-	case mine < 0 && theirs < 0:
+	set, at := own, e.scopeAt(own, text)
+	switch theirs := e.scopeAt(inherited, text); {
+	case at == nil && theirs == nil:
 		return nil, nil
-	case mine < 0:
-		set, i = inherited, theirs
-	case theirs >= 0:
+	case at == nil:
+		set, at = inherited, theirs
+	case theirs != nil:
 		if set, err = e.effective(ctx); err != nil {
 			return nil, err
 		}
-		i = e.scopesOf(set).find(text)
+		at = e.scopeAt(set, text)
 	}
-	return e.scopeArray(set, &e.scopesOf(set).rows[i]), nil
+	return e.scopeArray(set, at), nil
+}
+
+// scopeAt is what a set has of a scope, or nil. Few grants of which none has it
+// need no table to know that.
+func (e *entity) scopeAt(s *grantSet, text string) *scope {
+	has := func(g *grant) bool { return textOf(g.scope) == text }
+	if s.scopes.Load() == nil && len(s.list) <= fewRows && !slices.ContainsFunc(s.list, has) {
+		return nil
+	}
+	scopes := e.scopesOf(s)
+	if i := scopes.find(text); i >= 0 {
+		return &scopes.rows[i]
+	}
+	return nil
 }

@@ -136,27 +136,30 @@ func (l lineage) len() int {
 	return len(l.above.rows)
 }
 
-// nth is an ancestor in the order of refs.
-func (l lineage) nth(i int) (*ast.Term, int) {
+// each visits the ancestors in the order of their refs, until visit returns
+// false.
+func (l lineage) each(visit func(ref *ast.Term, distance int) bool) {
+	own := -1
 	if l.own != nil {
-		own := sort.SearchStrings(l.above.texts, textOf(l.own))
-		switch {
-		case i == own:
-			return l.own, 0
-		case i > own:
-			i--
+		own = sort.SearchStrings(l.above.texts, textOf(l.own))
+	}
+	for i := range l.above.rows {
+		if i == own && !visit(l.own, 0) || !visit(l.at(i)) {
+			return
 		}
 	}
-	return l.at(i)
+	if own == len(l.above.rows) {
+		visit(l.own, 0)
+	}
 }
 
 // object is an object with a member for each ancestor.
 func (l lineage) object(value func(ref *ast.Term, distance int) *ast.Term) *ast.Term {
 	var few [fewMembers][2]*ast.Term
 	members := few[:0]
-	for i := range l.len() {
-		ref, distance := l.nth(i)
+	l.each(func(ref *ast.Term, distance int) bool {
 		members = append(members, [2]*ast.Term{ref, value(ref, distance)})
-	}
+		return true
+	})
 	return ast.ObjectTerm(members...)
 }

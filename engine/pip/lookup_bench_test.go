@@ -1,6 +1,8 @@
 package pip_test
 
 import (
+	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -34,11 +36,11 @@ func BenchmarkLookup(b *testing.B) {
 	} {
 		cache := pip.NewCache(pip.Options{MaxBytes: 1 << 30})
 		ctx, reader := b.Context(), cache.Reader(snapshot, 100)
-		entity := func(i int) (eval.Entity, *ast.Term) {
+		entity := func(i int) eval.Entity {
 			if i%readsPerDecision == 0 {
 				reader = cache.Reader(snapshot, 100)
 			}
-			id, key := ids[i%benchUsers], bench.key
+			id := ids[i%benchUsers]
 			if bench.typ == authz.RoleType {
 				id = "reader"
 			}
@@ -46,47 +48,77 @@ func BenchmarkLookup(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			return e, key
+			return e
 		}
-		scopes := make(map[string]*ast.Term)
-		for i, id := range ids {
-			e, _ := entity(i)
-			grant, err := e.Lookup(ctx, eval.Grants, ast.InternedTerm(0))
-			if err != nil {
-				b.Fatal(err)
-			}
-			if grant != nil {
-				scopes[id] = grant.Value.(ast.Object).Get(ast.StringTerm("scope"))
+		keys := make([]*ast.Term, benchUsers)
+		for i := range keys {
+			keys[i] = bench.key
+			if bench.key == nil { // the scope of the user's own grant
+				number, err := strconv.Atoi(ids[i][len("user-"):])
+				if err != nil {
+					b.Fatal(err)
+				}
+				keys[i] = ast.StringTerm(fmt.Sprint("department:", number/50))
 			}
 		}
-		look := func(i int, e eval.Entity, key *ast.Term) {
-			if bench.member == eval.GrantsByScope {
-				key = scopes[ids[i%benchUsers]]
-			}
+		look := func(i int, e eval.Entity) {
+			key := keys[i%benchUsers]
 			if term, err := e.Lookup(ctx, bench.member, key); term == nil || err != nil {
 				b.Fatal(term, err)
 			}
 		}
 		for i := range ids {
-			e, key := entity(i)
-			look(i, e, key)
+			look(i, entity(i))
 		}
 		b.Run(bench.member.String(), func(b *testing.B) {
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
-				e, key := entity(i)
-				look(i, e, key)
+				look(i, entity(i))
 				i++
 			}
 		})
 		b.Run(bench.member.String()+" again", func(b *testing.B) {
-			e, key := entity(0)
-			look(0, e, key)
+			e := entity(0)
+			look(0, e)
 			b.ReportAllocs()
 			for b.Loop() {
-				look(0, e, key)
+				look(0, e)
 			}
 		})
 	}
+}
+
+// BenchmarkEach goes over the ancestors of a user: without the object, and with
+// the one that has been made.
+func BenchmarkEach(b *testing.B) {
+	directory := piptest.New("t")
+	directory.Write(crowd(benchUsers)...)
+	e, err := pip.NewCache(pip.Options{}).Reader(directory.Latest(), 10).Entity(b.Context(), "user", benchIDs()[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	visited := 0
+	visit := func(_, _ *ast.Term) bool {
+		visited++
+		return true
+	}
+	b.Run("ancestors", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := e.Each(b.Context(), eval.Ancestors, visit); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("ancestors as an object", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			whole, err := e.Member(b.Context(), eval.Ancestors)
+			if err != nil {
+				b.Fatal(err)
+			}
+			whole.Value.(ast.Object).Until(func(key, value *ast.Term) bool { return !visit(key, value) })
+		}
+	})
 }

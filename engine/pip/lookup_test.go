@@ -99,6 +99,40 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+// TestEachStops holds that Each visits no more once it was told to stop.
+func TestEachStops(t *testing.T) {
+	directory := piptest.New("t")
+	directory.Write(piptest.Lines(t, ward)...)
+	reader := pip.NewCache(pip.Options{}).Reader(directory.Latest(), 10)
+	for _, test := range []struct {
+		typ, id string
+		member  eval.Member
+		first   string
+	}{
+		{"user", "mina", eval.Attributes, `"1"`},
+		{"user", "mina", eval.Ancestors, `"department:icu"`},
+		{"user", "mina", eval.Distances, `"department:icu"`},
+		{"department", "icu", eval.Ancestors, `"department:icu"`},
+		{"user", "mina", eval.Parents, "0"},
+		{"user", "mina", eval.Grants, "0"},
+		{"user", "mina", eval.GrantsByScope, `"department:icu"`},
+		{"role", "nurse", eval.Permissions, `"menu:read"`},
+	} {
+		e, err := reader.Entity(t.Context(), test.typ, test.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var keys []string
+		err = e.Each(t.Context(), test.member, func(key, _ *ast.Term) bool {
+			keys = append(keys, key.String())
+			return false
+		})
+		if err != nil || len(keys) != 1 || keys[0] != test.first {
+			t.Errorf("%s: visited %v, %v; expected %s alone", test.member, keys, err, test.first)
+		}
+	}
+}
+
 // lookupText is a term as text, an array of grants as their ids.
 func lookupText(term *ast.Term, absent string) string {
 	if term == nil {

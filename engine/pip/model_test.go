@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -209,7 +210,14 @@ func checkRead(t testing.TB, r *rand.Rand, cache *pip.Cache, snapshot *piptest.S
 	r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	for _, name := range names[:r.IntN(len(names))] {
 		member, _ := eval.MemberNamed(name)
-		if r.IntN(2) == 0 {
+		switch r.IntN(3) {
+		case 0:
+			if got := iterated(t, e, member); got != "" && got != text(t, members[name]) {
+				t.Errorf("%s of %s at revision %d (epoch %d):\nvisited %s\n   want %s", name, ref, snapshot.Revision(), snapshot.Epoch(), got, text(t, members[name]))
+				return false
+			}
+			continue
+		case 1:
 			if !checkLookup(t, r, e, member, text(t, members[name])) {
 				t.Errorf("%s at revision %d (epoch %d)", ref, snapshot.Revision(), snapshot.Epoch())
 				return false
@@ -236,6 +244,36 @@ func checkRead(t testing.TB, r *rand.Rand, cache *pip.Cache, snapshot *piptest.S
 		return false
 	}
 	return true
+}
+
+// iterated is what Each visits in a member, in the order visited, as the text of
+// an object or an array; nothing for another member.
+func iterated(t testing.TB, e eval.Entity, member eval.Member) string {
+	var parts []string
+	err := e.Each(t.Context(), member, func(key, value *ast.Term) bool {
+		part := value.String()
+		if _, isIndex := key.Value.(ast.Number); !isIndex {
+			part = key.String() + ": " + part
+		} else if key.String() != fmt.Sprint(len(parts)) {
+			t.Errorf("element %d of %s has index %s", len(parts), member, key)
+		}
+		parts = append(parts, part)
+		return true
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	switch member {
+	case eval.Type, eval.ID, eval.Ref:
+		if len(parts) > 0 {
+			t.Errorf("%s has elements %v", member, parts)
+		}
+		return ""
+	case eval.Parents, eval.Grants:
+		return "[" + strings.Join(parts, ", ") + "]"
+	default:
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
 }
 
 // checkLookup looks up some of the keys of a member whose text is known, and one

@@ -93,11 +93,19 @@ func (t *transaction) entity(ctx context.Context, typ, id string, path storage.P
 	if !exists {
 		return nil, nil
 	}
-	member, err := e.Member(ctx, name)
-	if member == nil || err != nil {
+	rest := path[1:]
+	isArray := name == eval.Parents || name == eval.Grants // whose indexes are texts in a path
+	var inside *ast.Term
+	if len(rest) == 0 || isArray {
+		inside, err = e.Member(ctx, name)
+	} else {
+		inside, err = e.Lookup(ctx, name, ast.InternedTerm(rest[0]))
+		rest = rest[1:]
+	}
+	if inside == nil || err != nil {
 		return nil, err
 	}
-	return find(member.Value, path[1:]), nil
+	return find(inside.Value, rest), nil
 }
 
 // find is the value at a path inside another, or nil.
