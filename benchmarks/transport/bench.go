@@ -75,18 +75,14 @@ func (b *bench) start(ctx context.Context, binaries builds, only string) error {
 				return err
 			}
 			b.processes = append(b.processes, p)
-			if err := b.dial(servers, way, binary.name, p, p.address); err != nil {
+			server, err := b.dial(binary.name, p, p.address)
+			if err != nil {
 				return err
 			}
-		}
-	}
-	for _, tenant := range []string{customer, constant} {
-		a, err := ask(ctx, servers["TCP"][1].caller, tenant)
-		if err != nil {
-			return err
-		}
-		if err := a.save(b.dir, tenant); err != nil {
-			return err
+			servers[way] = append(servers[way], server)
+			if err := b.ask(ctx, server); err != nil {
+				return err
+			}
 		}
 	}
 	p, err := startEcho(b.dir)
@@ -94,27 +90,35 @@ func (b *bench) start(ctx context.Context, binaries builds, only string) error {
 		return err
 	}
 	b.processes = append(b.processes, p)
-	if err := b.dial(servers, "TCP", "echo", p, p.address); err != nil {
-		return err
-	}
-	if err := b.dial(servers, "Unix", "echo", p, "unix://"+echoSocket(b.dir)); err != nil {
-		return err
+	for way, address := range map[string]string{"TCP": p.address, "Unix": "unix://" + echoSocket(b.dir)} {
+		if servers[way][0], err = b.dial("echo", p, address); err != nil {
+			return err
+		}
 	}
 	return b.layOut(ctx, ways, servers, only)
 }
 
-// dial adds a server to those of a way in.
-func (b *bench) dial(servers map[string][]row, way, name string, p *process, address string) error {
+// dial connects to a server.
+func (b *bench) dial(name string, p *process, address string) (row, error) {
 	c, err := dial(address)
 	if err != nil {
-		return err
+		return row{}, err
 	}
 	b.callers = append(b.callers, c)
-	server := row{name: name, pid: p.command.Process.Pid, caller: c}
-	if name == "echo" {
-		servers[way][0] = server
-	} else {
-		servers[way] = append(servers[way], server)
+	return row{name: name, pid: p.command.Process.Pid, caller: c}, nil
+}
+
+// ask asks a server for every decision once, and keeps what the echo is to
+// repeat.
+func (b *bench) ask(ctx context.Context, server row) error {
+	for _, tenant := range []string{customer, constant} {
+		a, err := ask(ctx, server.caller, tenant)
+		if err != nil {
+			return fmt.Errorf("%s: %w", server.name, err)
+		}
+		if err := a.save(b.dir, tenant); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -204,11 +208,11 @@ func (b *bench) round(ctx context.Context, turn time.Duration) error {
 	return nil
 }
 
-// print writes the table: medians over the rounds, the ratio to the echo taken
-// within each round.
+// print writes the table: medians over the rounds. The ratio to the echo is
+// taken within each round, and comes with its quartiles.
 func (b *bench) print(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\tµs CPU a decision\t× echo\tlow\thigh\t")
+	fmt.Fprintln(table, "\tµs CPU a decision\t× echo\tquartiles\t\t")
 	for _, g := range b.groups {
 		fmt.Fprintf(table, "%s\t\t\t\t\t\n", g.name)
 		echo := g.rows[0].cost
@@ -217,17 +221,14 @@ func (b *bench) print(out io.Writer) error {
 			for i, cost := range r.cost {
 				ratios[i] = cost / echo[i]
 			}
-			fmt.Fprintf(table, "%s\t%.2f\t%.2f\t%.2f\t%.2f\t\n", r.name, median(r.cost), median(ratios), slices.Min(ratios), slices.Max(ratios))
+			fmt.Fprintf(table, "%s\t%.2f\t%.2f\t%.2f\t%.2f\t\n", r.name, quantile(r.cost, 0.5), quantile(ratios, 0.5), quantile(ratios, 0.25), quantile(ratios, 0.75))
 		}
 	}
 	return table.Flush()
 }
 
-func median(values []float64) float64 {
+// quantile is the value that a part of the values does not pass.
+func quantile(values []float64, part float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
-	middle := len(sorted) / 2
-	if len(sorted)%2 == 0 {
-		return (sorted[middle-1] + sorted[middle]) / 2
-	}
-	return sorted[middle]
+	return sorted[int(part*float64(len(sorted)-1)+0.5)]
 }
