@@ -69,10 +69,10 @@ func openPoint(b *testing.B, w world) *decisionPoint {
 	}
 	b.Cleanup(func() { d.Close() })
 	programs := activation.New(activation.Options{
-		Tenants:   []activation.Tenant{{Name: tenant, Load: readPolicy}},
-		Evaluator: topdown.New(),
-		Logger:    zap.NewNop(),
-		Clock:     time.Now,
+		Tenants:    []activation.Tenant{{Name: tenant, Load: readPolicy}},
+		Evaluators: []eval.Evaluator{topdown.New()},
+		Logger:     zap.NewNop(),
+		Clock:      time.Now,
 	})
 	if err := programs.Activate(b.Context(), tenant); err != nil {
 		b.Fatal(err)

@@ -54,6 +54,7 @@ type tenantConfig struct {
 type limitsConfig struct {
 	Input      byteSize `yaml:"input" env:"INPUT"`
 	Evaluation duration `yaml:"evaluation" env:"EVALUATION"`
+	Steps      count    `yaml:"steps" env:"STEPS"`
 	Entities   count    `yaml:"entities" env:"ENTITIES"`
 	Batch      duration `yaml:"batch" env:"BATCH"`
 	Wait       duration `yaml:"wait" env:"WAIT"`
@@ -94,6 +95,7 @@ func defaultConfig() config {
 		Limits: limitsConfig{
 			Input:      pdp.DefaultInputBytes,
 			Evaluation: duration(pdp.DefaultEvaluation),
+			Steps:      pdp.DefaultSteps,
 			Entities:   pdp.DefaultEntities,
 			Batch:      duration(pdp.DefaultBatch),
 			Wait:       duration(pdp.DefaultWait),
@@ -217,6 +219,9 @@ func (c *config) validate() error {
 	}
 	if c.Limits.Evaluation <= 0 {
 		refuse("limits.evaluation", "%s: expected a duration above zero, such as 100ms", c.Limits.Evaluation)
+	}
+	if c.Limits.Steps <= 0 {
+		refuse("limits.steps", "%d: expected a number above zero", c.Limits.Steps)
 	}
 	if c.Limits.Entities <= 0 {
 		refuse("limits.entities", "%d: expected a number above zero", c.Limits.Entities)

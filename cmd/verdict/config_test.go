@@ -38,7 +38,7 @@ func TestExampleConfigHoldsEveryDefault(t *testing.T) {
 func TestConfigLayers(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "verdict.yaml")
 	write(t, file, "grpc: {address: 127.0.0.1:1}\nlimits: {input: !!str 2MiB, evaluation: &short 50ms, batch: 2s}\nlog: {level: debug}\n")
-	cfg, err := loadConfig(file, []string{"VERDICT_LIMITS_EVALUATION=70ms", "VERDICT_LIMITS_WAIT=3s", "VERDICT_LOG_FORMAT=console", "HOME=/nowhere"})
+	cfg, err := loadConfig(file, []string{"VERDICT_LIMITS_EVALUATION=70ms", "VERDICT_LIMITS_WAIT=3s", "VERDICT_LIMITS_STEPS=500", "VERDICT_LOG_FORMAT=console", "HOME=/nowhere"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,6 +46,7 @@ func TestConfigLayers(t *testing.T) {
 	want.GRPC.Address = "127.0.0.1:1"
 	want.Limits.Input = 2 << 20
 	want.Limits.Evaluation = duration(70 * time.Millisecond)
+	want.Limits.Steps = 500
 	want.Limits.Batch = duration(2 * time.Second)
 	want.Limits.Wait = duration(3 * time.Second)
 	want.Log = logConfig{Level: logLevel(zapcore.DebugLevel), Format: "console"}
@@ -93,6 +94,7 @@ func TestConfigRefusals(t *testing.T) {
 		{name: "no number", file: "limits:\n  entities: many\n", wants: []string{"[2:13]", `"many" is no whole number`}},
 		{name: "no duration", file: "limits:\n  evaluation: 100\n", wants: []string{"[2:15]", `"100" is no duration: expected one such as 100ms`}},
 		{name: "negative size", file: "limits:\n  input: -1MiB\n", wants: []string{"[2:10]", `"-1MiB" is no size`}},
+		{name: "no number of steps", file: "limits:\n  steps: 2e6\n", wants: []string{"[2:10]", `"2e6" is no whole number`}},
 		{name: "a list for a value", file: "limits:\n  input: [1]\n", wants: []string{"[2:10]", "expected one value"}},
 		{name: "a list for a text", file: "log:\n  format: [json]\n", wants: []string{"[2:11] expected one value"}},
 		{name: "an object for a text", file: "data: {a: b}\n", wants: []string{"[1:7] expected one value"}},
@@ -136,14 +138,14 @@ func TestConfigValidateNamesEverySetting(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"grpc.address", "limits.input", "limits.evaluation", "limits.entities", "limits.batch", "limits.wait", "directory.retention", "log.format", "tenants.Bad Name"} {
+	for _, want := range []string{"grpc.address", "limits.input", "limits.evaluation", "limits.steps", "limits.entities", "limits.batch", "limits.wait", "directory.retention", "log.format", "tenants.Bad Name"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error lacks %q:\n%v", want, err)
 		}
 	}
 	cfg = defaultConfig()
 	cfg.Directory.Retention = minRetention
-	cfg.Limits = limitsConfig{Input: maxInput, Evaluation: 1, Entities: 1, Batch: 1, Wait: 1}
+	cfg.Limits = limitsConfig{Input: maxInput, Evaluation: 1, Steps: 1, Entities: 1, Batch: 1, Wait: 1}
 	if err := cfg.validate(); err != nil {
 		t.Errorf("the smallest retention, the largest input and the smallest other limits: %v", err)
 	}

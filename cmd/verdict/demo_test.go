@@ -9,12 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/zap"
 
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/activation"
 )
 
 // startDemo serves the shipped bundles and their data on loopback until the
@@ -23,31 +22,16 @@ func startDemo(t *testing.T) *service {
 	t.Helper()
 	cfg := defaultConfig()
 	cfg.Limits.Evaluation = unhurriedEvaluation
-	cfg.GRPC.Address = "127.0.0.1:0"
-	cfg.HTTP.Address = "127.0.0.1:0"
-	o := pointOptions{config: cfg, clock: time.Now, logger: zap.NewNop()}
+	var tenants []activation.Tenant
 	for _, name := range demoTenants {
-		o.tenants = append(o.tenants, shippedBundle(name))
+		tenants = append(tenants, shippedBundle(name))
 	}
-	s, err := openService(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, _ := startService(t, cfg, tenants...)
 	for _, tenant := range demoTenants {
 		if err := s.loadSample(t.Context(), tenant); err != nil {
 			t.Fatal(err)
 		}
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- s.run(t.Context()) }()
-	t.Cleanup(func() { // the test's context is done by now
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	return s
 }
 

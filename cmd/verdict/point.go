@@ -14,6 +14,8 @@ import (
 	"github.com/verdictpdp/verdict/bundles"
 	"github.com/verdictpdp/verdict/engine/activation"
 	"github.com/verdictpdp/verdict/engine/directory"
+	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/engine/eval/closure"
 	"github.com/verdictpdp/verdict/engine/eval/topdown"
 	"github.com/verdictpdp/verdict/engine/pdp"
 	"github.com/verdictpdp/verdict/engine/pip"
@@ -58,10 +60,10 @@ func openPoint(o pointOptions) (*point, error) {
 		return nil, err
 	}
 	programs := activation.New(activation.Options{
-		Tenants:   o.tenants,
-		Evaluator: topdown.New(),
-		Logger:    o.logger,
-		Clock:     o.clock,
+		Tenants:    o.tenants,
+		Evaluators: evaluators(),
+		Logger:     o.logger,
+		Clock:      o.clock,
 	})
 	decisions := pdp.New(pdp.Options{
 		Policy: func(tenant string) (pdp.Policy, error) {
@@ -84,6 +86,7 @@ func openPoint(o pointOptions) (*point, error) {
 		Limits: pdp.Limits{
 			InputBytes: int(o.config.Limits.Input),
 			Evaluation: time.Duration(o.config.Limits.Evaluation),
+			Steps:      int64(o.config.Limits.Steps),
 			Entities:   int(o.config.Limits.Entities),
 			Batch:      time.Duration(o.config.Limits.Batch),
 			Wait:       time.Duration(o.config.Limits.Wait),
@@ -91,6 +94,10 @@ func openPoint(o pointOptions) (*point, error) {
 	})
 	return &point{directory: dir, programs: programs, decisions: decisions}, nil
 }
+
+// evaluators are what policies run on everywhere in the product: compiled, and
+// where that cannot be, on OPA's own evaluator.
+func evaluators() []eval.Evaluator { return []eval.Evaluator{closure.New(), topdown.New()} }
 
 func (p *point) Close() error { return p.directory.Close() }
 

@@ -62,6 +62,11 @@ allow if {
 			authz.LimitExceeded, "1ms",
 		},
 		{
+			"steps", func(l *limitsConfig) { l.Steps, l.Evaluation = 1000, unhurriedEvaluation },
+			func(ctx context.Context, p *point) error { return one(ctx, p, "count", authz.Consistency{}) },
+			authz.LimitExceeded, "1000 steps",
+		},
+		{
 			"entities", func(l *limitsConfig) { l.Entities = 1 },
 			func(ctx context.Context, p *point) error { return one(ctx, p, "read", authz.Consistency{}) },
 			authz.LimitExceeded, "1",

@@ -11,8 +11,37 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/activation"
 )
+
+// startService serves tenants on loopback, all of them active, until the test
+// ends.
+func startService(t *testing.T, cfg config, tenants ...activation.Tenant) (*service, *remote) {
+	t.Helper()
+	cfg.GRPC.Address = "127.0.0.1:0"
+	cfg.HTTP.Address = "127.0.0.1:0"
+	s, err := openService(pointOptions{config: cfg, tenants: tenants, clock: time.Now, logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.run(t.Context()) }()
+	t.Cleanup(func() { // the test's context is done by now
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.activate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s, &remote{server: s.grpcListener.Addr().String()}
+}
 
 // TestSecondSignalEndsAtOnce holds that nobody has to wait for the grace of a
 // shutdown.

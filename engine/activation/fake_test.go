@@ -40,8 +40,12 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 const tenant = "workforce"
 
-// newSet is a Set of one tenant over the bundle at a path, and what it logs.
-func newSet(path string) (*activation.Set, *observer.ObservedLogs) {
+// newSet is a Set of one tenant over the bundle at a path, on evaluators or else
+// on fake, and what it logs.
+func newSet(path string, evaluators ...eval.Evaluator) (*activation.Set, *observer.ObservedLogs) {
+	if len(evaluators) == 0 {
+		evaluators = []eval.Evaluator{fake{}}
+	}
 	core, logs := observer.New(zapcore.InfoLevel)
 	return activation.New(activation.Options{
 		Tenants: []activation.Tenant{{
@@ -49,9 +53,9 @@ func newSet(path string) (*activation.Set, *observer.ObservedLogs) {
 			Path: path,
 			Load: func() (*bundle.Bundle, error) { return bundle.Read(path) },
 		}},
-		Evaluator: fake{},
-		Logger:    zap.New(core),
-		Clock:     func() time.Time { return noon },
+		Evaluators: evaluators,
+		Logger:     zap.New(core),
+		Clock:      func() time.Time { return noon },
 	}), logs
 }
 

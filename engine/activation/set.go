@@ -2,10 +2,7 @@ package activation
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"maps"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -48,6 +45,9 @@ type Active struct {
 	Revision    string
 	Evaluator   string
 	ActivatedAt time.Time
+	// FallbackReason is why Evaluator is not the first of Options.Evaluators; nil
+	// where it is.
+	FallbackReason error
 }
 
 // A Status is what a tenant's activations have come to.
@@ -59,6 +59,9 @@ type Status struct {
 	Revision    string
 	Evaluator   string
 	ActivatedAt time.Time
+	// FallbackReason is why the active program does not run on the first of
+	// Options.Evaluators; empty where it does.
+	FallbackReason string
 	// LastError is why the latest activation failed, and LastErrorAt when; zero
 	// when it succeeded.
 	LastError   string
@@ -67,10 +70,13 @@ type Status struct {
 
 // Options are what a Set is made of.
 type Options struct {
-	Tenants   []Tenant
-	Evaluator eval.Evaluator
-	// Logger is told of every activation that swapped a program, and of every
-	// failure that is another than the one before.
+	Tenants []Tenant
+	// Evaluators are tried in this order: a policy runs on the first one that can
+	// prepare it. There is at least one.
+	Evaluators []eval.Evaluator
+	// Logger is told of every activation that swapped a program, with a warning
+	// where it does not run on the first evaluator, and of every failure that is
+	// another than the one before.
 	Logger *zap.Logger
 	Clock  func() time.Time
 }
@@ -78,11 +84,11 @@ type Options struct {
 // A Set holds the active programs of all tenants. It is safe for use by many
 // goroutines at once; reading the active program takes no lock.
 type Set struct {
-	evaluator eval.Evaluator
-	logger    *zap.Logger
-	clock     func() time.Time
-	slots     map[string]*slot
-	watchPath func(path string) (*changes, error)
+	evaluators []eval.Evaluator
+	logger     *zap.Logger
+	clock      func() time.Time
+	slots      map[string]*slot
+	watchPath  func(path string) (*changes, error)
 }
 
 // A slot is one tenant's place in a Set.
@@ -103,11 +109,11 @@ type failure struct {
 // New makes a Set in which nothing is active yet.
 func New(opts Options) *Set {
 	s := &Set{
-		evaluator: opts.Evaluator,
-		logger:    opts.Logger,
-		clock:     opts.Clock,
-		slots:     make(map[string]*slot, len(opts.Tenants)),
-		watchPath: watchPath,
+		evaluators: opts.Evaluators,
+		logger:     opts.Logger,
+		clock:      opts.Clock,
+		slots:      make(map[string]*slot, len(opts.Tenants)),
+		watchPath:  watchPath,
 	}
 	for _, t := range opts.Tenants {
 		s.slots[t.Name] = &slot{Tenant: t}
@@ -148,6 +154,9 @@ func (s *Set) Status() []Status {
 		if active := slot.active.Load(); active != nil {
 			status.Bundle, status.Revision = active.BundleName, active.Revision
 			status.Evaluator, status.ActivatedAt = active.Evaluator, active.ActivatedAt
+			if active.FallbackReason != nil {
+				status.FallbackReason = active.FallbackReason.Error()
+			}
 		}
 		if failure := slot.failure.Load(); failure != nil {
 			status.LastError, status.LastErrorAt = failure.err.Error(), failure.at
@@ -187,6 +196,10 @@ func (s *Set) activate(ctx context.Context, slot *slot) error {
 	s.logger.Info("policy activated", zap.String("tenant", slot.Name),
 		zap.String("bundle", next.BundleName), zap.String("revision", next.Revision),
 		zap.String("evaluator", next.Evaluator), zap.Duration("took", next.ActivatedAt.Sub(start)))
+	if next.FallbackReason != nil {
+		s.logger.Warn("policy does not run on the first evaluator", append(reasonFields(next.FallbackReason),
+			zap.String("tenant", slot.Name), zap.String("evaluator", next.Evaluator))...)
+	}
 	return nil
 }
 
@@ -201,31 +214,14 @@ func (s *Set) fail(slot *slot, err error) {
 	if slot.active.Load() == nil {
 		outcome = "policy not activated, and the tenant has none: its requests are refused until one is"
 	}
-	fields := []zap.Field{zap.String("tenant", slot.Name), zap.Error(err)}
-	if panicked, ok := errors.AsType[*panicError](err); ok {
-		fields = append(fields, zap.ByteString("stack", panicked.stack))
-	}
-	s.logger.Error(outcome, fields...)
+	s.logger.Error(outcome, append(reasonFields(err), zap.String("tenant", slot.Name))...)
 }
-
-// A panicError is a panic, such as of OPA's compiler, as an error: what is
-// activated must not end those who decide.
-type panicError struct {
-	fault any
-	stack []byte
-}
-
-func (e *panicError) Error() string { return fmt.Sprintf("the activation panicked: %v", e.fault) }
 
 // prepare is the program of the tenant's bundle as it stands, or nil where that
 // is the active one. The digest is compared and not the revision, which an
 // author may leave as it is while editing.
 func (s *Set) prepare(ctx context.Context, slot *slot) (_ *Active, digest string, err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			err = &panicError{fault, debug.Stack()}
-		}
-	}()
+	defer recovered(&err)
 	loaded, err := slot.Load()
 	if err != nil {
 		return nil, "", err
@@ -238,18 +234,13 @@ func (s *Set) prepare(ctx context.Context, slot *slot) (_ *Active, digest string
 	if err != nil {
 		return nil, "", err
 	}
-	program, err := s.evaluator.Prepare(ctx, policy)
+	active, err := s.choose(ctx, policy)
 	if err != nil {
 		return nil, "", err
 	}
 	if err := slot.rehearse(ctx, loaded); err != nil {
 		return nil, "", err
 	}
-	return &Active{
-		Program:     program,
-		BundleName:  policy.Name(),
-		Revision:    policy.Revision(),
-		Evaluator:   s.evaluator.Name(),
-		ActivatedAt: s.clock(),
-	}, digest, nil
+	active.ActivatedAt = s.clock()
+	return active, digest, nil
 }

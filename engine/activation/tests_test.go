@@ -14,6 +14,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/policy/bundle"
 	"github.com/verdictpdp/verdict/policy/suite"
 )
@@ -27,9 +28,9 @@ func newTestedSet(path string, tests func(context.Context, *bundle.Bundle) (suit
 			Load:  func() (*bundle.Bundle, error) { return bundle.Read(path) },
 			Tests: tests,
 		}},
-		Evaluator: fake{},
-		Logger:    zap.NewNop(),
-		Clock:     time.Now,
+		Evaluators: []eval.Evaluator{fake{}},
+		Logger:     zap.NewNop(),
+		Clock:      time.Now,
 	})
 }
 

@@ -33,6 +33,7 @@ func (p *PDP) evaluate(ctx context.Context, on pin, start time.Time, request *au
 		Parts:     on.parts,
 		Directory: reader,
 		Now:       on.now,
+		Steps:     p.limits.Steps,
 		Explain:   explain,
 	})
 	// After a panic it is not: that may have left it in any state.

@@ -3,6 +3,8 @@ package pdp
 import (
 	"cmp"
 	"time"
+
+	"github.com/verdictpdp/verdict/engine/eval"
 )
 
 // Limits bound what a decision, or a batch of them, may cost.
@@ -11,6 +13,9 @@ type Limits struct {
 	InputBytes int
 	// Evaluation bounds the time that the policy runs.
 	Evaluation time.Duration
+	// Steps bounds the work of the policy, and the memory with it, as
+	// eval.Input.Steps: the same on every machine, however busy.
+	Steps int64
 	// Entities bounds how many different entities the policy reads.
 	Entities int
 	// Batch bounds the time that one batch takes, waiting for its revision
@@ -25,6 +30,7 @@ type Limits struct {
 const (
 	DefaultInputBytes = 1 << 20
 	DefaultEvaluation = 100 * time.Millisecond
+	DefaultSteps      = eval.DefaultSteps
 	DefaultEntities   = 10_000
 	DefaultBatch      = 5 * time.Second
 	DefaultWait       = 30 * time.Second
@@ -34,6 +40,7 @@ func (l Limits) withDefaults() Limits {
 	return Limits{
 		InputBytes: cmp.Or(l.InputBytes, DefaultInputBytes),
 		Evaluation: cmp.Or(l.Evaluation, DefaultEvaluation),
+		Steps:      cmp.Or(l.Steps, DefaultSteps),
 		Entities:   cmp.Or(l.Entities, DefaultEntities),
 		Batch:      cmp.Or(l.Batch, DefaultBatch),
 		Wait:       cmp.Or(l.Wait, DefaultWait),

@@ -154,7 +154,7 @@ func TestWhatTheProgramGets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if in.Request != request || !in.Now.Equal(noon) || !in.Explain {
+		if in.Request != request || !in.Now.Equal(noon) || !in.Explain || in.Steps != pdp.DefaultSteps {
 			t.Errorf("the program got %+v", in)
 		}
 		if decision.DirectoryRevision != test.revision || decision.Explanation == nil {

@@ -123,7 +123,8 @@ type PolicyStatus struct {
 	Bundle string `protobuf:"bytes,2,opt,name=bundle,proto3" json:"bundle,omitempty"`
 	// The revision of the active bundle; empty while none is active.
 	Revision string `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
-	// The evaluator that the active policy runs on, such as "topdown".
+	// The evaluator that the active policy runs on: "closure", which compiles it,
+	// or else "topdown", which is OPA's own.
 	Evaluator string `protobuf:"bytes,4,opt,name=evaluator,proto3" json:"evaluator,omitempty"`
 	// When the active policy became so. Left out while none is active.
 	ActivatedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=activated_at,json=activatedAt,proto3" json:"activated_at,omitempty"`
@@ -131,9 +132,13 @@ type PolicyStatus struct {
 	// active before it still is.
 	LastError string `protobuf:"bytes,6,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
 	// When that happened. Left out when it did not.
-	LastErrorAt   *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_error_at,json=lastErrorAt,proto3" json:"last_error_at,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	LastErrorAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_error_at,json=lastErrorAt,proto3" json:"last_error_at,omitempty"`
+	// Why the active policy does not run on the evaluator that Verdict prefers,
+	// with the place in the policy that stands in the way; empty when it does. It
+	// decides the same, but slower.
+	FallbackReason string `protobuf:"bytes,8,opt,name=fallback_reason,json=fallbackReason,proto3" json:"fallback_reason,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *PolicyStatus) Reset() {
@@ -215,6 +220,13 @@ func (x *PolicyStatus) GetLastErrorAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *PolicyStatus) GetFallbackReason() string {
+	if x != nil {
+		return x.FallbackReason
+	}
+	return ""
+}
+
 var File_verdict_v1_policy_service_proto protoreflect.FileDescriptor
 
 const file_verdict_v1_policy_service_proto_rawDesc = "" +
@@ -224,7 +236,7 @@ const file_verdict_v1_policy_service_proto_rawDesc = "" +
 	"\x10GetStatusRequest\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\"I\n" +
 	"\x11GetStatusResponse\x124\n" +
-	"\bpolicies\x18\x01 \x03(\v2\x18.verdict.v1.PolicyStatusR\bpolicies\"\x96\x02\n" +
+	"\bpolicies\x18\x01 \x03(\v2\x18.verdict.v1.PolicyStatusR\bpolicies\"\xbf\x02\n" +
 	"\fPolicyStatus\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x16\n" +
 	"\x06bundle\x18\x02 \x01(\tR\x06bundle\x12\x1a\n" +
@@ -233,7 +245,8 @@ const file_verdict_v1_policy_service_proto_rawDesc = "" +
 	"\factivated_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vactivatedAt\x12\x1d\n" +
 	"\n" +
 	"last_error\x18\x06 \x01(\tR\tlastError\x12>\n" +
-	"\rlast_error_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vlastErrorAt2Y\n" +
+	"\rlast_error_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vlastErrorAt\x12'\n" +
+	"\x0ffallback_reason\x18\b \x01(\tR\x0efallbackReason2Y\n" +
 	"\rPolicyService\x12H\n" +
 	"\tGetStatus\x12\x1c.verdict.v1.GetStatusRequest\x1a\x1d.verdict.v1.GetStatusResponseB8Z6github.com/verdictpdp/verdict/api/verdict/v1;verdictv1b\x06proto3"
 

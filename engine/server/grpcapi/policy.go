@@ -23,13 +23,14 @@ func (s *policyServer) GetStatus(_ context.Context, message *verdictv1.GetStatus
 			continue
 		}
 		response.Policies = append(response.Policies, &verdictv1.PolicyStatus{
-			Tenant:      status.Tenant,
-			Bundle:      status.Bundle,
-			Revision:    status.Revision,
-			Evaluator:   status.Evaluator,
-			ActivatedAt: timestampOf(status.ActivatedAt),
-			LastError:   status.LastError,
-			LastErrorAt: timestampOf(status.LastErrorAt),
+			Tenant:         status.Tenant,
+			Bundle:         status.Bundle,
+			Revision:       status.Revision,
+			Evaluator:      status.Evaluator,
+			ActivatedAt:    timestampOf(status.ActivatedAt),
+			LastError:      status.LastError,
+			LastErrorAt:    timestampOf(status.LastErrorAt),
+			FallbackReason: status.FallbackReason,
 		})
 	}
 	if message.GetTenant() != "" && len(response.Policies) == 0 {

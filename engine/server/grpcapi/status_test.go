@@ -19,11 +19,11 @@ import (
 func TestPolicyStatus(t *testing.T) {
 	at := time.Unix(1767225600, 0)
 	_, conn := start(t, Options{Policies: policies{
-		{Tenant: "blue", Bundle: "workforce", Revision: "r7", Evaluator: "topdown", ActivatedAt: at},
+		{Tenant: "blue", Bundle: "workforce", Revision: "r7", Evaluator: "topdown", ActivatedAt: at, FallbackReason: "closure cannot take the policy"},
 		{Tenant: "red", LastError: "policy.rego:3: no", LastErrorAt: at},
 	}})
 	client := verdictv1.NewPolicyServiceClient(conn)
-	blue := &verdictv1.PolicyStatus{Tenant: "blue", Bundle: "workforce", Revision: "r7", Evaluator: "topdown", ActivatedAt: timestamppb.New(at)}
+	blue := &verdictv1.PolicyStatus{Tenant: "blue", Bundle: "workforce", Revision: "r7", Evaluator: "topdown", ActivatedAt: timestamppb.New(at), FallbackReason: "closure cannot take the policy"}
 	red := &verdictv1.PolicyStatus{Tenant: "red", LastError: "policy.rego:3: no", LastErrorAt: timestamppb.New(at)}
 	tests := []struct {
 		name, tenant string
