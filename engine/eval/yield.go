@@ -49,16 +49,22 @@ func stringSet(rule string, value ast.Value) ([]string, error) {
 	if !isSet {
 		return nil, wrongType(rule, value, "a set of strings")
 	}
-	if set.Len() == 0 {
+	return Strings(rule, set.Slice())
+}
+
+// Strings are the members of a set that a rule yields, sorted; nil where there
+// are none. A member that is no string is an error.
+func Strings(rule string, set []*ast.Term) ([]string, error) {
+	if len(set) == 0 {
 		return nil, nil
 	}
-	members := make([]string, 0, set.Len())
-	for _, term := range set.Slice() {
+	members := make([]string, len(set))
+	for i, term := range set {
 		text, isString := term.Value.(ast.String)
 		if !isString {
 			return nil, authz.Errorf(authz.Evaluation, "rule %s has a member of type %s: it must be a set of strings", rule, ast.ValueName(term.Value))
 		}
-		members = append(members, string(text))
+		members[i] = string(text)
 	}
 	slices.Sort(members)
 	return members, nil

@@ -1,6 +1,8 @@
 package closure
 
 import (
+	"slices"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/verdictpdp/verdict/engine/eval/closure/native"
@@ -14,6 +16,7 @@ type building struct {
 	elements []*ast.Term // of an array or a set
 	object   members
 	settled  *ast.Term
+	inOrder  bool         // the elements of a set are
 	few      [4]*ast.Term // the first elements
 }
 
@@ -45,31 +48,50 @@ func open(slot **ast.Term, of kind) *building {
 	if !isBuilding || b.kind != of {
 		return nil
 	}
-	b.settled = nil
+	b.settled, b.inOrder = nil, false
 	return b
+}
+
+// sorted are the members of a set in OPA's order. They must not be changed.
+func (b *building) sorted() []*ast.Term {
+	if !b.inOrder {
+		slices.SortFunc(b.elements, native.Compare)
+		b.inOrder = true
+	}
+	return b.elements
+}
+
+// len is how many members the collection has.
+func (b *building) len() int { return len(b.elements) + len(b.object.list) }
+
+// contains reports whether a set has a member.
+func (b *building) contains(member *ast.Term) bool {
+	if b.object.index != nil {
+		return b.object.index.Get(member) != nil
+	}
+	for _, present := range b.elements {
+		if native.Equal(present, member) {
+			return true
+		}
+	}
+	return false
 }
 
 // add adds a member to a set.
 func (b *building) add(member *ast.Term) {
-	if b.object.index == nil && len(b.elements) < fewMembers {
-		for _, present := range b.elements {
-			if native.Equal(present, member) {
-				return
-			}
-		}
-		b.elements = append(b.elements, member)
+	if b.contains(member) {
 		return
 	}
-	if b.object.index == nil {
+	if b.object.index == nil && len(b.elements) == fewMembers {
 		b.object.index = ast.NewObject()
 		for _, present := range b.elements {
 			b.object.index.Insert(present, ast.InternedNullTerm)
 		}
 	}
-	if b.object.index.Get(member) == nil {
+	if b.object.index != nil {
 		b.object.index.Insert(member, ast.InternedNullTerm)
-		b.elements = append(b.elements, member)
 	}
+	b.elements = append(b.elements, member)
 }
 
 // members are those of an object in the making, in order. The values may be in

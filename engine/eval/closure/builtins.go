@@ -18,11 +18,11 @@ func (c *coder) callBuiltin(e callBuiltin) value {
 	if e.name == ast.NowNanos.Name {
 		return (*machine).moment
 	}
-	args := make([]value, len(e.args))
-	for i, arg := range e.args {
-		args[i] = c.settled(arg)
-	}
+	args := c.settledAll(e.args)
 	report := reporter{name: e.name, at: e.at}
+	if e.name == ast.Count.Name {
+		return c.count(e, args, report)
+	}
 	if f, isNative := native.Lookup(e.name); isNative {
 		return callNative(f, args, report, c.callOPA(e, args, report))
 	}
@@ -32,6 +32,29 @@ func (c *coder) callBuiltin(e callBuiltin) value {
 		}
 	}
 	return c.callOPA(e, args, report)
+}
+
+// count is the length of a collection, which needs not be OPA's for that.
+func (c *coder) count(e callBuiltin, args []value, report reporter) value {
+	of := c.value(e.args[0])
+	f, _ := native.Lookup(e.name)
+	return func(m *machine) *ast.Term {
+		x := of(m)
+		if x == nil {
+			return nil
+		}
+		if b, isBuilding := x.Value.(*building); isBuilding {
+			return ast.InternedTerm(b.len())
+		}
+		if x = settle(m, x); x == nil {
+			return nil
+		}
+		n, err := f.Unary(x)
+		if err != nil {
+			return report.note(m, err)
+		}
+		return n
+	}
 }
 
 // settled is the code of an expression that somebody else is to see.
@@ -142,6 +165,9 @@ func (c *coder) predicate(e expression) step {
 	if !isPredicate {
 		return nil
 	}
+	if called.name == memberBuiltin {
+		return c.member(called)
+	}
 	a, b := c.settled(called.args[0]), c.settled(called.args[1])
 	report := reporter{name: called.name, at: called.at}
 	return func(m *machine) signal {
@@ -159,6 +185,40 @@ func (c *coder) predicate(e expression) step {
 			return undefined
 		}
 		if !truth {
+			return undefined
+		}
+		return goOn
+	}
+}
+
+// member is the code of x in xs of which only the truth is asked for.
+func (c *coder) member(e callBuiltin) step {
+	a, b := c.settled(e.args[0]), c.value(e.args[1])
+	holds, _ := native.LookupPredicate(e.name)
+	report := reporter{name: e.name, at: e.at}
+	return func(m *machine) signal {
+		x := a(m)
+		if x == nil {
+			return m.absent()
+		}
+		xs := b(m)
+		if xs == nil {
+			return m.absent()
+		}
+		var truth bool
+		var err error
+		if set, isBuilding := xs.Value.(*building); isBuilding && set.kind == setKind {
+			truth = set.contains(x)
+		} else if xs = settle(m, xs); xs == nil {
+			return m.absent()
+		} else {
+			truth, err = holds(x, xs)
+		}
+		switch {
+		case err != nil:
+			report.note(m, err)
+			return undefined
+		case !truth:
 			return undefined
 		}
 		return goOn

@@ -114,9 +114,6 @@ func (c *coder) function(f *function) value {
 		if otherwise != nil && otherwise(m) == halt {
 			return nil
 		}
-		if create {
-			return settle(m, m.slots[result])
-		}
 		return m.slots[result]
 	}
 }

@@ -19,8 +19,14 @@ func lookUp(m *machine, in, key *ast.Term) *ast.Term {
 	case *ast.Array:
 		return v.Get(key)
 	case *building:
-		if v.kind == objectKind {
+		switch v.kind {
+		case objectKind:
 			return v.object.get(key)
+		case setKind:
+			if v.contains(key) {
+				return key
+			}
+			return nil
 		}
 		return lookUp(m, v.settle(m), key)
 	case ast.Object:
@@ -83,11 +89,14 @@ func each(m *machine, of *ast.Term, visit func(key, value *ast.Term) bool) {
 
 // lengthOf is how many members a collection has, and whether it is one.
 func lengthOf(m *machine, of *ast.Term) (int, bool) {
-	of = settle(m, of)
-	if of == nil {
-		return 0, false
-	}
 	switch v := of.Value.(type) {
+	case *building:
+		return v.len(), true
+	case *lazy:
+		if of = v.settle(m); of == nil {
+			return 0, false
+		}
+		return lengthOf(m, of)
 	case *ast.Array:
 		return v.Len(), true
 	case ast.Set:

@@ -73,17 +73,62 @@ func (p *program) Eval(ctx context.Context, in eval.Input) (eval.Output, error) 
 	if err := p.executable.run(m); err != nil {
 		return eval.Output{}, eval.Failure(err)
 	}
-	var values [len(rego.Rules)]ast.Value
+	return p.output(m)
+}
+
+// output is what the rules have yielded.
+func (p *program) output(m *machine) (eval.Output, error) {
+	var yield eval.Yield
+	var deny, reasons []string
+	var err error
 	for i, l := range p.yields {
-		if l < 0 {
+		if l < 0 || m.slots[l] == nil || err != nil {
 			continue
 		}
-		if term := settle(m, m.slots[l]); term != nil {
-			values[i] = term.Value
+		switch term := m.slots[l]; rego.Rules[i] {
+		case rego.Allow:
+			yield.Allow = m.whole(term)
+		case rego.Deny:
+			deny, yield.Deny, err = m.strings(rego.Deny, term)
+		case rego.Reasons:
+			reasons, yield.Reasons, err = m.strings(rego.Reasons, term)
+		case rego.Obligations:
+			yield.Obligations = m.whole(term)
 		}
 	}
 	if m.err != nil {
 		return eval.Output{}, eval.Failure(m.err)
 	}
-	return eval.Yield{Allow: values[0], Deny: values[1], Reasons: values[2], Obligations: values[3]}.Output()
+	if err != nil {
+		return eval.Output{}, err
+	}
+	out, err := yield.Output()
+	if err != nil {
+		return eval.Output{}, err
+	}
+	if deny != nil {
+		out.Deny = deny
+	}
+	if reasons != nil {
+		out.Reasons = reasons
+	}
+	return out, nil
+}
+
+// whole is a term's value as OPA's, nil where that fails.
+func (m *machine) whole(t *ast.Term) ast.Value {
+	if t = settle(m, t); t != nil {
+		return t.Value
+	}
+	return nil
+}
+
+// strings are the members of a set of strings, or else the value that stands in
+// its place. A set that was just made is not made OPA's first.
+func (m *machine) strings(rule string, t *ast.Term) ([]string, ast.Value, error) {
+	if b, isBuilding := t.Value.(*building); isBuilding && b.kind == setKind {
+		members, err := eval.Strings(rule, b.elements)
+		return members, nil, err
+	}
+	return nil, m.whole(t), nil
 }

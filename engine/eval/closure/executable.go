@@ -61,6 +61,8 @@ func optimise(t *tree) {
 		simplify(b)
 		foldConstants(b)
 		inline(b, fixed)
+		foldLiterals(b, fixed)
+		inline(b, fixed)
 	}
 	for _, f := range t.functions {
 		fixed := f.fixed()
@@ -143,7 +145,7 @@ func (x *executable) release(m *machine) {
 	clear(m.plain.yielded)
 	m.plain = world{yielded: m.plain.yielded}
 	m.known.forget()
-	*m = machine{slots: m.slots, parts: m.parts, plain: m.plain, known: m.known}
+	*m = machine{slots: m.slots, parts: m.parts, plain: m.plain, known: m.known, walkers: m.walkers}
 	x.idle.Put(m)
 }
 

@@ -24,6 +24,8 @@ func (c *coder) value(e expression) value {
 		return c.dot(e)
 	case length:
 		return c.length(e)
+	case literal:
+		return c.literal(e)
 	case call:
 		return c.call(e)
 	case callBuiltin:

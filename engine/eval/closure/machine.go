@@ -71,6 +71,9 @@ type machine struct {
 	patterns cache.InterQueryValueCache
 	builtins topdown.BuiltinContext // see opa
 	answers  []*ast.Term
+
+	walkers []*walker // by depth
+	depth   int       // of loops over objects
 }
 
 // stepsPerLook is how many steps go by between two looks at the context: some

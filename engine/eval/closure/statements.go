@@ -248,33 +248,6 @@ func (c *coder) group(s *group) step {
 	}
 }
 
-func (c *coder) scan(s *scan) step {
-	of, body := c.value(s.of), c.block(s.body)
-	key, val := c.slot(s.key), c.slot(s.value)
-	return func(m *machine) signal {
-		collection := of(m)
-		if collection == nil {
-			return m.absent()
-		}
-		end := goOn
-		each(m, collection, func(k, v *ast.Term) bool {
-			if !m.step() {
-				return false
-			}
-			m.slots[key], m.slots[val] = k, v
-			if s := body(m); s > undefined {
-				end = s.outward()
-				return false
-			}
-			return true
-		})
-		if m.err != nil {
-			return halt
-		}
-		return end
-	}
-}
-
 // negate clears what its block is to tell by being defined: the block may end
 // before it says so, and may have said so for an element before.
 func (c *coder) negate(s *negate) step {

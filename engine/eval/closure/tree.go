@@ -50,6 +50,12 @@ type (
 	}
 	// length is the number of members of a collection.
 	length struct{ of expression }
+	// literal is a collection written out. Keys are those of an object.
+	literal struct {
+		kind         kind
+		keys, values []expression
+		at           *ast.Location
+	}
 )
 
 type arguments struct {
@@ -66,6 +72,7 @@ func (call) expression()          {}
 func (callBuiltin) expression()   {}
 func (callDynamic) expression()   {}
 func (length) expression()        {}
+func (literal) expression()       {}
 
 // A statement does something, or does not hold, which ends its block.
 type statement interface{ statement() }

@@ -59,6 +59,8 @@ func eachPart(e expression, visit func(expression) expression) expression {
 	case callDynamic:
 		e.path = eachArgument(e.path, visit)
 		return e
+	case literal:
+		return eachMember(e, visit)
 	default:
 		return e
 	}
@@ -70,6 +72,18 @@ func eachArgument(args []expression, visit func(expression) expression) []expres
 		visited[i] = visit(arg)
 	}
 	return visited
+}
+
+func eachMember(l literal, visit func(expression) expression) literal {
+	keys, values := make([]expression, len(l.keys)), make([]expression, len(l.values))
+	for i := range l.values {
+		if l.kind == objectKind {
+			keys[i] = visit(l.keys[i])
+		}
+		values[i] = visit(l.values[i])
+	}
+	l.keys, l.values = keys, values
+	return l
 }
 
 // everyLeaf calls visit with the reads, constants and documents of an

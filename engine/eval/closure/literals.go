@@ -1,0 +1,53 @@
+package closure
+
+// foldLiterals makes one expression of a collection that is created and filled
+// by statements that stand together, as [x, y] and {"a": x} are planned.
+func foldLiterals(b *block, fixed map[local]bool) {
+	used := usageOf(b)
+	everyBlock(b, func(b *block) {
+		var out []statement
+		for i := 0; i < len(b.statements); i++ {
+			made, isCreate := b.statements[i].(*create)
+			if !isCreate || fixed[made.to] || used.asked[made.to] {
+				out = append(out, b.statements[i])
+				continue
+			}
+			l, n := literalFrom(made, b.statements[i+1:])
+			if n == 0 || used.set[made.to] != 1+n {
+				out = append(out, made)
+				continue
+			}
+			out = append(out, &assign{made.to, l, l.at})
+			i += n
+		}
+		b.statements = out
+	})
+}
+
+// literalFrom is the collection that the statements after its creation fill,
+// and how many do.
+func literalFrom(made *create, filling []statement) (literal, int) {
+	l := literal{kind: made.kind}
+	for n, s := range filling {
+		switch s := s.(type) {
+		case *appendTo:
+			if s.array != made.to {
+				return l, n
+			}
+			l.values = append(l.values, s.value)
+		case *addTo:
+			if s.set != made.to {
+				return l, n
+			}
+			l.values, l.at = append(l.values, s.value), s.at
+		case *insert:
+			if s.object != made.to || s.once {
+				return l, n
+			}
+			l.keys, l.values, l.at = append(l.keys, s.key), append(l.values, s.value), s.at
+		default:
+			return l, n
+		}
+	}
+	return l, len(filling)
+}
