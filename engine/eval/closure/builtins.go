@@ -18,10 +18,13 @@ func (c *coder) callBuiltin(e callBuiltin) value {
 	if e.name == ast.NowNanos.Name {
 		return (*machine).moment
 	}
-	args := c.settledAll(e.args)
 	report := reporter{name: e.name, at: e.at}
 	if e.name == ast.Count.Name {
-		return c.count(e, args, report)
+		return c.count(e, report)
+	}
+	args := c.settledAll(e.args)
+	if spread := c.spread(e, report); spread != nil {
+		return spread
 	}
 	if f, isNative := native.Lookup(e.name); isNative {
 		return callNative(f, args, report, c.callOPA(e, args, report))
@@ -34,8 +37,50 @@ func (c *coder) callBuiltin(e callBuiltin) value {
 	return c.callOPA(e, args, report)
 }
 
+// spread is the code of a built-in whose last operand is an array written out,
+// which is not made where package native can do without; nil for others.
+func (c *coder) spread(e callBuiltin, report reporter) value {
+	f, isSpread := native.LookupSpread(e.name)
+	if !isSpread || len(e.args) == 0 {
+		return nil
+	}
+	list, isLiteral := e.args[len(e.args)-1].(literal)
+	if !isLiteral || list.kind != arrayKind || len(list.values) > maxSpread {
+		return nil
+	}
+	elements := c.settledAll(list.values)
+	operand := func(*machine) *ast.Term { return nil }
+	if len(e.args) == 2 {
+		operand = c.settled(e.args[0])
+	}
+	first := len(e.args) == 2
+	return func(m *machine) *ast.Term {
+		x := operand(m)
+		if x == nil && first {
+			return nil
+		}
+		var room [maxSpread]*ast.Term
+		terms := room[:0]
+		for _, element := range elements {
+			term := element(m)
+			if term == nil {
+				return nil
+			}
+			terms = append(terms, term)
+		}
+		term, err := f(x, terms)
+		if err != nil {
+			return report.note(m, err)
+		}
+		return term
+	}
+}
+
+// maxSpread is up to how many elements an array is not made for.
+const maxSpread = 8
+
 // count is the length of a collection, which needs not be OPA's for that.
-func (c *coder) count(e callBuiltin, args []value, report reporter) value {
+func (c *coder) count(e callBuiltin, report reporter) value {
 	of := c.value(e.args[0])
 	f, _ := native.Lookup(e.name)
 	return func(m *machine) *ast.Term {
