@@ -208,15 +208,8 @@ func (c *coder) chain(f *function, rule *chain) step {
 		bodies[i] = c.block(body)
 	}
 	c.leaves = false
-	if f.kind != complete {
-		return func(m *machine) signal {
-			for _, body := range bodies {
-				if body(m) == halt {
-					return halt
-				}
-			}
-			return goOn
-		}
+	if len(bodies) == 1 {
+		return bodies[0] // see yieldDirectly
 	}
 	yield, result := c.slot(rule.yield), c.slot(f.result)
 	conflict := c.conflict(f, rule.at)

@@ -65,6 +65,7 @@ func optimise(t *tree) {
 		inline(b, fixed)
 	}
 	for _, f := range t.functions {
+		yieldDirectly(f)
 		fixed := f.fixed()
 		for _, b := range f.blocks() {
 			each(b, fixed)

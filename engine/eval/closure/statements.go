@@ -85,11 +85,9 @@ func (c *coder) keep(slot int, v value) step {
 
 func (c *coder) assignOnce(s *assignOnce) step {
 	slot, v, conflict := c.slot(s.to), c.value(s.value), c.conflict(c.inside, s.at)
-	if k, isConstant := s.value.(constant); isConstant && c.leaves {
-		return func(m *machine) signal {
-			m.slots[slot] = k.term
-			return leaveBody
-		}
+	then := goOn
+	if c.leaves {
+		then = leaveBody
 	}
 	return func(m *machine) signal {
 		term := v(m)
@@ -100,7 +98,7 @@ func (c *coder) assignOnce(s *assignOnce) step {
 			return conflict(m)
 		}
 		m.slots[slot] = term
-		return goOn
+		return then
 	}
 }
 
