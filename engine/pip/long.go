@@ -1,6 +1,7 @@
 package pip
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -18,6 +19,13 @@ type longArray struct {
 
 type longArrays []*longArray
 
+// Looking for an array among those that were read costs less than scanning it
+// would: so many are kept of one entity, and so many entities are looked through.
+const (
+	maxLongArrays = 16
+	maxLongLooked = 32
+)
+
 // longBytes is an estimate of the bytes of a longArray, without its index.
 const longBytes = 32
 
@@ -32,7 +40,7 @@ func (a *attributes) note(arrays []*ast.Array) {
 		if present != nil {
 			all = append(all, *present...)
 		}
-		for _, array := range arrays {
+		for _, array := range arrays[:min(len(arrays), maxLongArrays-len(all))] {
 			all = append(all, &longArray{array: array})
 		}
 		if a.long.CompareAndSwap(present, &all) {
@@ -92,20 +100,19 @@ func (x *arrayIndex) slot(array *ast.Array, value *ast.Term) (slot int, free boo
 func (x *arrayIndex) bytes() int { return 32 + 4*len(x.slots) }
 
 // Contains reports whether an array that was read from the directory has an
-// element that equals a value. It is not known of an array that is short, or
-// not of an entity's attributes.
+// element that equals a value. It is not known of an array that is short, not of
+// an entity's attributes, or one of many.
 func (r *Reader) Contains(array *ast.Array, value *ast.Term) (found, known bool) {
 	if len(r.long) == 0 || array.Len() <= fewElements {
 		return false, false
 	}
 	// What was read last is asked about first.
-	for i := len(r.long) - 1; i >= 0; i-- {
-		a := r.long[i].attributes.Load()
-		for _, long := range *a.long.Load() {
+	for _, at := range slices.Backward(r.long[max(0, len(r.long)-maxLongLooked):]) {
+		for _, long := range *at.attributes.Load().long.Load() {
 			if long.array != array {
 				continue
 			}
-			index := r.indexOf(r.long[i], long)
+			index := r.indexOf(at, long)
 			if index.slots == nil {
 				return false, false
 			}

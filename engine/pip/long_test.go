@@ -107,6 +107,32 @@ func TestContainsIsNotKnown(t *testing.T) {
 	}
 }
 
+// TestManyLongArrays holds that few of very many are looked through.
+func TestManyLongArrays(t *testing.T) {
+	list := "[" + numbered(fewElements+1, "%d") + "]"
+	reader := NewCache(Options{}).Reader(withList(t, strings.Repeat(list+",", 2*maxLongArrays)+list).Latest(), 10)
+	e, err := reader.Entity(t.Context(), "user", "u")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lists, err := e.Lookup(t.Context(), eval.Attributes, ast.StringTerm("list"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := 0
+	lists.Value.(*ast.Array).Foreach(func(list *ast.Term) {
+		if found, isKnown := reader.Contains(list.Value.(*ast.Array), ast.InternedTerm(3)); isKnown {
+			known++
+			if !found {
+				t.Error("3 is not found")
+			}
+		}
+	})
+	if known != maxLongArrays {
+		t.Errorf("%d arrays have an index, expected %d", known, maxLongArrays)
+	}
+}
+
 // BenchmarkContains looks for elements of lists, the last one and one that is
 // not there, by scanning the list as OPA does and by Contains.
 func BenchmarkContains(b *testing.B) {
