@@ -2,27 +2,46 @@ package evaltest
 
 import (
 	"context"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"github.com/verdictpdp/verdict/engine/eval"
 )
 
 // Reference answers queries by OPA's own evaluator, on OPA's own store.
 func Reference(ctx context.Context, q Query) ([]map[string]ast.Value, error) {
-	query, err := newReference(q)
+	return byTopdown(ctx, q, func(query *topdown.Query) *topdown.Query { return query })
+}
+
+// byTopdown answers a query by OPA's evaluator with settings of one's own.
+func byTopdown(ctx context.Context, q Query, set func(*topdown.Query) *topdown.Query) ([]map[string]ast.Value, error) {
+	body, err := q.Body()
 	if err != nil {
 		return nil, err
 	}
-	data, err := ast.JSON(q.Data)
+	compiler := q.Compiler.QueryCompiler()
+	if body, err = compiler.Compile(body); err != nil {
+		return nil, err
+	}
+	documents, err := q.documents(ctx)
 	if err != nil {
 		return nil, err
 	}
+	store := inmem.NewFromASTObject(documents)
+	query := set(topdown.NewQuery(body).
+		WithCompiler(q.Compiler).
+		WithQueryCompiler(compiler).
+		WithInput(q.Input).
+		WithStore(store).
+		WithTime(q.Now).
+		WithStrictBuiltinErrors(q.Strict))
 	var answers []map[string]ast.Value
-	store := inmem.NewFromObjectWithOpts(data.(map[string]any), inmem.OptRoundTripOnWrite(false))
 	err = storage.Txn(ctx, store, storage.TransactionParams{}, func(txn storage.Transaction) error {
-		return query.WithStore(store).WithTransaction(txn).Iter(ctx, func(result topdown.QueryResult) error {
+		return query.WithTransaction(txn).Iter(ctx, func(result topdown.QueryResult) error {
 			answer := make(map[string]ast.Value, len(result))
 			for name, term := range result {
 				answer[string(name)] = term.Value
@@ -34,19 +53,37 @@ func Reference(ctx context.Context, q Query) ([]map[string]ast.Value, error) {
 	return answers, err
 }
 
-// newReference is the query, still without documents to read.
-func newReference(q Query) (*topdown.Query, error) {
-	body, err := q.Body()
-	if err != nil {
+// documents are the base documents, with the directory as a whole.
+func (q Query) documents(ctx context.Context) (ast.Object, error) {
+	if q.Directory == nil {
+		return q.Data, nil
+	}
+	var types []string
+	if err := q.Directory.EachType(ctx, func(typ string) bool { types = append(types, typ); return true }); err != nil {
 		return nil, err
 	}
-	compiler := q.Compiler.QueryCompiler()
-	if body, err = compiler.Compile(body); err != nil {
-		return nil, err
+	directory, byRef := ast.NewObject(), ast.NewObject()
+	for _, typ := range types {
+		entities := ast.NewObject()
+		var failure error
+		err := q.Directory.EachEntity(ctx, typ, func(e eval.Entity) bool {
+			var value *ast.Term
+			if value, failure = e.Value(ctx); failure != nil {
+				return false
+			}
+			entities.Insert(ast.StringTerm(strings.TrimPrefix(e.Ref(), typ+":")), value)
+			byRef.Insert(ast.StringTerm(e.Ref()), value)
+			return true
+		})
+		if err != nil {
+			return nil, err
+		}
+		if failure != nil {
+			return nil, failure
+		}
+		directory.Insert(ast.StringTerm(typ), ast.NewTerm(entities))
 	}
-	return topdown.NewQuery(body).
-		WithCompiler(q.Compiler).
-		WithQueryCompiler(compiler).
-		WithInput(q.Input).
-		WithStrictBuiltinErrors(q.Strict), nil
+	directory.Insert(ast.StringTerm("ref"), ast.NewTerm(byRef))
+	all, _ := q.Data.Merge(ast.NewObject([2]*ast.Term{ast.StringTerm("directory"), ast.NewTerm(directory)}))
+	return all, nil
 }

@@ -1,0 +1,165 @@
+package evaltest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/engine/eval/evaltest/generate"
+)
+
+// A Differential holds an evaluator to Reference on generated policies: on what
+// each question yields, whether it is defined, and on the codes of errors. Which
+// errors may differ is said in tolerance.go.
+//
+// What an evaluator cannot take is counted, and no difference.
+type Differential struct {
+	// Evaluator is held on decisions; nil is not.
+	Evaluator eval.Evaluator
+	// Querier is held on all questions; nil is not.
+	Querier Querier
+}
+
+// A Tally counts what became of cases and their questions.
+type Tally struct {
+	Cases      int
+	Uncompiled int // cases that OPA's compiler refused
+	Questions  int
+	Defined    int // questions that OPA answered with a value
+	Erred      int // questions that OPA answered with an error
+	Tolerated  int // questions that the two may answer differently, and do
+	Refused    int // questions that the evaluator cannot take
+}
+
+// Add adds what another counted.
+func (t *Tally) Add(o Tally) {
+	t.Cases += o.Cases
+	t.Uncompiled += o.Uncompiled
+	t.Questions += o.Questions
+	t.Defined += o.Defined
+	t.Erred += o.Erred
+	t.Tolerated += o.Tolerated
+	t.Refused += o.Refused
+}
+
+// A Difference is a question that an evaluator answers differently from OPA, and
+// may not.
+type Difference struct {
+	// Case has the question as its only one.
+	Case      generate.Case
+	between   Differential
+	want, got answer
+}
+
+// String is the difference as a person reads it. What it begins with is an
+// archive that RunDifferences runs once it stands in testdata.
+func (d *Difference) String() string {
+	return fmt.Sprintf("%s\nOPA answers\n\t%s\nthe evaluator answers\n\t%s\n", archived(d.Case), indented(d.want), indented(d.got))
+}
+
+func indented(a answer) string { return strings.ReplaceAll(a.String(), "\n", "\n\t") }
+
+// Check asks a case. It returns the first difference, or nil.
+func (d Differential) Check(t testing.TB, c generate.Case) (Tally, *Difference) {
+	t.Helper()
+	tally := Tally{Cases: 1}
+	compiled, err := compile(t, c)
+	if err != nil {
+		tally.Uncompiled++
+		return tally, nil
+	}
+	examinees, err := d.examinees(t, compiled)
+	if err != nil {
+		tally.Refused += len(compiled.questions())
+		return tally, nil
+	}
+	for _, q := range compiled.questions() {
+		want := compiled.ask(t.Context(), Reference, compiled.compiler, q)
+		if want.refused {
+			continue // the query does not compile
+		}
+		for _, e := range examinees {
+			if e.decides && q.query != "" {
+				continue
+			}
+			got := e.answer(q)
+			tally.Questions++
+			switch {
+			case got.refused:
+				tally.Refused++
+				continue
+			case want.err != nil:
+				tally.Erred++
+			case want.text != "":
+				tally.Defined++
+			}
+			if want.agrees(got) {
+				continue
+			}
+			if !compiled.tolerates(t.Context(), q, want, got) {
+				c.Requests, c.Queries = c.Requests[q.at:q.at+1], []string{q.query}
+				return tally, &Difference{Case: c, between: e.between, want: want, got: got}
+			}
+			tally.Tolerated++
+		}
+	}
+	return tally, nil
+}
+
+// An examinee answers questions beside Reference.
+type examinee struct {
+	between Differential
+	decides bool // whether it answers what the decision is, and nothing else
+	answer  func(question) answer
+}
+
+// examinees prepares a case. The error is an evaluator's that cannot take it.
+func (d Differential) examinees(t testing.TB, c *compiledCase) ([]examinee, error) {
+	var all []examinee
+	if d.Evaluator != nil {
+		program, err := d.Evaluator.Prepare(t.Context(), c.policy)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, examinee{
+			between: Differential{Evaluator: d.Evaluator},
+			decides: true,
+			answer:  func(q question) answer { return c.decide(t.Context(), program, q) },
+		})
+	}
+	if d.Querier != nil {
+		all = append(all, examinee{
+			between: Differential{Querier: d.Querier},
+			answer:  func(q question) answer { return c.ask(t.Context(), d.Querier, c.compiler, q) },
+		})
+	}
+	return all, nil
+}
+
+// CheckSeeds checks the cases of so many seeds from a first one on. It ends the
+// test at a difference, which it shows as small as it gets.
+func (d Differential) CheckSeeds(t *testing.T, first uint64, seeds int) Tally {
+	t.Helper()
+	var all Tally
+	for i := range seeds {
+		tally, found := d.Check(t, generate.Seeded(first+uint64(i)))
+		all.Add(tally)
+		if found != nil {
+			t.Fatalf("seed %d:\n%s", first+uint64(i), found.Shrunk(t))
+		}
+	}
+	return all
+}
+
+// Fuzz holds an evaluator to OPA's on cases that the fuzzer makes up.
+func (d Differential) Fuzz(f *testing.F) {
+	for seed := range byte(10) {
+		f.Add([]byte{seed})
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if _, found := d.Check(t, generate.New(data)); found != nil {
+			t.Fatal(found.Shrunk(t))
+		}
+	})
+}

@@ -1,0 +1,115 @@
+package evaltest
+
+import (
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// guardsFirst moves what an index may look at to the front of each body, in the
+// order in which it stands. It neither fails nor binds what stands before it, so
+// that the body holds for the same.
+func guardsFirst(compiler *ast.Compiler) *ast.Error {
+	for _, module := range compiler.Modules {
+		for _, rule := range module.Rules {
+			ast.WalkRules(rule, func(rule *ast.Rule) bool {
+				g := guards{compiler: compiler, known: ast.NewVarSet()}
+				for _, argument := range rule.Head.Args {
+					g.know(argument)
+				}
+				rule.Body = g.first(rule.Body)
+				return false
+			})
+		}
+	}
+	return nil
+}
+
+// guards tells the guards of a body from its other expressions.
+type guards struct {
+	compiler *ast.Compiler
+	known    ast.VarSet // the arguments, and what the guards so far bind
+}
+
+func (g guards) first(body ast.Body) ast.Body {
+	var guards, others ast.Body
+	for _, expr := range body {
+		if g.guard(expr) {
+			guards = append(guards, expr)
+		} else {
+			others = append(others, expr)
+		}
+	}
+	body = slices.Concat(guards, others)
+	for i, expr := range body {
+		expr.Index = i
+	}
+	return body
+}
+
+// guard reports whether an expression is one, and knows what it binds.
+func (g guards) guard(expr *ast.Expr) bool {
+	if expr.Negated || len(expr.With) > 0 {
+		return false
+	}
+	switch terms := expr.Terms.(type) {
+	case *ast.Term:
+		return g.simple(terms)
+	case []*ast.Term:
+		if len(terms) != 3 {
+			return false
+		}
+		a, b := terms[1], terms[2]
+		switch {
+		case expr.IsEquality():
+			return g.simple(a) && g.binds(b) || g.simple(b) && g.binds(a)
+		case expr.Operator().Equal(ast.Equal.Ref()), expr.Operator().Equal(ast.Member.Ref()):
+			return g.simple(a) && g.simple(b)
+		}
+	}
+	return false
+}
+
+// binds reports whether a term is simple or a variable, which is then known.
+func (g guards) binds(term *ast.Term) bool {
+	if _, isVar := term.Value.(ast.Var); isVar {
+		g.know(term)
+		return true
+	}
+	return g.simple(term)
+}
+
+func (g guards) know(term *ast.Term) {
+	ast.WalkVars(term, func(name ast.Var) bool {
+		g.known.Add(name)
+		return false
+	})
+}
+
+// simple reports whether a term is a constant, a known variable, or a ground ref
+// to a base document.
+func (g guards) simple(term *ast.Term) bool {
+	switch value := term.Value.(type) {
+	case ast.Var:
+		return g.known.Contains(value)
+	case ast.Ref:
+		return ast.RootDocumentNames.Contains(value[0]) && value.IsGround() && !value.IsNested() && !g.virtual(value)
+	default:
+		return ast.IsConstant(value)
+	}
+}
+
+// virtual reports whether rules yield what stands at a ref, or some of it.
+func (g guards) virtual(ref ast.Ref) bool {
+	node := g.compiler.RuleTree
+	for _, name := range ref {
+		node = node.Child(name.Value)
+		if node == nil {
+			return false
+		}
+		if len(node.Values) > 0 {
+			return true
+		}
+	}
+	return true
+}

@@ -1,0 +1,124 @@
+package evaltest
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+// When one evaluator reports an error and another does not, one of the two may
+// be right by the contract that package eval gives them, or both: a rule that an
+// index passes over may be evaluated or not, and so may a rule that could only
+// yield what another has yielded already. Two further evaluations by OPA tell
+// that from a fault.
+//
+// The exhaustive one has no index and no early exit: it evaluates every rule
+// that any evaluator may. Hence an error that topdown does not report is
+// tolerated only if the exhaustive evaluation meets one of the same code.
+//
+// The laziest one evaluates no rule that an evaluator may pass over; see
+// laziness. Hence an error that topdown reports and the other does not is
+// tolerated only if the laziest evaluation comes to its end, and to what the
+// other answered.
+//
+// Two errors of different codes are tolerated if the exhaustive evaluation meets
+// the other's: which of several comes first follows from the order in which
+// rules are evaluated, and that order is nobody's promise. Two values are never
+// tolerated: what passes over a rule without an error changes nothing.
+
+// tolerates reports whether an answer that is not topdown's may stand beside it.
+func (c *compiledCase) tolerates(ctx context.Context, q question, want, got answer) bool {
+	switch {
+	case got.err != nil && want.err != nil:
+		return got.code == "" || slices.Contains(c.exhaustive(ctx, slices.Concat([]question{q}, c.rules(q))...), got.code)
+	case got.err != nil:
+		return slices.Contains(c.exhaustive(ctx, q), got.code)
+	case want.err != nil:
+		laziest := c.laziest(ctx, q)
+		return laziest.err == nil && laziest.agrees(got)
+	default:
+		return false
+	}
+}
+
+// rules are questions for each rule by itself, so that the error of one hides
+// none of another.
+func (c *compiledCase) rules(q question) []question {
+	var all []question
+	for _, module := range c.modules {
+		for _, rule := range module.Rules {
+			if len(rule.Head.Args) == 0 {
+				ref := module.Package.Path.Append(ast.StringTerm(string(rule.Head.Ref()[0].Value.(ast.Var))))
+				all = append(all, question{query: "x = " + ref.String(), request: q.request})
+			}
+		}
+	}
+	return all
+}
+
+// exhaustive are the codes of all errors that evaluations meet which pass over
+// nothing. The error of a decision that is of the wrong type has no code.
+func (c *compiledCase) exhaustive(ctx context.Context, questions ...question) []string {
+	var codes []string
+	for _, q := range questions {
+		for _, strict := range []bool{true, false} {
+			var met []topdown.Error
+			a := c.ask(ctx, func(ctx context.Context, query Query) ([]map[string]ast.Value, error) {
+				return byTopdown(ctx, query, func(query *topdown.Query) *topdown.Query {
+					query = query.WithIndexing(false).WithEarlyExit(false)
+					if strict {
+						return query
+					}
+					// What fails is undefined, so that what comes after is met as well.
+					return query.WithStrictBuiltinErrors(false).WithBuiltinErrorList(&met)
+				})
+			}, c.compiler, q)
+			if a.err != nil {
+				codes = append(codes, a.code)
+			}
+			for i := range met {
+				codes = append(codes, met[i].Code)
+			}
+		}
+	}
+	return codes
+}
+
+// laziest is the answer of an evaluation that passes over what it may. Where it
+// fails, it is tried again with a rule evaluated later that another, which then
+// comes first, may save it; in the end, without a rule that is asked for by key
+// and that another may save it likewise.
+func (c *compiledCase) laziest(ctx context.Context, q question) answer {
+	const mostTries = 20
+	l := laziness{query: c.body(q)}
+	for range mostTries {
+		a, stack := c.lazily(ctx, q, &l)
+		if a.err == nil || !l.postpone(stack) {
+			return a
+		}
+	}
+	return failed(errors.New("no order of the rules was found that avoids errors"))
+}
+
+// lazily evaluates with laziness, and returns the places at which an error
+// arose, the innermost first.
+func (c *compiledCase) lazily(ctx context.Context, q question, l *laziness) (answer, []*ast.Location) {
+	compiler, err := l.compile(c.modules)
+	if err != nil {
+		return failed(err), nil
+	}
+	a := c.ask(ctx, func(ctx context.Context, query Query) ([]map[string]ast.Value, error) {
+		return byTopdown(ctx, query, func(query *topdown.Query) *topdown.Query { return query.WithStackTraces(true) })
+	}, compiler, q)
+	var stack []*ast.Location
+	if fault, isTopdowns := errors.AsType[*topdown.Error](a.err); isTopdowns {
+		for _, frame := range fault.StackTrace {
+			stack = append(stack, frame.Location)
+		}
+		stack = append([]*ast.Location{fault.Location}, stack...)
+	}
+	return a, stack
+}
