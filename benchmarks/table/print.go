@@ -17,23 +17,58 @@ type printer struct {
 	widths   []int // of the columns
 }
 
-// head prints the head of a table. A column is as wide as its title, and at
-// least as wide as asked for.
-func (p *printer) head(labels int, titles []string, least func(column int) int) {
+// A column is a title, and the unit of what stands below it. Neighbours of one
+// unit have it in common.
+type column struct {
+	title, unit string
+	least       int // width, where the titles are shorter
+}
+
+// head prints the head of a table, of which the first columns are labels.
+func (p *printer) head(labels int, columns []column) {
 	p.labels, p.widths = labels, nil
-	rules := make([]string, len(titles))
-	for i, title := range titles {
-		p.widths = append(p.widths, max(utf8.RuneCountInString(title), least(i)))
-		rules[i] = strings.Repeat("-", p.widths[i])
-		if i >= labels {
-			rules[i] = rules[i][1:] + ":"
+	var titles, rules []string
+	for i, c := range columns {
+		title := c.title
+		if p.markdown {
+			title = strings.TrimSpace(title + " " + c.unit)
 		}
+		p.widths = append(p.widths, max(utf8.RuneCountInString(title), c.least))
+		titles = append(titles, title)
+		rule := strings.Repeat("-", p.widths[i])
+		if i >= labels {
+			rule = rule[1:] + ":"
+		}
+		rules = append(rules, rule)
+	}
+	if !p.markdown {
+		p.units(columns)
 	}
 	p.row(titles)
 	if p.markdown {
 		p.row(rules)
 	}
 }
+
+// units prints the line of units, each above the first of its columns.
+func (p *printer) units(columns []column) {
+	var line []rune
+	start, last := 0, ""
+	for i, c := range columns {
+		if c.unit != last {
+			last = c.unit
+			line = append(line, []rune(strings.Repeat(" ", max(1, start-len(line))))...)
+			line = append(line, []rune(c.unit)...)
+		}
+		start += p.widths[i] + len(gap)
+	}
+	if text := strings.TrimRight(string(line), " "); text != "" {
+		fmt.Fprintln(p.out, text)
+	}
+}
+
+// gap stands between columns of text.
+const gap = "  "
 
 // row prints a row, numbers to the right.
 func (p *printer) row(cells []string) {
@@ -50,7 +85,7 @@ func (p *printer) row(cells []string) {
 		fmt.Fprintf(p.out, "| %s |\n", strings.Join(padded, " | "))
 		return
 	}
-	fmt.Fprintln(p.out, strings.TrimRight(strings.Join(padded, "  "), " "))
+	fmt.Fprintln(p.out, strings.TrimRight(strings.Join(padded, gap), " "))
 }
 
 // number is a figure to two digits or three.

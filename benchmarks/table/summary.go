@@ -19,17 +19,14 @@ func (t *table) summary(lines []line) {
 		{"directory", func(l line) bool { return !l.scenario.Input }},
 		{"input", func(l line) bool { return l.scenario.Input }},
 	}
-	titles := []string{"times " + last, "least in"}
+	titles := []string{}
 	for _, g := range groups {
 		titles = append(titles, g.title)
 	}
 	t.printer.blank()
-	t.printer.head(2, append(titles, "least"), func(column int) int {
-		if column == 1 {
-			return t.nameWidth + len(" "+cycling)
-		}
-		return t.width(column)
-	})
+	leastIn := column{title: "least in", least: t.nameWidth + len(" "+cycling)}
+	columns := append([]column{{title: "× " + last}, leastIn}, figures("geometric mean", titles)...)
+	t.printer.head(2, append(columns, column{title: "least", unit: "×"}))
 	for k, name := range t.names[:len(t.names)-1] {
 		cells := []string{name, ""}
 		for _, g := range groups {
@@ -76,9 +73,9 @@ func (t *table) beside(lines []line) {
 			if !printed {
 				printed = true
 				t.printer.blank()
-				t.printer.head(3, append([]string{"row", "beside", "questions"}, t.names...), t.width)
+				t.printer.head(3, append(t.labels("row", "questions", "beside"), figures("× beside", t.names)...))
 			}
-			cells := []string{large.scenario.Name, small.scenario.Name, string(large.pattern)}
+			cells := []string{large.scenario.Name, string(large.pattern), small.scenario.Name}
 			for k := range t.names {
 				if large.costs[k] == nil || small.costs[k] == nil {
 					cells = append(cells, "")

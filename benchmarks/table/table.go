@@ -70,7 +70,7 @@ func (t *table) print(ctx context.Context) error {
 }
 
 func (t *table) printList() {
-	t.printer.head(2, []string{"row", "what is measured"}, t.width)
+	t.printer.head(2, t.labels("row", "what is measured"))
 	for _, s := range t.scenarios {
 		t.printer.row([]string{s.Name, s.What})
 	}
@@ -82,16 +82,12 @@ func (t *table) printList() {
 // measureDecisions measures scenarios one by one, and prints each when it is
 // done.
 func (t *table) measureDecisions(ctx context.Context) error {
-	titles := []string{"row", "questions"}
-	for _, unit := range []string{"µs", "allocs"} {
-		for _, name := range t.names {
-			titles = append(titles, name+" "+unit)
-		}
+	columns := t.labels("row", "questions")
+	for _, unit := range []string{"µs", "allocations"} {
+		columns = append(columns, figures(unit, t.names)...)
 	}
-	for _, name := range t.names[:len(t.names)-1] {
-		titles = append(titles, name+"/"+t.names[len(t.names)-1])
-	}
-	t.printer.head(2, titles, t.width)
+	last := len(t.names) - 1
+	t.printer.head(2, append(columns, figures("× "+t.names[last], t.names[:last])...))
 	var lines []line
 	for i, s := range t.scenarios {
 		t.report("%d of %d: %s, %s", i+1, len(t.scenarios), s.Name, s.What)
@@ -164,11 +160,7 @@ func (t *table) measureActivations(ctx context.Context) error {
 	if len(t.scenarios) > 0 {
 		t.printer.blank()
 	}
-	titles := []string{"row"}
-	for _, name := range t.names {
-		titles = append(titles, name+" ms")
-	}
-	t.printer.head(1, titles, t.width)
+	t.printer.head(1, append(t.labels("row"), figures("ms", t.names)...))
 	for _, a := range t.activations {
 		b, err := a.Bundle()
 		if err != nil {
@@ -200,18 +192,26 @@ func (t *table) measureActivations(ctx context.Context) error {
 	return nil
 }
 
-// width is the least width of a column: the rows' names stand in the first, and
-// figures in those from the third on.
-func (t *table) width(column int) int {
-	const figure = 8
-	switch column {
-	case 0:
-		return t.nameWidth
-	case 1:
-		return 0
-	default:
-		return figure
+// labels are columns of text, of which row and beside have room for a row's name.
+func (t *table) labels(titles ...string) []column {
+	columns := make([]column, len(titles))
+	for i, title := range titles {
+		columns[i].title = title
+		if title == "row" || title == "beside" {
+			columns[i].least = t.nameWidth
+		}
 	}
+	return columns
+}
+
+// figures are columns of numbers of a unit.
+func figures(unit string, titles []string) []column {
+	const width = 7
+	columns := make([]column, len(titles))
+	for i, title := range titles {
+		columns[i] = column{title: title, unit: unit, least: width}
+	}
+	return columns
 }
 
 // report says on one line of a terminal what is being done.
