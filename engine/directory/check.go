@@ -64,7 +64,7 @@ func (d *Directory) Check(ctx context.Context, tenant string, o CheckOptions) (C
 	if err := report.findDangling(ctx, snapshot); err != nil || !o.Deep {
 		return report, err
 	}
-	err = snapshot.view.Check(ctx, func(damage string) bool {
+	err = snapshot.view().Check(ctx, func(damage string) bool {
 		report.Damage = append(report.Damage, damage)
 		return len(report.Damage) < MaxFindings
 	})
@@ -76,7 +76,7 @@ func (d *Directory) Check(ctx context.Context, tenant string, o CheckOptions) (C
 func (r *CheckReport) findDangling(ctx context.Context, s *Snapshot) error {
 	root := authz.Root(s.Tenant())
 	var failed error
-	err := s.view.EachLinked(func(ref authz.EntityRef, links store.Links) bool {
+	err := s.view().EachLinked(func(ref authz.EntityRef, links store.Links) bool {
 		if failed = ctx.Err(); failed != nil {
 			return false
 		}
@@ -95,7 +95,7 @@ func (r *CheckReport) findDangling(ctx context.Context, s *Snapshot) error {
 
 func (r *CheckReport) addDangling(s *Snapshot, ref authz.EntityRef, links store.Links) error {
 	if links.Children > 0 && len(r.DanglingParents) < MaxFindings {
-		if err := s.view.EachChild(ref, func(child authz.EntityRef) bool {
+		if err := s.view().EachChild(ref, func(child authz.EntityRef) bool {
 			r.DanglingParents = append(r.DanglingParents, DanglingParent{child, ref})
 			return len(r.DanglingParents) < MaxFindings
 		}); err != nil {
@@ -114,7 +114,7 @@ func (r *CheckReport) addDangling(s *Snapshot, ref authz.EntityRef, links store.
 		if member.count == 0 || len(r.DanglingGrants) >= MaxFindings {
 			continue
 		}
-		if err := s.view.EachGrantID(member.place, ref, "", func(id string) bool {
+		if err := s.view().EachGrantID(member.place, ref, "", func(id string) bool {
 			r.DanglingGrants = append(r.DanglingGrants, DanglingGrant{id, member.name, ref})
 			return len(r.DanglingGrants) < MaxFindings
 		}); err != nil {

@@ -83,7 +83,7 @@ func (x *exporter) each(read func(view *store.View, after string, line func(id s
 		}
 		full := false
 		x.text = x.text[:0]
-		err = read(snapshot.view, after, func(id string, c authz.Change) bool {
+		err = read(snapshot.view(), after, func(id string, c authz.Change) bool {
 			x.text = AppendLine(x.text, c)
 			after, full = id, len(x.text) >= exportBytes
 			return !full

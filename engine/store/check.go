@@ -56,7 +56,7 @@ func (c *checker) goOn(err error) bool {
 
 // count counts the keys of a space.
 func (c *checker) count(space []byte) (n int, err error) {
-	err = scan(c.view.txn, space, nil, false, func([]byte, []byte) (bool, error) {
+	err = scan(c.view.txn(), space, nil, false, func([]byte, []byte) (bool, error) {
 		n++
 		return c.goOn(nil), nil
 	})
@@ -112,7 +112,7 @@ func checkRecord[Record any](c *checker, name string, r Record, indexes []index[
 		for e := range index.entries(c.view.tenant, r) {
 			expected[index.space]++
 			equal := false
-			found, err := readValue(c.view.txn, e.key, func(value []byte) error {
+			found, err := readValue(c.view.txn(), e.key, func(value []byte) error {
 				equal = bytes.Equal(value, e.value)
 				return nil
 			})
@@ -168,7 +168,7 @@ func (c *checker) history() error {
 	if err != nil {
 		return err
 	}
-	head, err := readNumber(c.view.txn, prefix(c.view.tenant, spaceHead))
+	head, err := readNumber(c.view.txn(), prefix(c.view.tenant, spaceHead))
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (c *checker) touched(r ChangeRecord) error {
 		if touch.Op == PutGrant || touch.Op == DeleteGrant {
 			key, name = grantKey(view.tenant, touch.GrantID), "grant "+touch.GrantID
 		}
-		revision, err := readValue(view.txn, key, func([]byte) error { return nil })
+		revision, err := readValue(view.txn(), key, func([]byte) error { return nil })
 		if err != nil {
 			return err
 		}
@@ -232,7 +232,7 @@ func (c *checker) touched(r ChangeRecord) error {
 
 // eachRecord visits all entities of the tenant, until visit returns false.
 func (v *View) eachRecord(visit func(Record) bool) error {
-	return scanItems(v.txn, prefix(v.tenant, spaceEntity), nil, func(key []byte, item *badger.Item) (bool, error) {
+	return scanItems(v.txn(), prefix(v.tenant, spaceEntity), nil, func(key []byte, item *badger.Item) (bool, error) {
 		ref, err := wholeRef(key)
 		if err != nil {
 			return false, err

@@ -94,4 +94,4 @@ func readCommit(read *badger.Txn, revision uint64) (commitRecord, error) {
 // Floor is the oldest revision that could be read at the view's: the view has
 // all change records of the revisions after it. Store.Revisions may be of
 // another moment.
-func (v *View) Floor() (uint64, error) { return readNumber(v.txn, systemKey(systemFloor)) }
+func (v *View) Floor() (uint64, error) { return readNumber(v.txn(), systemKey(systemFloor)) }

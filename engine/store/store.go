@@ -71,6 +71,7 @@ type Store struct {
 	options Options
 	disk    disk
 	db      *badger.DB
+	ended   *badger.Txn  // what a view that has ended is read through: an error
 	seed    maphash.Seed // of tokens
 
 	published atomic.Pointer[version]
@@ -116,6 +117,8 @@ func open(o Options, free func(dir string) (bytes int64, known bool)) (*Store, e
 		links:    make(recentLinks),
 		commitAt: func(txn *badger.Txn, revision uint64) error { return txn.CommitAt(revision, nil) },
 	}
+	s.ended = db.NewTransactionAt(0, false)
+	s.ended.Discard()
 	if err := s.recover(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

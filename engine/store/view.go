@@ -23,8 +23,9 @@ type View struct {
 	store   *Store
 	tenant  string
 	version *version
-	txn     *badger.Txn
-	closed  atomic.Bool
+	// opened is Badger's transaction: nil before the first read, for most
+	// decisions find what they read in a cache, and ended after the last.
+	opened atomic.Pointer[badger.Txn]
 }
 
 // Latest is a view of a tenant at the latest revision.
@@ -50,16 +51,36 @@ func (s *Store) view(tenant string, v *version) (*View, error) {
 		return nil, errClosed
 	default:
 	}
-	return &View{store: s, tenant: tenant, version: v, txn: s.db.NewTransactionAt(v.revision, false)}, nil
+	return &View{store: s, tenant: tenant, version: v}, nil
+}
+
+// txn is what the view is read through.
+func (v *View) txn() *badger.Txn {
+	if txn := v.opened.Load(); txn != nil {
+		return txn
+	}
+	txn := v.store.db.NewTransactionAt(v.version.revision, false)
+	if v.opened.CompareAndSwap(nil, txn) {
+		return txn
+	}
+	txn.Discard()
+	return v.opened.Load()
 }
 
 // Close ends the view. Nothing may be read through it any more.
 func (v *View) Close() {
-	if v.closed.Swap(true) {
-		return
+	if v.end() {
+		v.version.pins.Add(-1)
 	}
-	v.txn.Discard()
-	v.version.pins.Add(-1)
+}
+
+// end ends the reading, and reports false where it has ended before.
+func (v *View) end() bool {
+	txn := v.opened.Swap(v.store.ended)
+	if txn != nil {
+		txn.Discard()
+	}
+	return txn != v.store.ended
 }
 
 // Tenant is the tenant that is read.
@@ -75,7 +96,7 @@ func (v *View) Epoch() uint64 { return v.version.epoch(v.tenant) }
 // Entity reads an entity, and reports whether there is one.
 func (v *View) Entity(ref authz.EntityRef) (Record, bool, error) {
 	var record Record
-	revision, err := readValue(v.txn, refKey(v.tenant, spaceEntity, ref), func(value []byte) (err error) {
+	revision, err := readValue(v.txn(), refKey(v.tenant, spaceEntity, ref), func(value []byte) (err error) {
 		record.Entity, err = decodeEntity(ref, value)
 		return err
 	})
@@ -86,7 +107,7 @@ func (v *View) Entity(ref authz.EntityRef) (Record, bool, error) {
 // Grant reads a grant, and reports whether there is one.
 func (v *View) Grant(id string) (authz.Grant, bool, error) {
 	var grant authz.Grant
-	revision, err := readValue(v.txn, grantKey(v.tenant, id), func(value []byte) (err error) {
+	revision, err := readValue(v.txn(), grantKey(v.tenant, id), func(value []byte) (err error) {
 		grant, err = decodeGrant(id, value)
 		return err
 	})
@@ -95,7 +116,7 @@ func (v *View) Grant(id string) (authz.Grant, bool, error) {
 
 // Links reads how many records point to an entity, which need not exist.
 func (v *View) Links(ref authz.EntityRef) (Links, error) {
-	return readLinks(v.txn, refKey(v.tenant, spaceLinks, ref))
+	return readLinks(v.txn(), refKey(v.tenant, spaceLinks, ref))
 }
 
 // GrantsOf reads the grants whose subject is the entity, in the order of their
@@ -104,7 +125,7 @@ func (v *View) Links(ref authz.EntityRef) (Links, error) {
 func (v *View) GrantsOf(subject authz.EntityRef, count int) ([]authz.Grant, error) {
 	grants := make([]authz.Grant, 0, count)
 	space := refKey(v.tenant, spaceBySubject, subject)
-	err := scan(v.txn, space, nil, true, func(key, value []byte) (bool, error) {
+	err := scan(v.txn(), space, nil, true, func(key, value []byte) (bool, error) {
 		id, err := wholeComponent(key)
 		if err != nil {
 			return false, err
@@ -120,7 +141,7 @@ func (v *View) GrantsOf(subject authz.EntityRef, count int) ([]authz.Grant, erro
 // the order of ids, until visit returns false.
 func (v *View) EachEntity(typ, afterID string, visit func(Record) bool) error {
 	space := appendComponent(prefix(v.tenant, spaceEntity), typ)
-	return scanItems(v.txn, space, afterComponent(space, afterID), func(key []byte, item *badger.Item) (bool, error) {
+	return scanItems(v.txn(), space, afterComponent(space, afterID), func(key []byte, item *badger.Item) (bool, error) {
 		id, err := wholeComponent(key)
 		if err != nil {
 			return false, err
@@ -137,7 +158,7 @@ func (v *View) EachEntity(typ, afterID string, visit func(Record) bool) error {
 // EachEntityID is EachEntity for those who need only the ids.
 func (v *View) EachEntityID(typ, afterID string, visit func(id string) bool) error {
 	space := appendComponent(prefix(v.tenant, spaceEntity), typ)
-	return scan(v.txn, space, afterComponent(space, afterID), false, func(key, _ []byte) (bool, error) {
+	return scan(v.txn(), space, afterComponent(space, afterID), false, func(key, _ []byte) (bool, error) {
 		id, err := wholeComponent(key)
 		return err == nil && visit(id), err
 	})
@@ -150,7 +171,7 @@ func (v *View) EachType(visit func(typ string) bool) error {
 	for from := space; from != nil; {
 		start := from
 		from = nil
-		err := scan(v.txn, space, start, false, func(key, _ []byte) (bool, error) {
+		err := scan(v.txn(), space, start, false, func(key, _ []byte) (bool, error) {
 			typ, _, err := cutComponent(key)
 			if err == nil && visit(typ) {
 				from = after(appendComponent(prefix(v.tenant, spaceEntity), typ))
@@ -168,7 +189,7 @@ func (v *View) EachType(visit func(typ string) bool) error {
 // ids, until visit returns false.
 func (v *View) EachGrant(afterID string, visit func(authz.Grant) bool) error {
 	space := prefix(v.tenant, spaceGrant)
-	return scan(v.txn, space, afterComponent(space, afterID), true, func(key, value []byte) (bool, error) {
+	return scan(v.txn(), space, afterComponent(space, afterID), true, func(key, value []byte) (bool, error) {
 		id, err := wholeComponent(key)
 		if err != nil {
 			return false, err
@@ -192,7 +213,7 @@ const (
 // come after afterID, in order, until visit returns false.
 func (v *View) EachGrantID(place Place, ref authz.EntityRef, afterID string, visit func(id string) bool) error {
 	space := refKey(v.tenant, space(place), ref)
-	return scan(v.txn, space, afterComponent(space, afterID), false, func(key, _ []byte) (bool, error) {
+	return scan(v.txn(), space, afterComponent(space, afterID), false, func(key, _ []byte) (bool, error) {
 		id, err := wholeComponent(key)
 		return err == nil && visit(id), err
 	})
@@ -204,7 +225,7 @@ func (v *View) EachExpiring(from, until time.Time, visit func(id string) bool) e
 	space := prefix(v.tenant, spaceByExpiry)
 	end := appendSortableTime(nil, until)
 	start := appendSortableTime(prefix(v.tenant, spaceByExpiry), from)
-	return scan(v.txn, space, start, false, func(key, _ []byte) (bool, error) {
+	return scan(v.txn(), space, start, false, func(key, _ []byte) (bool, error) {
 		if len(key) < sortableTimeSize {
 			return false, errShort
 		}
@@ -219,7 +240,7 @@ func (v *View) EachExpiring(from, until time.Time, visit func(id string) bool) e
 // EachChild visits the entities whose parent an entity is, in order, until
 // visit returns false.
 func (v *View) EachChild(parent authz.EntityRef, visit func(authz.EntityRef) bool) error {
-	return scan(v.txn, refKey(v.tenant, spaceChild, parent), nil, false, func(key, _ []byte) (bool, error) {
+	return scan(v.txn(), refKey(v.tenant, spaceChild, parent), nil, false, func(key, _ []byte) (bool, error) {
 		child, err := wholeRef(key)
 		return err == nil && visit(child), err
 	})
@@ -243,7 +264,7 @@ func (v *View) EachChange(afterRevision uint64, visit func(ChangeRecord) bool) e
 		more = visit(record)
 		return nil
 	}
-	err := scan(v.txn, space, changeKey(v.tenant, afterRevision+1, 0), true, func(key, value []byte) (bool, error) {
+	err := scan(v.txn(), space, changeKey(v.tenant, afterRevision+1, 0), true, func(key, value []byte) (bool, error) {
 		if len(key) != 12 {
 			return false, errShort
 		}
@@ -282,7 +303,7 @@ func (v *View) EachParent(visit func(authz.EntityRef) bool) error {
 // EachLinked visits the entities that records point to, in order, until visit
 // returns false.
 func (v *View) EachLinked(visit func(authz.EntityRef, Links) bool) error {
-	return scan(v.txn, prefix(v.tenant, spaceLinks), nil, true, func(key, value []byte) (bool, error) {
+	return scan(v.txn(), prefix(v.tenant, spaceLinks), nil, true, func(key, value []byte) (bool, error) {
 		ref, err := wholeRef(key)
 		if err != nil {
 			return false, err

@@ -210,8 +210,7 @@ func (w *writer) join(write *Write) bool {
 	}
 	s := w.store
 	view := &View{store: s, tenant: write.tenant, version: s.published.Load()}
-	view.txn = s.db.NewTransactionAt(view.version.revision, false)
-	defer view.txn.Discard()
+	defer view.end()
 	tx := newTx(view)
 	var d *effect
 	err := s.guard(func() (err error) {
