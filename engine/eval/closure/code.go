@@ -34,13 +34,7 @@ func constantsOf(t *tree) map[string]*ast.Term {
 		}
 		return eachPart(e, visit)
 	}
-	note := func(b *block) { everyStatement(b, func(s statement) { eachOperand(s, visit) }) }
-	for _, f := range t.functions {
-		for _, b := range f.blocks() {
-			note(b)
-		}
-	}
-	note(t.plan)
+	t.eachBlock(func(b *block) { everyStatement(b, func(s statement) { eachOperand(s, visit) }) })
 	return constants
 }
 
@@ -75,7 +69,7 @@ func encode(t *tree, static *ast.Term) (*executable, error) {
 	}
 	c.inside, c.base = nil, 0
 	plan := c.block(t.plan)
-	return &executable{plan: plan, slots: slots, memos: c.memos, parts: len(c.parts)}, nil
+	return &executable{plan: plan, routines: c.routines, slots: slots, memos: c.memos, parts: len(c.parts)}, nil
 }
 
 // slot is the place of a local in a machine.

@@ -9,9 +9,12 @@ import (
 // foldConstants puts values that are known into the places of the locals that
 // hold them: numbers, which the plan makes one statement each, and collections
 // of what is constant, which it builds anew each time.
-func foldConstants(b *block) {
+func foldConstants(b *block, fixed map[local]bool) {
 	for {
 		used := usageOf(b)
+		for l := range fixed {
+			used.asked[l] = true // somebody else reads it
+		}
 		by := make(map[local]expression)
 		everyBlock(b, func(b *block) {
 			b.statements = foldCollections(b.statements, used, by)
@@ -89,13 +92,17 @@ func collection(of kind, filling []statement) *ast.Term {
 		for i, s := range filling {
 			members[i] = s.(*addTo).value.(constant).term
 		}
-		return ast.SetTerm(members...)
+		set := ast.SetTerm(members...)
+		sorted(set)
+		return set
 	default:
 		object := ast.NewObject()
 		for _, s := range filling {
 			member := s.(*insert)
 			object.Insert(member.key.(constant).term, member.value.(constant).term)
 		}
-		return ast.NewTerm(object)
+		term := ast.NewTerm(object)
+		sorted(term)
+		return term
 	}
 }

@@ -36,8 +36,13 @@ func (Evaluator) Prepare(ctx context.Context, policy *rego.Policy) (eval.Program
 		return nil, err
 	}
 	p := &program{static: ast.NewTerm(policy.Data()), explaining: explaining}
+	sorted(p.static)
 	p.executable, err = newExecutable(plan, p.static, func(t *tree) (err error) {
 		p.yields, err = decide(t.plan)
+		t.answers = make(map[local]bool)
+		for _, l := range p.yields {
+			t.answers[l] = true
+		}
 		return err
 	})
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 // machines, and safe for use by many goroutines at once.
 type executable struct {
 	plan     step
+	routines map[*function]*routine
 	slots    int // places for locals
 	memos    int // functions whose values are remembered
 	parts    int // paths into a request that are made once
@@ -43,6 +44,14 @@ func newExecutable(plan *ir.Policy, static *ast.Term, adapt func(*tree) error) (
 		return nil, err
 	}
 	optimise(t)
+	for again := true; again; {
+		if again, err = foldFunctions(t, static); err != nil {
+			return nil, err
+		}
+		if again {
+			optimise(t)
+		}
+	}
 	x, err := encode(t, static)
 	if err != nil {
 		return nil, err
@@ -59,7 +68,7 @@ func newExecutable(plan *ir.Policy, static *ast.Term, adapt func(*tree) error) (
 func optimise(t *tree) {
 	each := func(b *block, fixed map[local]bool) {
 		simplify(b)
-		foldConstants(b)
+		foldConstants(b, fixed)
 		inline(b, fixed)
 		foldLiterals(b, fixed)
 		inline(b, fixed)
@@ -74,7 +83,7 @@ func optimise(t *tree) {
 		findExits(f)
 		f.dispatch = dispatchOf(f)
 	}
-	each(t.plan, nil)
+	each(t.plan, t.answers)
 }
 
 // fixed are the locals of a function that its bodies share.

@@ -25,7 +25,7 @@ func query(ctx context.Context, q evaltest.Query) ([]map[string]ast.Value, error
 	if err != nil {
 		return nil, err
 	}
-	x, err := newExecutable(plan, ast.ObjectTerm(), nil)
+	x, err := newExecutable(plan, ast.NewTerm(q.Data), nil)
 	if err != nil {
 		return nil, err
 	}

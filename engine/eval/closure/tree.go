@@ -226,7 +226,8 @@ type function struct {
 	rules  []*chain
 	// otherwise yields the default where nothing else has; nil without one.
 	otherwise *block
-	locals    int // how many there are
+	locals    int  // how many there are
+	folded    bool // what it yields has been asked for at activation
 	// dispatch finds the rules that may apply; nil tries them all.
 	dispatch *dispatch
 	at       *ast.Location
@@ -258,5 +259,16 @@ type functionGroup struct{ byPath map[string]*function }
 type tree struct {
 	functions []*function
 	plan      *block
-	locals    int // of the plan
+	locals    int            // of the plan
+	answers   map[local]bool // locals of the plan that are read when it has run
+}
+
+// eachBlock calls visit with the blocks of all functions and the plan's.
+func (t *tree) eachBlock(visit func(*block)) {
+	for _, f := range t.functions {
+		for _, b := range f.blocks() {
+			visit(b)
+		}
+	}
+	visit(t.plan)
 }
