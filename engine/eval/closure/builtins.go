@@ -211,6 +211,9 @@ func (c *coder) predicate(e expression) step {
 		return nil
 	}
 	if called.name == memberBuiltin {
+		if keys, isCall := called.args[1].(callBuiltin); isCall && keys.name == ast.ObjectKeys.Name {
+			return c.hasKey(called.args[0], keys)
+		}
 		return c.member(called)
 	}
 	a, b := c.settled(called.args[0]), c.settled(called.args[1])
@@ -230,40 +233,6 @@ func (c *coder) predicate(e expression) step {
 			return undefined
 		}
 		if !truth {
-			return undefined
-		}
-		return goOn
-	}
-}
-
-// member is the code of x in xs of which only the truth is asked for.
-func (c *coder) member(e callBuiltin) step {
-	a, b := c.settled(e.args[0]), c.value(e.args[1])
-	holds, _ := native.LookupPredicate(e.name)
-	report := reporter{name: e.name, at: e.at}
-	return func(m *machine) signal {
-		x := a(m)
-		if x == nil {
-			return m.absent()
-		}
-		xs := b(m)
-		if xs == nil {
-			return m.absent()
-		}
-		var truth bool
-		var err error
-		if set, isBuilding := xs.Value.(*building); isBuilding && set.kind == setKind {
-			truth = set.contains(x)
-		} else if xs = settle(m, xs); xs == nil {
-			return m.absent()
-		} else {
-			truth, err = holds(x, xs)
-		}
-		switch {
-		case err != nil:
-			report.note(m, err)
-			return undefined
-		case !truth:
 			return undefined
 		}
 		return goOn

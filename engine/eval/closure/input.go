@@ -115,6 +115,25 @@ func inObject(object func(*authz.Request) authz.Object, names []string) value {
 	}
 }
 
+// inRequestObject asks one of the objects of a request for a name, where an
+// expression is one; nil for other expressions.
+func (c *coder) inRequestObject(e expression) func(m *machine, name string) bool {
+	d, isDot := e.(dot)
+	if !isDot {
+		return nil
+	}
+	p := pathOf(d)
+	names := p.names()
+	object := objects[strings.Join(names, ".")]
+	if _, inInput := p.root.(inputDocument); !inInput || len(names) != len(p.keys) || object == nil {
+		return nil
+	}
+	return func(m *machine, name string) bool {
+		_, has := object(m.request)[name]
+		return has
+	}
+}
+
 // text is the code of an expression as a string, where that takes less than its
 // value: a field of the request, or a constant. It is nil for others.
 func (c *coder) text(e expression) text {
