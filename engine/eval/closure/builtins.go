@@ -23,6 +23,9 @@ func (c *coder) callBuiltin(e callBuiltin) value {
 		return c.count(e, report)
 	}
 	args := c.settledAll(e.args)
+	if member := c.memberOr(e); member != nil {
+		return member
+	}
 	if spread := c.spread(e, report); spread != nil {
 		return spread
 	}
@@ -53,7 +56,7 @@ func (c *coder) spread(e callBuiltin, report reporter) value {
 	if len(e.args) == 2 {
 		operand = c.settled(e.args[0])
 	}
-	first := len(e.args) == 2
+	first, joins := len(e.args) == 2, e.name == ast.Concat.Name
 	return func(m *machine) *ast.Term {
 		x := operand(m)
 		if x == nil && first {
@@ -67,6 +70,13 @@ func (c *coder) spread(e callBuiltin, report reporter) value {
 				return nil
 			}
 			terms = append(terms, term)
+		}
+		if joins {
+			if between, isText := x.Value.(ast.String); isText {
+				if term, short := m.texts.joined(string(between), terms); short {
+					return term
+				}
+			}
 		}
 		term, err := f(x, terms)
 		if err != nil {

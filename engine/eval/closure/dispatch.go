@@ -134,46 +134,126 @@ func find(guards []guard, key string) *guard {
 	return nil
 }
 
-// guardsOf are the conditions that a body begins with. See hoist.
+// guardsOf are the conditions that a body begins with. See hoist. The first rule
+// that it calls, if that has no parameters and one body, lends it its own: they
+// have to hold before anything in either can err.
 func guardsOf(b *block) []guard {
-	var guards []guard
-	assigned := make(map[local]expression)
-	add := func(subject expression, values ...*ast.Term) {
-		subject = everyLeaf(subject, func(leaf expression) expression {
-			if r, isRead := leaf.(read); isRead && assigned[r.from] != nil {
-				return assigned[r.from]
-			}
-			return leaf
-		})
-		key, isSubject := subjectKey(subject)
-		if !isSubject || find(guards, key) != nil || slices.ContainsFunc(values, isComposite) {
-			return
-		}
-		guards = append(guards, guard{subject, key, values})
-	}
+	g := &guardFinder{assigned: make(map[local]expression)}
 	for _, s := range b.statements {
-		switch s := s.(type) {
-		case *reset:
-		case *assign:
-			if _, isSubject := subjectKey(s.value); !isSubject {
-				return guards
+		if !g.takes(s) {
+			if called := conditionCall(s); called != nil {
+				g.borrow(called)
 			}
-			assigned[s.to] = s.value
-		case *equal:
-			if value, isConstant := s.b.(constant); isConstant {
-				add(s.a, value.term)
-			} else if value, isConstant := s.a.(constant); isConstant {
-				add(s.b, value.term)
-			}
-		case *differ:
-			if member, isCall := s.a.(callBuiltin); isCall && isFalse(s.b) && member.name == memberBuiltin && isCollection(member.args[1]) {
-				add(member.args[0], membersOf(member.args[1].(constant).term)...)
-			}
-		default:
-			return guards
+			break
 		}
 	}
-	return guards
+	return g.found
+}
+
+type guardFinder struct {
+	assigned map[local]expression
+	found    []guard
+}
+
+// takes notes what a statement asks for. It is false for one that does more
+// than ask for subjects.
+func (g *guardFinder) takes(s statement) bool {
+	switch s := s.(type) {
+	case *reset:
+	case *assign:
+		if _, isSubject := subjectKey(s.value); !isSubject {
+			return false
+		}
+		g.assigned[s.to] = s.value
+	case *equal:
+		if value, isConstant := s.b.(constant); isConstant {
+			g.add(s.a, value.term)
+		} else if value, isConstant := s.a.(constant); isConstant {
+			g.add(s.b, value.term)
+		} else if !g.isSubject(s.a) || !g.isSubject(s.b) {
+			return false
+		}
+	case *differ:
+		member, isCall := s.a.(callBuiltin)
+		switch {
+		case isCall && isFalse(s.b) && member.name == memberBuiltin && isCollection(member.args[1]):
+			g.add(member.args[0], membersOf(member.args[1].(constant).term)...)
+		case !g.isSubject(s.a) || !isConstant(s.b):
+			return false
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+func isConstant(e expression) bool { _, is := e.(constant); return is }
+
+// plug puts the subjects in the place of the locals that hold them.
+func (g *guardFinder) plug(e expression) expression {
+	return everyLeaf(e, func(leaf expression) expression {
+		if r, isRead := leaf.(read); isRead && g.assigned[r.from] != nil {
+			return g.assigned[r.from]
+		}
+		return leaf
+	})
+}
+
+func (g *guardFinder) isSubject(e expression) bool {
+	_, is := subjectKey(g.plug(e))
+	return is
+}
+
+func (g *guardFinder) add(subject expression, values ...*ast.Term) {
+	subject = g.plug(subject)
+	key, isSubject := subjectKey(subject)
+	if !isSubject || find(g.found, key) != nil || slices.ContainsFunc(values, isComposite) {
+		return
+	}
+	g.found = append(g.found, guard{subject, key, values})
+}
+
+// conditionCall is the function without parameters that a statement asks the
+// truth of, or whose value it takes; nil where it does neither.
+func conditionCall(s statement) *function {
+	var e expression
+	switch s := s.(type) {
+	case *differ:
+		if !isConstant(s.b) {
+			return nil
+		}
+		e = s.a
+	case *assign:
+		e = s.value
+	default:
+		return nil
+	}
+	for {
+		d, isDot := e.(dot)
+		if !isDot {
+			break
+		}
+		if !isConstant(d.key) {
+			return nil
+		}
+		e = d.of
+	}
+	if called, isCall := e.(call); isCall && len(called.args) == 0 {
+		return called.function
+	}
+	return nil
+}
+
+// borrow takes the guards of a function with one rule and no default.
+func (g *guardFinder) borrow(f *function) {
+	if f.kind != complete || f.otherwise != nil || len(f.rules) != 1 || len(f.rules[0].bodies) != 1 {
+		return
+	}
+	for _, lent := range guardsOf(f.rules[0].bodies[0]) {
+		if find(g.found, lent.key) == nil {
+			g.found = append(g.found, lent)
+		}
+	}
 }
 
 // membersOf are the values that a constant collection has for x in it.

@@ -3,6 +3,7 @@ package closure
 import (
 	"context"
 	"crypto/rand"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -81,6 +82,8 @@ func optimise(t *tree) {
 			hoist(b, fixed)
 		}
 		findExits(f)
+	}
+	for _, f := range t.functions {
 		f.dispatch = dispatchOf(f)
 	}
 	each(t.plan, t.answers)
@@ -118,7 +121,7 @@ type run struct {
 func (x *executable) machine(r run) *machine {
 	m, _ := x.idle.Get().(*machine)
 	if m == nil {
-		m = &machine{slots: make([]*ast.Term, x.slots), parts: make([]part, x.parts)}
+		m = &machine{slots: make([]*ast.Term, x.slots), parts: make([]part, x.parts), texts: &texts{seed: maphash.MakeSeed()}}
 		m.plain.yielded = make([]yielded, x.memos)
 	}
 	m.ctx, m.directory, m.static, m.now = r.ctx, r.directory, r.static, r.now
@@ -155,7 +158,7 @@ func (x *executable) release(m *machine) {
 	clear(m.plain.yielded)
 	m.plain = world{yielded: m.plain.yielded}
 	m.known.forget()
-	*m = machine{slots: m.slots, parts: m.parts, plain: m.plain, known: m.known, walkers: m.walkers}
+	*m = machine{slots: m.slots, parts: m.parts, plain: m.plain, known: m.known, walkers: m.walkers, texts: m.texts}
 	x.idle.Put(m)
 }
 

@@ -81,7 +81,7 @@ func (c *coder) fromRequest(names []string) value {
 			if shared := constants[text]; shared != nil {
 				return shared
 			}
-			return ast.StringTerm(text)
+			return m.texts.term(text)
 		}
 	}
 	for n := 1; n <= min(2, len(names)); n++ {

@@ -71,6 +71,7 @@ type machine struct {
 	patterns cache.InterQueryValueCache
 	builtins topdown.BuiltinContext // see opa
 	answers  []*ast.Term
+	texts    *texts
 
 	walkers []*walker // by depth
 	depth   int       // of loops over objects

@@ -3,6 +3,7 @@ package closure
 import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/eval/closure/native"
 )
 
@@ -74,5 +75,52 @@ func (c *coder) hasKey(key expression, keys callBuiltin) step {
 			return undefined
 		}
 		return goOn
+	}
+}
+
+// memberOr is the code of object.get(e.attributes, name, otherwise), which is
+// read of an entity without the attributes as a whole; nil for other calls.
+func (c *coder) memberOr(e callBuiltin) value {
+	if e.name != ast.ObjectGet.Name {
+		return nil
+	}
+	d, isDot := e.args[0].(dot)
+	key, isConstantKey := e.args[1].(constant)
+	if !isDot || !isConstantKey || isComposite(key.term) {
+		return nil
+	}
+	name, isName := constantText(d.key)
+	member, isMember := eval.MemberNamed(name)
+	if !isName || !isMember || member != eval.Attributes {
+		return nil
+	}
+	of, otherwise := c.value(d.of), c.settled(e.args[2])
+	f, _ := native.Lookup(e.name)
+	report := reporter{name: e.name, at: e.at}
+	memberName := d.key.(constant).term
+	return func(m *machine) *ast.Term {
+		entity := of(m)
+		if entity == nil {
+			return nil
+		}
+		instead := otherwise(m)
+		if instead == nil {
+			return nil
+		}
+		if l, isLazy := entity.Value.(*lazy); isLazy && l.kind == entityLazy {
+			if found := l.lookup(m, member, key.term); found != nil || m.err != nil {
+				return found
+			}
+			return instead
+		}
+		object := settle(m, lookUp(m, entity, memberName))
+		if object == nil {
+			return nil
+		}
+		found, err := f.Ternary(object, key.term, instead)
+		if err != nil {
+			return report.note(m, err)
+		}
+		return found
 	}
 }

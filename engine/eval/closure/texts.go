@@ -1,0 +1,55 @@
+package closure
+
+import (
+	"hash/maphash"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// texts are terms of short texts that a machine has come across lately: types,
+// actions and permissions come again with every decision, and need no new term
+// each time. A text that falls on another's place takes it.
+type texts struct {
+	seed  maphash.Seed
+	terms [textCount]*ast.Term
+}
+
+const (
+	textCount    = 256
+	maxTextBytes = 64
+)
+
+// term is the term of a text.
+func (t *texts) term(text string) *ast.Term {
+	if len(text) > maxTextBytes {
+		return ast.StringTerm(text)
+	}
+	place := &t.terms[maphash.String(t.seed, text)%textCount]
+	if *place != nil && string((*place).Value.(ast.String)) == text {
+		return *place
+	}
+	*place = ast.StringTerm(text)
+	return *place
+}
+
+// joined is the term of texts one after another, with one between them. It is
+// false where they are too long to be worth a place.
+func (t *texts) joined(between string, parts []*ast.Term) (*ast.Term, bool) {
+	var room [maxTextBytes]byte
+	text := room[:0]
+	for i, part := range parts {
+		s, isText := part.Value.(ast.String)
+		if !isText || len(text)+len(between)+len(s) > maxTextBytes {
+			return nil, false
+		}
+		if i > 0 {
+			text = append(text, between...)
+		}
+		text = append(text, s...)
+	}
+	place := &t.terms[maphash.Bytes(t.seed, text)%textCount]
+	if *place == nil || string((*place).Value.(ast.String)) != string(text) {
+		*place = ast.StringTerm(string(text))
+	}
+	return *place, true
+}
