@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -83,8 +84,8 @@ func appendGenerated(data []byte, message proto.Message) ([]byte, error) {
 	return proto.MarshalOptions{}.MarshalAppend(data, mended(message))
 }
 
-// begin begins a message within another, and finish ends it where it began. A tag
-// here takes one byte.
+// begin opens a message within another, and finish closes it. A tag here takes one
+// byte.
 func begin(data []byte, tag byte) (_ []byte, start int) {
 	data = append(data, tag, 0)
 	return data, len(data)
@@ -96,10 +97,9 @@ func finish(data []byte, start int) []byte {
 		data[start-1] = byte(size)
 		return data
 	}
-	var room [binary.MaxVarintLen64 - 1]byte
-	length := len(binary.AppendUvarint(room[:0], uint64(size)))
-	data = append(data, room[:length-1]...)
-	copy(data[start-1+length:], data[start:start+size])
+	more := protowire.SizeVarint(uint64(size)) - 1
+	data = append(data, make([]byte, more)...)
+	copy(data[start+more:], data[start:start+size])
 	binary.PutUvarint(data[start-1:], uint64(size))
 	return data
 }

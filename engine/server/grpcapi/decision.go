@@ -9,7 +9,7 @@ import (
 )
 
 // responseOf is the message of a decision, whose internal error the decider
-// logged.
+// logged. What it says of one without an error, appendDecision says too.
 func responseOf(decision authz.Decision) (*verdictv1.CheckAccessResponse, error) {
 	obligations, err := structOf(decision.Obligations)
 	if err != nil {
