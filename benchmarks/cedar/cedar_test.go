@@ -11,7 +11,7 @@ import (
 
 // Cedar decides what its policies are about as the others do.
 func TestCedarAgrees(t *testing.T) {
-	const users = 1_000
+	const users = 500
 	expressible := 0
 	for _, s := range scenario.All(users) {
 		if s.Large || s.Whole {

@@ -13,7 +13,7 @@ import (
 
 // What OPA is given is what verdict export --as opa writes.
 func TestDocumentIsWhatIsExported(t *testing.T) {
-	s := scenario.All(1_000)[0]
+	s := scenario.All(500)[0]
 	w, err := s.World()
 	if err != nil {
 		t.Fatal(err)
