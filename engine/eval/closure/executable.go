@@ -71,6 +71,7 @@ func optimise(t *tree) {
 		simplify(b)
 		foldConstants(b, fixed)
 		inline(b, fixed)
+		dropKeys(b)
 		foldLiterals(b, fixed)
 		inline(b, fixed)
 	}

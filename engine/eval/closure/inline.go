@@ -104,6 +104,16 @@ var quietBuiltins = map[string]bool{
 	"equal": true, "neq": true, "lt": true, "lte": true, "gt": true, "gte": true, "time.now_ns": true,
 }
 
+// dropKeys lets go of the keys of scans that nobody reads.
+func dropKeys(b *block) {
+	used := usageOf(b)
+	everyStatement(b, func(s statement) {
+		if s, isScan := s.(*scan); isScan && s.key != none && used.read[s.key] == 0 && used.set[s.key] == 1 && !used.asked[s.key] {
+			s.key = none
+		}
+	})
+}
+
 // foldCopies puts a local in the place of its copies.
 func foldCopies(b *block, fixed map[local]bool) {
 	used := usageOf(b)

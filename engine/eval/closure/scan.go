@@ -7,7 +7,10 @@ import (
 // scan is the code of a loop over the members of a collection.
 func (c *coder) scan(s *scan) step {
 	of := c.value(s.of)
-	l := &loop{body: c.block(s.body), key: c.slot(s.key), value: c.slot(s.value)}
+	l := &loop{body: c.block(s.body), key: -1, value: c.slot(s.value)}
+	if s.key != none {
+		l.key = c.slot(s.key)
+	}
 	return func(m *machine) signal {
 		collection := of(m)
 		if collection == nil {
@@ -24,7 +27,7 @@ func (c *coder) scan(s *scan) step {
 // A loop is what is done with each member of a collection.
 type loop struct {
 	body       step
-	key, value int // places
+	key, value int // places; key is -1 where nobody reads it
 }
 
 // over runs the loop over a collection, in OPA's order. What is no collection
@@ -33,7 +36,10 @@ func (l *loop) over(m *machine, collection *ast.Term) signal {
 	switch v := collection.Value.(type) {
 	case *ast.Array:
 		for i := range v.Len() {
-			if end, goes := l.turn(m, ast.InternedTerm(i), v.Elem(i)); !goes {
+			if l.key >= 0 {
+				m.slots[l.key] = ast.InternedTerm(i)
+			}
+			if end, goes := l.turn(m, v.Elem(i)); !goes {
 				return end
 			}
 		}
@@ -56,20 +62,23 @@ func (l *loop) over(m *machine, collection *ast.Term) signal {
 
 func (l *loop) overSet(m *machine, members []*ast.Term) signal {
 	for _, member := range members {
-		if end, goes := l.turn(m, member, member); !goes {
+		if l.key >= 0 {
+			m.slots[l.key] = member
+		}
+		if end, goes := l.turn(m, member); !goes {
 			return end
 		}
 	}
 	return goOn
 }
 
-// turn runs the loop for one member. It is false at the loop's end, with the
-// signal to what is around it.
-func (l *loop) turn(m *machine, key, value *ast.Term) (signal, bool) {
+// turn runs the loop for one member, whose key is in its place. It is false at
+// the loop's end, with the signal to what is around it.
+func (l *loop) turn(m *machine, value *ast.Term) (signal, bool) {
 	if !m.step() {
 		return halt, false
 	}
-	m.slots[l.key], m.slots[l.value] = key, value
+	m.slots[l.value] = value
 	if s := l.body(m); s > undefined {
 		return s.outward(), false
 	}
@@ -105,7 +114,10 @@ type walker struct {
 }
 
 func (w *walker) turn(key, value *ast.Term) bool {
-	end, goes := w.loop.turn(w.machine, key, value)
+	if w.loop.key >= 0 {
+		w.machine.slots[w.loop.key] = key
+	}
+	end, goes := w.loop.turn(w.machine, value)
 	w.end = end
 	return !goes
 }

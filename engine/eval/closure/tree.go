@@ -13,6 +13,9 @@ import (
 // parameters first.
 type local int
 
+// none is no local.
+const none local = -1
+
 // An expression yields a value, or none where it is undefined.
 type expression interface{ expression() }
 
@@ -132,7 +135,8 @@ type (
 		blocks signal
 		at     *ast.Location
 	}
-	// scan runs a block for each member of a collection.
+	// scan runs a block for each member of a collection. Key is none where nobody
+	// reads it.
 	scan struct {
 		of         expression
 		key, value local

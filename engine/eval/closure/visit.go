@@ -146,6 +146,9 @@ func sets(s statement) []local {
 	case *reset:
 		return []local{s.local}
 	case *scan:
+		if s.key == none {
+			return []local{s.value}
+		}
 		return []local{s.key, s.value}
 	case *create:
 		return []local{s.to}
