@@ -35,19 +35,19 @@ func NewParts() *Parts { return &Parts{known: make(map[uintptr]part)} }
 
 // Document is the document input of a request, as the function of that name.
 func (p *Parts) Document(r *authz.Request) (*ast.Term, error) {
-	subject, err := p.object("subject.properties", r.Subject.Properties)
+	subject, err := p.Object("subject.properties", r.Subject.Properties)
 	if err != nil {
 		return nil, err
 	}
-	action, err := p.object("action.properties", r.Action.Properties)
+	action, err := p.Object("action.properties", r.Action.Properties)
 	if err != nil {
 		return nil, err
 	}
-	resource, err := p.object("resource.properties", r.Resource.Properties)
+	resource, err := p.Object("resource.properties", r.Resource.Properties)
 	if err != nil {
 		return nil, err
 	}
-	context, err := p.object("context", r.Context)
+	context, err := p.Object("context", r.Context)
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +90,8 @@ var inputNames = struct {
 	properties: ast.StringTerm("properties"),
 }
 
-// object is the term of a part of the request.
-func (p *Parts) object(field string, o authz.Object) (*ast.Term, error) {
+// Object is the term of a part of a request, which an error names as field.
+func (p *Parts) Object(field string, o authz.Object) (*ast.Term, error) {
 	var identity uintptr
 	if p != nil && len(o) > 0 {
 		identity = reflect.ValueOf(o).Pointer()

@@ -7,7 +7,6 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/verdictpdp/verdict/api/authz"
-	"github.com/verdictpdp/verdict/engine/eval"
 )
 
 // A text is the code of an expression whose value is wanted as a string. It is
@@ -86,30 +85,34 @@ func (c *coder) fromRequest(names []string) value {
 	}
 	for n := 1; n <= min(2, len(names)); n++ {
 		if object := objects[strings.Join(names[:n], ".")]; object != nil {
-			return inObject(object, slices.Clone(names[n:]))
+			return inObject(strings.Join(names[:n], "."), object, slices.Clone(names[n:]))
 		}
 	}
 	return nil
 }
 
-// inObject is the code of a path in one of the objects of a request.
-func inObject(object func(*authz.Request) authz.Object, names []string) value {
+// inObject is the code of a path in one of the objects of a request. Where
+// requests share what they send, it is converted once for all of them;
+// otherwise it is read as it was sent.
+func inObject(field string, object func(*authz.Request) authz.Object, names []string) value {
+	keys := make([]*ast.Term, len(names))
+	for i, name := range names {
+		keys[i] = ast.InternedTerm(name)
+	}
 	return func(m *machine) *ast.Term {
-		var at any = object(m.request)
-		for _, name := range names {
-			members, isObject := at.(authz.Object)
-			if !isObject {
-				return nil
-			}
-			var found bool
-			if at, found = members[name]; !found {
-				return nil
-			}
+		sent := object(m.request)
+		if m.shared == nil {
+			return m.sent(sent, names)
 		}
-		term, err := eval.Value(at)
+		term, err := m.shared.Object(field, sent)
 		if err != nil {
 			m.fail(err)
 			return nil
+		}
+		for _, key := range keys {
+			if term = lookUp(m, term, key); term == nil {
+				return nil
+			}
 		}
 		return term
 	}

@@ -22,6 +22,7 @@ type lazy struct {
 	entity  eval.Entity
 	base    *ast.Term // of overLazy; nil where there is nothing below
 	over    *patch    // of overLazy
+	sent    any       // of sentLazy: an object or an array
 	settled *ast.Term
 }
 
@@ -34,6 +35,7 @@ const (
 	refLazy                       // data.directory.ref
 	entityLazy                    // data.directory[typ][id]
 	overLazy                      // what a with has put over something
+	sentLazy                      // what the request brings
 )
 
 // The members of data that come from the directory: data.directory, and in it
@@ -55,17 +57,39 @@ type documents struct {
 	data, directory, refs lazy
 	types                 []*lazy
 	entities              []*lazy // those asked for, first to last
+	others                []*lazy // all others that were taken
 	free                  []*lazy // to be used again
 }
 
+// maxFree is how many lazy values are kept to be used again.
+const maxFree = 1_000
+
 // forget lets go of all that the documents hold.
 func (d *documents) forget() {
-	for _, e := range d.entities {
-		*e = lazy{}
+	for _, list := range [][]*lazy{d.entities, d.others} {
+		for _, l := range list {
+			*l = lazy{}
+		}
+		d.free = append(d.free, list...)
 	}
-	d.free = append(d.free, d.entities...)
-	d.entities, d.types = d.entities[:0], d.types[:0]
+	if len(d.free) > maxFree {
+		clear(d.free[maxFree:])
+		d.free = d.free[:maxFree]
+	}
+	d.entities, d.others, d.types = d.entities[:0], d.others[:0], d.types[:0]
 	d.data, d.directory, d.refs = lazy{}, lazy{}, lazy{}
+}
+
+// take is a lazy value for the time of the evaluation.
+func (d *documents) take() *lazy {
+	var l *lazy
+	if n := len(d.free); n > 0 {
+		l, d.free = d.free[n-1], d.free[:n-1]
+	} else {
+		l = &lazy{}
+	}
+	d.others = append(d.others, l)
+	return l
 }
 
 // begin makes a lazy value.
@@ -160,6 +184,8 @@ func (l *lazy) get(m *machine, key *ast.Term) *ast.Term {
 		return nil
 	case entityLazy:
 		return l.member(m, key)
+	case sentLazy:
+		return l.inSent(m, key)
 	default:
 		return l.through(m, key)
 	}

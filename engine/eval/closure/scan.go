@@ -49,6 +49,9 @@ func (l *loop) over(m *machine, collection *ast.Term) signal {
 		}
 		return l.over(m, v.settle(m))
 	case *lazy:
+		if v.kind == sentLazy {
+			return l.overSent(m, v)
+		}
 		if whole := v.settle(m); whole != nil {
 			return l.over(m, whole)
 		}

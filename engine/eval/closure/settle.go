@@ -66,6 +66,8 @@ func (l *lazy) whole(m *machine) *ast.Term {
 			return nil
 		}
 		return whole
+	case sentLazy:
+		return l.sentWhole(m)
 	default:
 		return l.over.on(m, settle(m, l.base))
 	}

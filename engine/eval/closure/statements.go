@@ -217,6 +217,9 @@ func (c *coder) isKind(s *isKind) step {
 func kindOf(t *ast.Term) (kind, bool) {
 	switch v := t.Value.(type) {
 	case *lazy:
+		if _, isArray := v.sent.([]any); isArray {
+			return arrayKind, true
+		}
 		return objectKind, true
 	case *building:
 		return v.kind, true
