@@ -34,15 +34,13 @@ func compile(t testing.TB, c generate.Case) (*compiledCase, error) {
 	compiled := &compiledCase{Case: c, modules: make(map[string]*ast.Module), cache: pip.NewCache(pip.Options{})}
 	for name, text := range c.Modules {
 		files[name] = &fstest.MapFile{Data: []byte(text)}
-		module, err := ast.ParseModuleWithOpts(name, text, parserOptions())
-		if err != nil {
-			return nil, err
-		}
-		compiled.modules[name] = module
 	}
 	b, err := bundle.ReadFS(files, ".")
 	if err != nil {
 		return nil, err
+	}
+	for _, module := range b.Modules {
+		compiled.modules[module.Path] = module.Parsed
 	}
 	if compiled.policy, err = rego.Compile(b, rego.Options{}); err != nil {
 		return nil, err

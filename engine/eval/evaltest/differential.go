@@ -2,6 +2,7 @@ package evaltest
 
 import (
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -83,7 +84,7 @@ func (d Differential) Check(t testing.TB, c generate.Case) (Tally, *Difference) 
 			if e.decides && q.query != "" {
 				continue
 			}
-			got := e.answer(q)
+			got := e.unpanicked(q)
 			tally.Questions++
 			switch {
 			case got.refused:
@@ -112,6 +113,25 @@ type examinee struct {
 	between Differential
 	decides bool // whether it answers what the decision is, and nothing else
 	answer  func(question) answer
+}
+
+// unpanicked answers a question; a panic is an answer that agrees with none.
+func (e examinee) unpanicked(q question) (a answer) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			a = answer{err: fmt.Errorf("panic: %v\n%s", fault, panicked(string(debug.Stack()))), panicked: true}
+		}
+	}()
+	return e.answer(q)
+}
+
+// panicked is what of a stack lies between the panic and this package.
+func panicked(stack string) string {
+	const here = "engine/eval/evaltest."
+	_, stack, _ = strings.Cut(stack, "\npanic(")
+	stack, _, _ = strings.Cut(stack, here)
+	lines := strings.Split(stack, "\n")
+	return strings.Join(lines[min(2, len(lines)):max(2, len(lines)-1)], "\n")
 }
 
 // examinees prepares a case. The error is an evaluator's that cannot take it.

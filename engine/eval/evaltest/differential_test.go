@@ -52,9 +52,6 @@ func rewriting(rewrite func(*ast.Module)) Querier {
 	})
 }
 
-// inReverse evaluates the rules of the same name in reverse order.
-func inReverse() Querier { return rewriting(func(m *ast.Module) { slices.Reverse(m.Rules) }) }
-
 // What evaluates more, less or in another order than topdown differs from it
 // only as it may.
 func TestEvaluatorsByTheContractAreTolerated(t *testing.T) {
@@ -62,7 +59,7 @@ func TestEvaluatorsByTheContractAreTolerated(t *testing.T) {
 	for name, query := range map[string]Querier{
 		"without an index": unindexed,
 		"lazily":           lazily(),
-		"in reverse":       inReverse(),
+		"in reverse":       rewriting(func(m *ast.Module) { slices.Reverse(m.Rules) }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -125,6 +122,12 @@ func TestBrokenEvaluatorsAreFound(t *testing.T) {
 				err = &topdown.Error{Code: topdown.InternalErr, Message: err.Error()}
 			}
 			return answers, err
+		}),
+		"a rule that fails is a panic": withAnswers(func(answers []map[string]ast.Value, err error) ([]map[string]ast.Value, error) {
+			if err != nil {
+				panic(err)
+			}
+			return answers, nil
 		}),
 		"undefined is an answer": withAnswers(func(answers []map[string]ast.Value, err error) ([]map[string]ast.Value, error) {
 			if err == nil && len(answers) == 0 {

@@ -1,9 +1,16 @@
-// Package evaltest holds every evaluator to the Rego contract: the same cases,
-// each run bare and explained. An evaluator's own test is one call of Run.
+// Package evaltest holds every evaluator to the Rego contract, in three ways of
+// which an evaluator's own tests call each in a line:
 //
-// A case is a policy, a directory and a request, and what the policy yields.
-// The directory is read through package pip, as in service. Start with Case;
-// the cases stand in the files named after what they are about.
+//   - Run, the same cases, each run bare and explained. A case is a policy, a
+//     directory and a request, and what the policy yields. The cases stand in the
+//     files named after what they are about.
+//   - RunOPACases, the cases that OPA's module ships, all but few exceptions. They
+//     are queries over modules of any kind, which a Querier answers.
+//   - Differential, policies that package generate makes up, on which an evaluator
+//     is held to OPA's. What was found that way stays a test: a difference is
+//     shown as an archive for testdata/differences.
+//
+// The directory is read through package pip, as in service. Start with Case.
 package evaltest
 
 import (

@@ -26,10 +26,11 @@ type question struct {
 // An answer is what an evaluator makes of a question, as a text that is the same
 // for the same answer.
 type answer struct {
-	text    string // empty is undefined
-	err     error
-	code    string // topdown's code of the error, if it tells one
-	refused bool   // whether the evaluator cannot take the question
+	text     string // empty is undefined
+	err      error
+	code     string // topdown's code of the error, if it tells one
+	refused  bool   // whether the evaluator cannot take the question
+	panicked bool
 }
 
 func (a answer) String() string {

@@ -18,7 +18,8 @@ import (
 const mostAttempts = 3_000
 
 // Shrunk is the difference on the smallest case that was found to have one: with
-// fewer rules, expressions, modifiers, data, entities and properties.
+// fewer rules, expressions, modifiers, data, entities and properties. A panic
+// stays one.
 func (d *Difference) Shrunk(t testing.TB) *Difference {
 	t.Helper()
 	attempts := 0
@@ -32,7 +33,7 @@ func (d *Difference) Shrunk(t testing.TB) *Difference {
 				if !possible {
 					break
 				}
-				if _, found := d.between.Check(t, smaller); found != nil {
+				if _, found := d.between.Check(t, smaller); found != nil && found.got.panicked == d.got.panicked {
 					d, shrunk = found, true
 				} else {
 					i++

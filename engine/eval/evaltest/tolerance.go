@@ -24,18 +24,24 @@ import (
 // tolerated only if the laziest evaluation comes to its end, and to what the
 // other answered.
 //
-// Two errors of different codes are tolerated if the exhaustive evaluation meets
-// the other's: which of several comes first follows from the order in which
-// rules are evaluated, and that order is nobody's promise. Two values are never
-// tolerated: what passes over a rule without an error changes nothing.
+// Two errors of different codes are tolerated if an exhaustive evaluation meets
+// the other's, be it with the rules in reverse or of each rule by itself: which of
+// several comes first follows from the order in which rules are evaluated, and
+// that order is nobody's promise. Two values are never tolerated: to pass over
+// what yields no error and nothing else changes nothing.
 
 // tolerates reports whether an answer that is not topdown's may stand beside it.
 func (c *compiledCase) tolerates(ctx context.Context, q question, want, got answer) bool {
 	switch {
+	case got.panicked:
+		return false
 	case got.err != nil && want.err != nil:
-		return got.code == "" || slices.Contains(c.exhaustive(ctx, slices.Concat([]question{q}, c.rules(q))...), got.code)
+		questions := slices.Concat([]question{q}, c.rules(q))
+		return got.code == "" ||
+			slices.Contains(c.exhaustive(ctx, c.compiler, questions...), got.code) ||
+			slices.Contains(c.exhaustive(ctx, inReverse(c.modules), questions...), got.code)
 	case got.err != nil:
-		return slices.Contains(c.exhaustive(ctx, q), got.code)
+		return slices.Contains(c.exhaustive(ctx, c.compiler, q), got.code)
 	case want.err != nil:
 		laziest := c.laziest(ctx, q)
 		return laziest.err == nil && laziest.agrees(got)
@@ -59,9 +65,22 @@ func (c *compiledCase) rules(q question) []question {
 	return all
 }
 
+// inReverse has compiled modules with their rules in reverse order.
+func inReverse(modules map[string]*ast.Module) *ast.Compiler {
+	reversed := make(map[string]*ast.Module)
+	for name, module := range modules {
+		module = module.Copy()
+		slices.Reverse(module.Rules)
+		reversed[name] = module
+	}
+	compiler := newCompiler()
+	compiler.Compile(reversed)
+	return compiler
+}
+
 // exhaustive are the codes of all errors that evaluations meet which pass over
 // nothing. The error of a decision that is of the wrong type has no code.
-func (c *compiledCase) exhaustive(ctx context.Context, questions ...question) []string {
+func (c *compiledCase) exhaustive(ctx context.Context, compiler *ast.Compiler, questions ...question) []string {
 	var codes []string
 	for _, q := range questions {
 		for _, strict := range []bool{true, false} {
@@ -75,7 +94,7 @@ func (c *compiledCase) exhaustive(ctx context.Context, questions ...question) []
 					// What fails is undefined, so that what comes after is met as well.
 					return query.WithStrictBuiltinErrors(false).WithBuiltinErrorList(&met)
 				})
-			}, c.compiler, q)
+			}, compiler, q)
 			if a.err != nil {
 				codes = append(codes, a.code)
 			}
