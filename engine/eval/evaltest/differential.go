@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/verdictpdp/verdict/engine/eval"
@@ -70,11 +71,7 @@ func (d Differential) Check(t testing.TB, c generate.Case) (Tally, *Difference) 
 		tally.Uncompiled++
 		return tally, nil
 	}
-	examinees, err := d.examinees(t, compiled)
-	if err != nil {
-		tally.Refused += len(compiled.questions())
-		return tally, nil
-	}
+	examinees := d.examinees(t, compiled)
 	for _, q := range compiled.questions() {
 		want := compiled.ask(t.Context(), Reference, compiled.compiler, q)
 		if want.refused {
@@ -134,18 +131,21 @@ func panicked(stack string) string {
 	return strings.Join(lines[min(2, len(lines)):max(2, len(lines)-1)], "\n")
 }
 
-// examinees prepares a case. The error is an evaluator's that cannot take it.
-func (d Differential) examinees(t testing.TB, c *compiledCase) ([]examinee, error) {
+// examinees prepares a case, when it is first asked.
+func (d Differential) examinees(t testing.TB, c *compiledCase) []examinee {
 	var all []examinee
 	if d.Evaluator != nil {
-		program, err := d.Evaluator.Prepare(t.Context(), c.policy)
-		if err != nil {
-			return nil, err
-		}
+		prepare := sync.OnceValues(func() (eval.Program, error) { return d.Evaluator.Prepare(t.Context(), c.policy) })
 		all = append(all, examinee{
 			between: Differential{Evaluator: d.Evaluator},
 			decides: true,
-			answer:  func(q question) answer { return c.decide(t.Context(), program, q) },
+			answer: func(q question) answer {
+				program, err := prepare()
+				if err != nil {
+					return answer{err: err, refused: true}
+				}
+				return c.decide(t.Context(), program, q)
+			},
 		})
 	}
 	if d.Querier != nil {
@@ -154,7 +154,7 @@ func (d Differential) examinees(t testing.TB, c *compiledCase) ([]examinee, erro
 			answer:  func(q question) answer { return c.ask(t.Context(), d.Querier, c.compiler, q) },
 		})
 	}
-	return all, nil
+	return all
 }
 
 // CheckSeeds checks the cases of so many seeds from a first one on. It ends the

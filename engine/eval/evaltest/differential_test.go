@@ -55,7 +55,7 @@ func rewriting(rewrite func(*ast.Module)) Querier {
 // What evaluates more, less or in another order than topdown differs from it
 // only as it may.
 func TestEvaluatorsByTheContractAreTolerated(t *testing.T) {
-	const seeds = 60
+	const seeds = 40
 	for name, query := range map[string]Querier{
 		"without an index": unindexed,
 		"lazily":           lazily(),

@@ -38,8 +38,8 @@ func (q Query) Body() (ast.Body, error) {
 	return ast.ParseBodyWithOpts(q.Text, options)
 }
 
-// A Querier answers queries: the variables of the query that OPA's topdown
-// yields, with their values, for each answer. What goes wrong in an evaluation
+// A Querier answers queries: the variables of the query that have names, with
+// their values, for each answer. What goes wrong in an evaluation
 // is a *topdown.Error of the code that topdown has for it; any other error means
 // that the evaluator cannot take the query.
 type Querier func(ctx context.Context, q Query) ([]map[string]ast.Value, error)

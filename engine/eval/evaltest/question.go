@@ -155,13 +155,13 @@ func yielded(answers []map[string]ast.Value) answer {
 	return decided(out)
 }
 
-// listed is a set of answers, one a line.
+// listed is a set of answers, one a line, by the variables that have names.
 func listed(answers []map[string]ast.Value) string {
 	lines := make([]string, 0, len(answers))
 	for _, bindings := range answers {
 		var parts []string
 		for name, value := range bindings {
-			if !strings.HasPrefix(name, generated) {
+			if !strings.HasPrefix(name, generated) && !ast.Var(name).IsWildcard() {
 				parts = append(parts, name+" = "+value.String())
 			}
 		}

@@ -16,5 +16,5 @@ func TestOPACases(t *testing.T) { evaltest.RunOPACases(t, topdown.New().Name(), 
 func TestGeneratedPolicies(t *testing.T) {
 	held := evaltest.Differential{Evaluator: topdown.New()}
 	held.RunDifferences(t)
-	t.Logf("%+v", held.CheckSeeds(t, 0, 150))
+	t.Logf("%+v", held.CheckSeeds(t, 0, 100))
 }
