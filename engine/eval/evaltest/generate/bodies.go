@@ -51,6 +51,7 @@ func (w *writer) binding(t *typ, sc *scope) string {
 	ways := []way{{40, func() string { return w.modified(name+" := "+w.term(t, sc), sc) }}}
 	if from := sets[t]; from != nil {
 		ways = append(ways, way{25, func() string { return w.modified("some "+name+" in "+w.term(from, sc), sc) }})
+		ways = append(ways, way{10, func() string { return "some " + name + "; " + w.ref(from, sc) + "[" + name + "]" }})
 	}
 	if from := lists[t]; from != nil {
 		ways = append(ways, way{25, func() string { return w.modified("some "+name+" in "+w.term(from, sc), sc) }})
@@ -77,10 +78,24 @@ func (w *writer) binding(t *typ, sc *scope) string {
 	}
 	if t == anyType {
 		ways = append(ways, way{40, func() string {
+			key := w.variable()
+			text := "some " + key + "; " + name + " := " + pick(w.source, w.helper(), w.ref(pick(w.source, rec, recMap), sc)) + "[" + key + "]"
+			sc.bind(key, str)
+			return text
+		}})
+		ways = append(ways, way{40, func() string {
 			return "walk(" + w.ref(pick(w.source, recs, rec, matrix, graph), sc) + ", [_, " + name + "])"
 		}})
 	}
 	return w.oneOf(ways...)
+}
+
+// helper is the package as a whole, which its own rules may not ask for.
+func (w *writer) helper() string {
+	if w.pkg == "helper" {
+		return "data.table"
+	}
+	return "data.helper"
 }
 
 // collection is a term for a collection, and its type.

@@ -54,7 +54,7 @@ func TestAllOfTheLanguageIsWritten(t *testing.T) {
 		"[v1 | ", "{v2 | ", "{v3: ", // comprehensions
 		" with input.context.", " with input as ", " with data.levels", " with data.directory.user.u1", " with count as ", " with data.authz.r1 as ",
 		"every v", "not input.", "not {", "some v", " in {", ", v2 in ", " or ", " and ", "$`",
-		"input.context.", "data.directory.user[input.subject.id].attributes.", "data.directory.ref[", "data.helper.r0", "data.helper[v", "[_]",
+		"input.context.", "data.directory.user[input.subject.id].attributes.", "data.directory.ref[", "data.helper.r0", "data.helper[v", ":= data.helper[v", "; r1[v", "[_]",
 		"[v1, _] = ", "}} = {", "split(",
 		"count(", "sum(", "to_number(", "regex.match(", "glob.match(", "json.unmarshal(", "time.now_ns()", "graph.reachable(", "walk(", "numbers.range(",
 		"sprintf(", "is_set(", "object.union(", "array.concat(", "intersection(", " / ", " % ", "(data.counts",

@@ -66,33 +66,27 @@ func (w *writer) complete(r *rule) string {
 	if w.chance(30) {
 		text = "default " + r.name + " := " + w.literal(r.typ) + "\n"
 	}
-	define := func(value string, sc *scope, body []string) {
-		if len(body) == 0 {
-			text += r.name + " := " + value + "\n"
-			return
-		}
-		text += r.name + " := " + value + block(body)
-	}
+	define := func(value string, body []string) { text += r.name + " := " + value + block(body) }
 	same := w.literal(r.typ)
 	switch w.below(10) {
 	case 0, 1, 2:
 		for range 1 + w.below(3) {
-			define(same, nil, w.body(&scope{}))
+			define(same, w.body(&scope{}))
 		}
 	case 3, 4, 5:
 		for _, action := range []string{"read", "write"} {
 			sc := &scope{}
 			body := append(w.conditions(w.below(2), sc), fmt.Sprintf("input.action.name == %q", action))
-			define(w.term(r.typ, sc), sc, body)
+			define(w.term(r.typ, sc), body)
 		}
 	case 6:
 		for range 2 {
 			sc := &scope{}
 			body := w.body(sc)
-			define(w.term(r.typ, sc), sc, body)
+			define(w.term(r.typ, sc), body)
 		}
 	default:
-		define(w.term(r.typ, &scope{}), nil, nil)
+		text += r.name + " := " + w.term(r.typ, &scope{}) + "\n"
 	}
 	return text
 }
@@ -128,13 +122,12 @@ func (w *writer) partialSet(r *rule) string {
 	text := ""
 	for range 1 + w.below(3) {
 		sc := &scope{}
-		switch {
-		case w.chance(35):
+		if w.chance(35) {
 			text += r.name + " contains " + w.literal(elem) + w.when(sc)
-		default:
-			body := w.bodyBinding(elem, sc)
-			text += r.name + " contains " + w.member(elem, sc) + block(body)
+			continue
 		}
+		body := w.bodyBinding(elem, sc)
+		text += r.name + " contains " + w.member(elem, sc) + block(body)
 	}
 	return text
 }

@@ -57,9 +57,8 @@ func (w *writer) small(sc *scope) bool {
 
 // A root is where a ref begins.
 type root struct {
-	ref  string
-	typ  *typ
-	rule bool
+	ref string
+	typ *typ
 }
 
 // ref refers to what has the type, by a document, a rule or a variable.
@@ -86,12 +85,12 @@ func (w *writer) ref(t *typ, sc *scope) string {
 	for _, r := range w.rules {
 		if r.params == nil {
 			for range 3 {
-				add(root{ref: r.refFrom(w), typ: r.typ, rule: true})
+				add(root{ref: r.refFrom(w), typ: r.typ})
 			}
 		}
 	}
-	if t == anyType && w.pkg == "authz" {
-		near = append(near, root{ref: "data.helper", typ: anyMap})
+	if t == anyType {
+		near = append(near, root{ref: w.helper(), typ: anyMap})
 	}
 	roots := far
 	if len(near) > 0 && (len(far) == 0 || w.chance(40)) {

@@ -47,30 +47,31 @@ func (w *writer) literal(t *typ) string {
 	case boolean:
 		return pick(w.source, "true", "true", "false")
 	case array:
-		return "[" + w.listed(1+w.below(3), func() string { return w.literal(t.elem) }) + "]"
+		return "[" + w.listed(func() string { return w.literal(t.elem) }) + "]"
 	case set:
 		if w.chance(10) {
 			return "set()"
 		}
-		return "{" + w.listed(1+w.below(3), func() string { return w.literal(t.elem) }) + "}"
+		return "{" + w.listed(func() string { return w.literal(t.elem) }) + "}"
 	case mapping:
 		return "{" + w.pairs(func() string { return w.literal(t.elem) }) + "}"
 	case record:
-		return "{" + w.listed(len(t.fields), nil, t.fields...) + "}"
+		var parts []string
+		for _, f := range t.fields {
+			if w.chance(60) {
+				parts = append(parts, fmt.Sprintf("%q: %s", f.name, w.literal(f.typ)))
+			}
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
 	default:
 		return w.literal(pick(w.source, num, str, truth))
 	}
 }
 
-// listed is a number of terms with commas between them, or some of the fields.
-func (w *writer) listed(n int, write func() string, fields ...field) string {
+// listed is a few terms with commas between them.
+func (w *writer) listed(write func() string) string {
 	var parts []string
-	for _, f := range fields {
-		if w.chance(60) {
-			parts = append(parts, fmt.Sprintf("%q: %s", f.name, w.literal(f.typ)))
-		}
-	}
-	for range n - len(fields) {
+	for range 1 + w.below(3) {
 		parts = append(parts, write())
 	}
 	return strings.Join(parts, ", ")
@@ -95,12 +96,12 @@ func (w *writer) composite(t *typ, sc *scope) string {
 		if comprehends {
 			return w.comprehension("[", "]", t.elem, sc)
 		}
-		return "[" + w.listed(1+w.below(3), func() string { return w.term(t.elem, sc) }) + "]"
+		return "[" + w.listed(func() string { return w.term(t.elem, sc) }) + "]"
 	case set:
 		if comprehends {
 			return w.comprehension("{", "}", t.elem, sc)
 		}
-		return "{" + w.listed(1+w.below(3), func() string { return w.term(t.elem, sc) }) + "}"
+		return "{" + w.listed(func() string { return w.term(t.elem, sc) }) + "}"
 	case mapping:
 		if comprehends {
 			return w.mapComprehension(t.elem, sc)
@@ -135,26 +136,28 @@ func (w *writer) mapComprehension(elem *typ, sc *scope) string {
 }
 
 // entry is the key and the value of a member of a map, and the body that yields
-// them.
+// them. The key is a string.
 func (w *writer) entry(elem *typ, sc *scope) (key, value string, body []string) {
 	key = w.variable()
-	if source, from := w.collection(mapping, sc); w.chance(75) {
+	if w.chance(75) {
+		source, from := w.collection(mapping, sc)
 		held := w.variable()
-		body = []string{fmt.Sprintf("some %s, %s in %s", key, held, source)}
 		sc.bind(key, str)
 		sc.bind(held, from.elem)
-	} else {
-		source, from = w.collection(array, sc)
-		body = []string{fmt.Sprintf("some %s in %s", key, source)}
-		sc.bind(key, from.elem)
-		if from.elem != str {
-			return "sprintf(\"%v\", [" + key + "])", w.constantOr(elem, sc), body
-		}
+		return key, w.constantOr(elem, sc), []string{fmt.Sprintf("some %s, %s in %s", key, held, source)}
 	}
-	return key, w.constantOr(elem, sc), body
+	source, from := w.collection(array, sc)
+	body = []string{fmt.Sprintf("some %s in %s", key, source)}
+	sc.bind(key, from.elem)
+	value = w.constantOr(elem, sc)
+	if from.elem != str {
+		key = fmt.Sprintf(`sprintf("%%v", [%s])`, key)
+	}
+	return key, value, body
 }
 
-// constantOr is a value that is the same for the same key, most of the time.
+// constantOr is a value that is the same for the same key, most of the time: what
+// was bound last, or a constant.
 func (w *writer) constantOr(t *typ, sc *scope) string {
 	switch {
 	case len(sc.vars) > 0 && sc.vars[len(sc.vars)-1].typ == t:
