@@ -78,10 +78,15 @@ func (c *coder) slot(l local) int { return c.base + int(l) }
 // function is the code of a function, its parameters in their places.
 func (c *coder) function(f *function) value {
 	result := c.slot(f.result)
-	// The plan puts the result first, then the parameters.
+	// The plan puts the result first, then the parameters; those of a variant
+	// come last.
 	from, to := result+1, c.base+f.locals
 	for _, param := range f.params {
-		from = max(from, c.slot(param)+1)
+		if f.rests != nil {
+			to = min(to, c.slot(param))
+		} else {
+			from = max(from, c.slot(param)+1)
+		}
 	}
 	choose := c.choose(f)
 	var otherwise step
@@ -106,6 +111,9 @@ func (c *coder) function(f *function) value {
 			return nil
 		}
 		if otherwise != nil && otherwise(m) == halt {
+			return nil
+		}
+		if f.absentIfEmpty && m.slots[result] == empty[of] {
 			return nil
 		}
 		return m.slots[result]

@@ -17,7 +17,7 @@ func decode(policy *ir.Policy) (*tree, error) {
 	if len(policy.Plans.Plans) != 1 {
 		return nil, fmt.Errorf("the plan has %d queries: expected 1", len(policy.Plans.Plans))
 	}
-	d := &decoder{policy: policy, builtins: make(map[string]*ir.BuiltinFunc), byName: make(map[string]*function), places: make(map[placeKey]*ast.Location)}
+	d := &decoder{policy: policy, builtins: make(map[string]*ir.BuiltinFunc), byName: make(map[string]*function), parameters: make(map[string]int), places: make(map[placeKey]*ast.Location)}
 	for _, builtin := range policy.Static.BuiltinFuncs {
 		d.builtins[builtin.Name] = builtin
 	}
@@ -25,6 +25,7 @@ func decode(policy *ir.Policy) (*tree, error) {
 	for _, planned := range policy.Funcs.Funcs {
 		f := &function{name: planned.Name, path: planned.Path}
 		d.byName[planned.Name] = f
+		d.parameters[planned.Name] = len(planned.Params) - documentLocals
 		t.functions = append(t.functions, f)
 	}
 	for i, planned := range policy.Funcs.Funcs {
@@ -43,7 +44,9 @@ type decoder struct {
 	policy   *ir.Policy
 	builtins map[string]*ir.BuiltinFunc
 	byName   map[string]*function
-	places   map[placeKey]*ast.Location
+	// parameters is how many a function has besides the documents.
+	parameters map[string]int
+	places     map[placeKey]*ast.Location
 
 	locals  int   // of the function so far
 	failure error // the first
@@ -221,7 +224,7 @@ func (d *decoder) statement(s ir.Stmt) statement {
 		}
 		return &assign{d.local(s.Target), d.operand(s.Source), at}
 	case *ir.AssignVarOnceStmt:
-		return &assignOnce{d.local(s.Target), d.operand(s.Source), at}
+		return &assignOnce{to: d.local(s.Target), value: d.operand(s.Source), at: at}
 	case *ir.AssignIntStmt:
 		return &assign{d.local(s.Target), constant{integer(s.Value)}, at}
 	case *ir.ResetLocalStmt:
@@ -297,6 +300,10 @@ func (d *decoder) call(s *ir.CallStmt, at *ast.Location) expression {
 	if f := d.byName[s.Func]; f != nil {
 		if len(s.Args) < documentLocals || s.Args[0].Value != ir.Val(ir.Input) || s.Args[1].Value != ir.Val(ir.Data) {
 			d.fail("a call of %s does not hand on the documents", s.Func)
+			return nil
+		}
+		if want := d.parameters[s.Func]; want != len(s.Args)-documentLocals {
+			d.fail("a call of %s has %d arguments: it takes %d", s.Func, len(s.Args)-documentLocals, want)
 			return nil
 		}
 		return call{f, arguments{d.operands(s.Args[documentLocals:]), at}}

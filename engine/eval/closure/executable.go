@@ -67,15 +67,28 @@ func newExecutable(plan *ir.Policy, static *ast.Term, adapt func(*tree) error) (
 // optimise runs the passes over a tree, in the order in which each makes the
 // next one's work plain.
 func optimise(t *tree) {
+	refine(t, t.functions)
+	before := len(t.functions)
+	onDemand(t)
+	refine(t, t.functions[before:])
+	for _, f := range t.functions {
+		f.dispatch = dispatchOf(f)
+	}
+}
+
+// refine runs the passes that look at one body at a time.
+func refine(t *tree, functions []*function) {
 	each := func(b *block, fixed map[local]bool) {
 		simplify(b)
+		endEvery(b)
 		foldConstants(b, fixed)
 		inline(b, fixed)
 		dropKeys(b)
 		foldLiterals(b, fixed)
 		inline(b, fixed)
+		foldNests(b)
 	}
-	for _, f := range t.functions {
+	for _, f := range functions {
 		yieldDirectly(f)
 		fixed := f.fixed()
 		for _, b := range f.blocks() {
@@ -83,9 +96,6 @@ func optimise(t *tree) {
 			hoist(b, fixed)
 		}
 		findExits(f)
-	}
-	for _, f := range t.functions {
-		f.dispatch = dispatchOf(f)
 	}
 	each(t.plan, t.answers)
 }
@@ -157,7 +167,8 @@ func (x *executable) release(m *machine) {
 	clear(m.slots)
 	clear(m.parts)
 	clear(m.plain.yielded)
-	m.plain = world{yielded: m.plain.yielded}
+	clear(m.plain.answers)
+	m.plain = world{yielded: m.plain.yielded, answers: m.plain.answers[:0]}
 	m.known.forget()
 	*m = machine{slots: m.slots, parts: m.parts, plain: m.plain, known: m.known, walkers: m.walkers, texts: m.texts}
 	x.idle.Put(m)

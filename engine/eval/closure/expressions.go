@@ -59,6 +59,9 @@ func (c *coder) call(e call) value {
 	if len(e.args) == 0 {
 		return r.remembered
 	}
+	if e.function.rests != nil {
+		return c.callOnDemand(e)
+	}
 	base := c.bases[e.function]
 	params := make([]int, len(e.args))
 	args := make([]value, len(e.args))
@@ -136,5 +139,47 @@ func (c *coder) callDynamic(e callDynamic) value {
 			return r.remembered(m)
 		}
 		return nil
+	}
+}
+
+// callOnDemand is the value of a partial rule at some keys. Where the rule is
+// known as a whole already, it is looked up there; otherwise the last answers
+// are remembered, for as long as the documents stay the same.
+func (c *coder) callOnDemand(e call) value {
+	whole, r := c.routines[e.function.rests], c.routines[e.function]
+	base := c.bases[e.function]
+	args := c.settledAll(e.args)
+	return func(m *machine) *ast.Term {
+		var room [4]*ast.Term
+		keys := room[:0]
+		for _, arg := range args {
+			key := arg(m)
+			if key == nil {
+				return nil
+			}
+			keys = append(keys, key)
+		}
+		if known := m.world.yielded[whole.memo]; known.known {
+			at := known.term
+			for _, key := range keys {
+				if at == nil {
+					return nil
+				}
+				at = lookUp(m, at, key)
+			}
+			return at
+		}
+		w := m.world
+		if term, known := w.answered(r, keys); known {
+			return term
+		}
+		for i, param := range e.function.params {
+			m.slots[base+int(param)] = keys[i]
+		}
+		term := r.run(m)
+		if m.err == nil {
+			w.remember(r, keys, term)
+		}
+		return term
 	}
 }

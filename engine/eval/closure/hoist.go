@@ -1,13 +1,16 @@
 package closure
 
-// hoist moves what asks only for the input and the parameters before all else
-// in a body, so that a rule which does not apply is left before anything is
-// read, called or gone through for it. Out of a scan that ends the body it moves
-// what does not depend on the member.
+import "github.com/open-policy-agent/opa/v1/ast"
+
+// hoist moves what OPA's index looks at before all else in a body: equality and
+// membership of a path of the input or of a parameter with what is constant,
+// and that such a path is defined. A rule that does not apply is so left before
+// anything is read, called or gone through for it. Out of a scan that ends the
+// body it moves what does not depend on the member.
 //
-// It decides which of a rule's errors are met in the way that OPA's index does:
-// a rule with an equality of the input that does not hold is passed over,
-// whatever comes before the equality.
+// It moves no more than that, for it decides which of a rule's errors are met: a
+// rule that the index passes over errs nowhere, and any other in what comes
+// first in it.
 func hoist(b *block, fixed map[local]bool) {
 	h := &hoister{used: usageOf(b), fixed: fixed, known: make(map[local]bool)}
 	h.from(b)
@@ -40,40 +43,38 @@ func (h *hoister) from(b *block) {
 func (h *hoister) movable(s statement) bool {
 	switch s := s.(type) {
 	case *assign:
-		if h.fixed[s.to] || h.used.set[s.to] != 1 || h.used.asked[s.to] || !h.asksInput(s.value) {
+		if h.fixed[s.to] || h.used.set[s.to] != 1 || h.used.asked[s.to] || !h.isPath(s.value) {
 			return false
 		}
 		h.known[s.to] = true
 		return true
 	case *equal:
-		return h.asksInput(s.a) && h.asksInput(s.b)
+		return (isConstant(s.a) && h.isPath(s.b) || h.isPath(s.a) && isConstant(s.b)) && !inPattern(s.at)
 	case *differ:
-		return h.asksInput(s.a) && h.asksInput(s.b)
+		member, isCall := s.a.(callBuiltin)
+		return isCall && isFalse(s.b) && member.name == memberBuiltin && h.isPath(member.args[0]) && isCollection(member.args[1])
 	default:
 		return false
 	}
 }
 
-// asksInput reports whether an expression asks only for the input, the parameters
-// and what has been moved, and cannot err.
-func (h *hoister) asksInput(e expression) bool {
+// inPattern reports whether an equality is one of those that the plan makes of
+// an array or an object on both sides, [input.x, y] == ["a", z], into which the
+// index does not look.
+func inPattern(at *ast.Location) bool {
+	return at != nil && len(at.Text) > 0 && (at.Text[0] == '[' || at.Text[0] == '{')
+}
+
+// isPath reports whether an expression is a path of constants in the input, in a
+// parameter or in what has been moved.
+func (h *hoister) isPath(e expression) bool {
 	switch e := e.(type) {
 	case read:
 		return h.known[e.from] || h.fixed[e.from] && h.used.set[e.from] == 0
-	case constant, inputDocument:
+	case inputDocument:
 		return true
 	case dot:
-		return h.asksInput(e.of) && h.asksInput(e.key)
-	case callBuiltin:
-		if !quietBuiltins[e.name] && !(e.name == memberBuiltin && isCollection(e.args[1])) {
-			return false
-		}
-		for _, arg := range e.args {
-			if !h.asksInput(arg) {
-				return false
-			}
-		}
-		return true
+		return h.isPath(e.of) && isConstant(e.key)
 	default:
 		return false
 	}

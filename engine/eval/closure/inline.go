@@ -1,5 +1,7 @@
 package closure
 
+import "slices"
+
 // inline makes expressions of chains of statements: what is set once, read
 // once and not earlier than it was, is evaluated where it is read. Nothing that
 // may err is moved over something that may not hold or may err itself, so that
@@ -12,6 +14,9 @@ func inline(b *block, fixed map[local]bool) {
 		var out []statement
 		for _, s := range b.statements {
 			out = pull(out, s, once)
+			if k, isKeep := s.(*keep); isKeep && !isLeaf(k.value) {
+				s = &assign{to: k.to, value: k.value} // what was assigned had to be defined
+			}
 			out = append(out, s)
 		}
 		b.statements = out
@@ -22,21 +27,24 @@ func inline(b *block, fixed map[local]bool) {
 // into the statement.
 func pull(before []statement, s statement, once func(local) bool) []statement {
 	// The operands are gone through from the last to the first, as what was
-	// assigned last is evaluated last.
+	// assigned last is evaluated last. What comes after something that may err
+	// stays before it.
 	var reads []local
+	loud := false
 	eachOperand(s, func(e expression) expression {
-		return everyLeaf(e, func(leaf expression) expression {
-			if r, isRead := leaf.(read); isRead && once(r.from) {
+		inOrder(e, func(part expression) {
+			if r, isRead := part.(read); isRead && !loud && once(r.from) {
 				reads = append(reads, r.from)
 			}
-			return leaf
+			loud = loud || !quietItself(part)
 		})
+		return e
 	})
 	by := make(map[local]expression)
 	for i := len(reads) - 1; i >= 0; i-- {
 		at := found(before, reads[i])
 		if at < 0 {
-			break
+			continue
 		}
 		by[reads[i]] = before[at].(*assign).value
 		before = append(before[:at:at], before[at+1:]...)
@@ -57,43 +65,57 @@ func pull(before []statement, s statement, once func(local) bool) []statement {
 // found is where a local is assigned that may be moved to the end of
 // statements, or -1.
 func found(statements []statement, l local) int {
-	for i := len(statements) - 1; i >= 0; i-- {
-		a, isAssign := statements[i].(*assign)
-		if !isAssign {
-			return -1
-		}
-		if a.to == l {
-			if i < len(statements)-1 && !quiet(a.value) {
-				return -1
-			}
-			return i
-		}
-		if !quiet(a.value) {
+	at := slices.IndexFunc(statements, func(s statement) bool {
+		a, isAssign := s.(*assign)
+		return isAssign && a.to == l
+	})
+	switch {
+	case at < 0 || at == len(statements)-1:
+		return at
+	case !quiet(statements[at].(*assign).value):
+		return -1
+	}
+	for _, s := range statements[at+1:] {
+		if a, isAssign := s.(*assign); !isAssign || !quiet(a.value) {
 			return -1
 		}
 	}
-	return -1
+	return at
+}
+
+func isLeaf(e expression) bool {
+	switch e.(type) {
+	case read, constant, inputDocument, dataDocument:
+		return true
+	default:
+		return false
+	}
+}
+
+// inOrder calls visit with an expression and all parts of it, in the order in
+// which they are evaluated.
+func inOrder(e expression, visit func(expression)) {
+	eachPart(e, func(part expression) expression {
+		inOrder(part, visit)
+		return part
+	})
+	visit(e)
 }
 
 // quiet reports whether evaluating an expression can neither err nor take long.
 func quiet(e expression) bool {
+	all := true
+	inOrder(e, func(part expression) { all = all && quietItself(part) })
+	return all
+}
+
+// quietItself is quiet for an expression without its parts.
+func quietItself(e expression) bool {
 	switch e := e.(type) {
-	case read, constant, inputDocument, dataDocument:
+	case read, constant, inputDocument, dataDocument, dot, length, literal:
 		return true
-	case dot:
-		return quiet(e.of) && quiet(e.key)
-	case length:
-		return quiet(e.of)
 	case callBuiltin:
-		if !quietBuiltins[e.name] {
-			return false
-		}
-		for _, arg := range e.args {
-			if !quiet(arg) {
-				return false
-			}
-		}
-		return true
+		return quietBuiltins[e.name]
 	default:
 		return false
 	}

@@ -29,9 +29,14 @@ func query(ctx context.Context, q evaltest.Query) ([]map[string]ast.Value, error
 	if err != nil {
 		return nil, err
 	}
-	m := x.machine(run{
-		ctx: ctx, input: q.Input, data: ast.NewTerm(q.Data), now: time.Now(), steps: math.MaxInt64, lenient: !q.Strict,
-	})
+	r := run{ctx: ctx, input: q.Input, static: ast.NewTerm(q.Data), directory: q.Directory, now: q.Now, steps: math.MaxInt64, lenient: !q.Strict}
+	if q.Now.IsZero() {
+		r.now = time.Now()
+	}
+	if q.Directory == nil {
+		r.data = r.static // all of data, a member directory included
+	}
+	m := x.machine(r)
 	defer x.release(m)
 	if err := x.run(m); err != nil {
 		return nil, err

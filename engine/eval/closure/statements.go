@@ -53,6 +53,8 @@ func (c *coder) statement(s statement) step {
 		return c.addTo(s)
 	case *insert:
 		return c.insert(s)
+	case *insertDeep:
+		return c.insertDeep(s)
 	case *merge:
 		return c.merge(s)
 	case *result:
@@ -85,6 +87,9 @@ func (c *coder) keep(slot int, v value) step {
 
 func (c *coder) assignOnce(s *assignOnce) step {
 	slot, v, conflict := c.slot(s.to), c.value(s.value), c.conflict(c.inside, s.at)
+	if s.ofKey {
+		conflict = keyConflict(s.at)
+	}
 	then := goOn
 	if c.leaves {
 		then = leaveBody

@@ -80,6 +80,9 @@ func (literal) expression()       {}
 // A statement does something, or does not hold, which ends its block.
 type statement interface{ statement() }
 
+// atPlace is where in the policy something stands.
+type atPlace = *ast.Location
+
 // A block is statements in order. It ends where one does not hold.
 type block struct{ statements []statement }
 
@@ -102,6 +105,7 @@ type (
 		to    local
 		value expression
 		at    *ast.Location
+		ofKey bool // the value is that of a key, of which there is one
 	}
 	// reset makes a local undefined.
 	reset struct{ local local }
@@ -180,6 +184,15 @@ type (
 		once       bool
 		at         *ast.Location
 	}
+	// insertDeep sets a value at a path in an object, or adds a member to the set
+	// there, and makes what is not there yet. Two different values are a
+	// conflict. See foldNests.
+	insertDeep struct {
+		object        local
+		path          []expression
+		value, member expression // one of them
+		at            *ast.Location
+	}
 	// merge sets a local to two objects merged.
 	merge struct {
 		to   local
@@ -207,6 +220,7 @@ func (*create) statement()     {}
 func (*appendTo) statement()   {}
 func (*addTo) statement()      {}
 func (*insert) statement()     {}
+func (*insertDeep) statement() {}
 func (*merge) statement()      {}
 func (*result) statement()     {}
 
@@ -230,8 +244,12 @@ type function struct {
 	rules  []*chain
 	// otherwise yields the default where nothing else has; nil without one.
 	otherwise *block
-	locals    int  // how many there are
-	folded    bool // what it yields has been asked for at activation
+	locals    int // how many there are
+	// rests is the function that this is a variant of for known keys; nil for
+	// others. See onDemand.
+	rests         *function
+	absentIfEmpty bool // an empty collection is none
+	folded        bool // what it yields has been asked for at activation
 	// dispatch finds the rules that may apply; nil tries them all.
 	dispatch *dispatch
 	at       *ast.Location

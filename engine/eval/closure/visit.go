@@ -1,5 +1,10 @@
 package closure
 
+import (
+	"fmt"
+	"slices"
+)
+
 // eachOperand calls visit with every expression of a statement itself, in the
 // order in which they are evaluated, and puts what visit returns in its place.
 // Blocks inside the statement are left alone.
@@ -30,6 +35,15 @@ func eachOperand(s statement, visit func(expression) expression) {
 	case *insert:
 		s.key = visit(s.key)
 		s.value = visit(s.value)
+	case *insertDeep:
+		for i := range s.path {
+			s.path[i] = visit(s.path[i])
+		}
+		if s.member != nil {
+			s.member = visit(s.member)
+		} else {
+			s.value = visit(s.value)
+		}
 	case *merge:
 		s.a = visit(s.a)
 		s.b = visit(s.b)
@@ -158,6 +172,8 @@ func sets(s statement) []local {
 		return []local{s.set}
 	case *insert:
 		return []local{s.object}
+	case *insertDeep:
+		return []local{s.object}
 	case *merge:
 		return []local{s.to}
 	default:
@@ -207,4 +223,77 @@ func substitute(b *block, by map[local]expression) {
 			})
 		})
 	})
+}
+
+// copyOf is a block with statements and blocks of its own.
+func copyOf(b *block) *block {
+	copied := &block{statements: make([]statement, len(b.statements))}
+	for i, s := range b.statements {
+		copied.statements[i] = copyStatement(s)
+	}
+	return copied
+}
+
+func copyStatement(s statement) statement {
+	switch s := s.(type) {
+	case *assign:
+		return shallow(s)
+	case *keep:
+		return shallow(s)
+	case *assignOnce:
+		return shallow(s)
+	case *reset:
+		return shallow(s)
+	case *equal:
+		return shallow(s)
+	case *differ:
+		return shallow(s)
+	case *isKind:
+		return shallow(s)
+	case *isDefined:
+		return shallow(s)
+	case *leave:
+		return shallow(s)
+	case *create:
+		return shallow(s)
+	case *appendTo:
+		return shallow(s)
+	case *addTo:
+		return shallow(s)
+	case *insert:
+		return shallow(s)
+	case *insertDeep:
+		copied := shallow(s)
+		copied.path = slices.Clone(s.path)
+		return copied
+	case *merge:
+		return shallow(s)
+	case *result:
+		return shallow(s)
+	case *group:
+		copied := &group{blocks: make([]*block, len(s.blocks))}
+		for i, b := range s.blocks {
+			copied.blocks[i] = copyOf(b)
+		}
+		return copied
+	case *scan:
+		copied := shallow(s)
+		copied.body = copyOf(s.body)
+		return copied
+	case *negate:
+		copied := shallow(s)
+		copied.body = copyOf(s.body)
+		return copied
+	case *replace:
+		copied := shallow(s)
+		copied.body = copyOf(s.body)
+		return copied
+	default:
+		panic(fmt.Sprintf("a statement of type %T is not copied", s))
+	}
+}
+
+func shallow[S any](s *S) *S {
+	copied := *s
+	return &copied
 }

@@ -44,7 +44,9 @@ func byTopdown(ctx context.Context, q Query, set func(*topdown.Query) *topdown.Q
 		return query.WithTransaction(txn).Iter(ctx, func(result topdown.QueryResult) error {
 			answer := make(map[string]ast.Value, len(result))
 			for name, term := range result {
-				answer[string(name)] = term.Value
+				if !name.IsWildcard() {
+					answer[string(name)] = term.Value
+				}
 			}
 			answers = append(answers, answer)
 			return nil

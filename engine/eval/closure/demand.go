@@ -1,0 +1,270 @@
+package closure
+
+import "fmt"
+
+// onDemand makes calls of partial rules for known keys, p[x], calls of functions
+// of the keys that evaluate what can yield them and nothing else, as OPA does. A
+// rule whose key is another constant is not evaluated, and neither are conflicts
+// of other keys met.
+func onDemand(t *tree) {
+	d := &demander{tree: t, variants: make(map[string]*function)}
+	for _, f := range t.functions[:len(t.functions):len(t.functions)] {
+		for _, b := range f.blocks() {
+			d.rewrite(b)
+		}
+	}
+	d.rewrite(t.plan)
+}
+
+type demander struct {
+	tree     *tree
+	variants map[string]*function
+}
+
+func (d *demander) rewrite(b *block) {
+	var visit func(e expression) expression
+	visit = func(e expression) expression {
+		if chain, isDot := e.(dot); isDot {
+			if asked, is := d.asked(chain); is {
+				e = asked
+			}
+		}
+		return eachPart(e, visit)
+	}
+	everyStatement(b, func(s statement) { eachOperand(s, visit) })
+}
+
+// asked is a chain of dots as a call on demand, and the dots that are left.
+func (d *demander) asked(chain dot) (expression, bool) {
+	p := pathOf(chain)
+	called, isCall := p.root.(call)
+	if !isCall || len(called.args) > 0 || called.function.kind == complete {
+		return nil, false
+	}
+	variant, taken := d.variant(called.function, len(p.keys))
+	if variant == nil {
+		return nil, false
+	}
+	var e expression = call{variant, arguments{p.keys[:taken:taken], called.at}}
+	for _, key := range p.keys[taken:] {
+		e = dot{e, key, chain.at}
+	}
+	return e, true
+}
+
+// variant is a function's variant for so many keys, and how many it takes.
+func (d *demander) variant(f *function, keys int) (*function, int) {
+	shape, depth := shapeOf(f)
+	switch shape {
+	case noShape:
+		return nil, 0
+	case ofMembers: // of sets, at the end of a path of the depth
+		depth++
+	}
+	taken := min(keys, depth)
+	name := fmt.Sprintf("%s/%d", f.name, taken)
+	known, found := d.variants[name]
+	if !found {
+		known = vary(f, name, taken, depth, shape)
+		d.variants[name] = known
+		if known != nil {
+			d.tree.functions = append(d.tree.functions, known)
+		}
+	}
+	return known, taken
+}
+
+// A shape is what all rules of a partial function add.
+type shape uint8
+
+const (
+	noShape   shape = iota
+	ofValues        // values at paths in an object
+	ofMembers       // members of a set, or of sets at paths in an object
+)
+
+// shapeOf is the shape of a function whose rules agree in it and in the length
+// of their paths.
+func shapeOf(f *function) (found shape, depth int) {
+	for i, rule := range f.rules {
+		s, n := additionOf(f, rule.bodies[0])
+		if s == noShape || len(rule.bodies) != 1 || i > 0 && (s != found || n != depth) {
+			return noShape, 0
+		}
+		found, depth = s, n
+	}
+	return found, depth
+}
+
+// additionOf is what a body adds to the result.
+func additionOf(f *function, b *block) (found shape, depth int) {
+	additions := 0
+	everyStatement(b, func(s statement) {
+		switch s := s.(type) {
+		case *addTo:
+			if s.set == f.result {
+				found, depth = ofMembers, 0
+				additions++
+			}
+		case *insert:
+			if s.object == f.result {
+				found, depth = ofValues, 1
+				additions++
+				if !s.once {
+					additions++ // of another kind
+				}
+			}
+		case *insertDeep:
+			if s.object == f.result {
+				found, depth = ofValues, len(s.path)
+				if s.member != nil {
+					found = ofMembers
+				}
+				additions++
+			}
+		case *group:
+			if from, _, _, _ := getOrCreate(s); from == f.result {
+				additions += 2
+			}
+		}
+	})
+	if additions != 1 {
+		return noShape, 0
+	}
+	return found, depth
+}
+
+// vary makes the variant of a function for so many keys of depth.
+func vary(f *function, name string, keys, depth int, of shape) *function {
+	v := &function{name: name, result: f.result, locals: f.locals + keys, at: f.at, rests: f, kind: complete}
+	for i := range keys {
+		v.params = append(v.params, local(f.locals+i))
+	}
+	if keys < depth {
+		v.kind, v.absentIfEmpty = objectOf, true
+		if of == ofMembers && keys == depth-1 {
+			v.kind = setOf
+		}
+	}
+	for _, rule := range f.rules {
+		body := copyOf(rule.bodies[0])
+		demand(v, body)
+		v.rules = append(v.rules, &chain{bodies: []*block{body}, yield: v.result, at: rule.at})
+	}
+	return v
+}
+
+// demand makes a body add only at the keys that a variant is called with. The
+// keys are compared as soon as they are known.
+func demand(v *function, b *block) {
+	var early []statement
+	everyBlock(b, func(b *block) {
+		var out []statement
+		for _, s := range b.statements {
+			added, at := keysOf(v, s)
+			if added == nil {
+				out = append(out, s)
+				continue
+			}
+			for i, param := range v.params {
+				check := &equal{added[i], read{param}, at}
+				switch added[i].(type) {
+				case read, constant:
+					early = append(early, check)
+				default:
+					out = append(out, check)
+				}
+			}
+			out = append(out, remainder(v, s))
+		}
+		b.statements = out
+	})
+	for i := len(early) - 1; i >= 0; i-- {
+		place(b, early[i].(*equal))
+	}
+}
+
+// keysOf are the keys of what a statement adds to the result, a member of a set
+// the last; nil where it adds nothing.
+func keysOf(v *function, s statement) ([]expression, atPlace) {
+	switch s := s.(type) {
+	case *addTo:
+		if s.set == v.result {
+			return []expression{s.value}, s.at
+		}
+	case *insert:
+		if s.object == v.result {
+			return []expression{s.key}, s.at
+		}
+	case *insertDeep:
+		if s.object == v.result {
+			keys := s.path[:len(s.path):len(s.path)]
+			if s.member != nil {
+				keys = append(keys, s.member)
+			}
+			return keys, s.at
+		}
+	}
+	return nil, nil
+}
+
+// remainder is what is left to add once the keys are those asked for.
+func remainder(v *function, s statement) statement {
+	keys := len(v.params)
+	switch s := s.(type) {
+	case *insert:
+		return &assignOnce{to: v.result, value: s.value, at: s.at, ofKey: true}
+	case *insertDeep:
+		switch {
+		case s.member == nil && keys == len(s.path):
+			return &assignOnce{to: v.result, value: s.value, at: s.at, ofKey: true}
+		case s.member != nil && keys == len(s.path):
+			return &addTo{v.result, s.member, s.at}
+		case keys < len(s.path):
+			return &insertDeep{object: v.result, path: s.path[keys:], value: s.value, member: s.member, at: s.at}
+		}
+	}
+	return &assignOnce{to: v.result, value: read{v.params[keys-1]}, at: placeOf(s), ofKey: true}
+}
+
+func placeOf(s statement) atPlace {
+	switch s := s.(type) {
+	case *addTo:
+		return s.at
+	case *insertDeep:
+		return s.at
+	default:
+		return nil
+	}
+}
+
+// place puts a check right behind what sets the local that it compares, or at
+// the beginning of the body where nothing in it does.
+func place(b *block, check *equal) {
+	l, placed := none, false
+	if r, isRead := check.a.(read); isRead {
+		l = r.from
+	}
+	everyBlock(b, func(b *block) {
+		if placed {
+			return
+		}
+		for i, s := range b.statements {
+			if loop, isScan := s.(*scan); isScan && l != none && (loop.key == l || loop.value == l) {
+				loop.body.statements = append([]statement{check}, loop.body.statements...)
+				placed = true
+				return
+			}
+			for _, set := range sets(s) {
+				if set == l {
+					b.statements = append(b.statements[:i+1:i+1], append([]statement{check}, b.statements[i+1:]...)...)
+					placed = true
+					return
+				}
+			}
+		}
+	})
+	if !placed {
+		b.statements = append([]statement{check}, b.statements...)
+	}
+}

@@ -1,0 +1,22 @@
+package closure
+
+import (
+	"flag"
+	"testing"
+
+	"github.com/verdictpdp/verdict/engine/eval/evaltest"
+)
+
+var (
+	firstSeed = flag.Uint64("first-seed", 1, "the first of the generated policies")
+	seeds     = flag.Int("seeds", 300, "how many generated policies to hold the evaluator to")
+)
+
+// differential holds this evaluator to OPA's on generated policies.
+var differential = evaltest.Differential{Evaluator: New(), Querier: query}
+
+func TestGeneratedPolicies(t *testing.T) {
+	t.Logf("%+v", differential.CheckSeeds(t, *firstSeed, *seeds))
+}
+
+func FuzzDifferential(f *testing.F) { differential.Fuzz(f) }
