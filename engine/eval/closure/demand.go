@@ -8,12 +8,12 @@ import "fmt"
 // of other keys met.
 func onDemand(t *tree) {
 	d := &demander{tree: t, variants: make(map[string]*function)}
-	for _, f := range t.functions[:len(t.functions):len(t.functions)] {
-		for _, b := range f.blocks() {
+	d.rewrite(t.plan)
+	for i := 0; i < len(t.functions); i++ { // which variants are added to
+		for _, b := range t.functions[i].blocks() {
 			d.rewrite(b)
 		}
 	}
-	d.rewrite(t.plan)
 }
 
 type demander struct {
@@ -238,6 +238,14 @@ func placeOf(s statement) atPlace {
 	}
 }
 
+// pick makes a loop over a collection, of which only the key that is checked is
+// wanted, a look at that key.
+func pick(loop *scan, check *equal) statement {
+	found := &assign{loop.value, dot{loop.of, check.b, loop.at}, loop.at}
+	key := &keep{loop.key, check.b}
+	return &group{blocks: []*block{{append([]statement{found, key}, loop.body.statements...)}}}
+}
+
 // place puts a check right behind what sets the local that it compares, or at
 // the beginning of the body where nothing in it does.
 func place(b *block, check *equal) {
@@ -251,7 +259,11 @@ func place(b *block, check *equal) {
 		}
 		for i, s := range b.statements {
 			if loop, isScan := s.(*scan); isScan && l != none && (loop.key == l || loop.value == l) {
-				loop.body.statements = append([]statement{check}, loop.body.statements...)
+				if loop.key == l {
+					b.statements[i] = pick(loop, check)
+				} else {
+					loop.body.statements = append([]statement{check}, loop.body.statements...)
+				}
 				placed = true
 				return
 			}

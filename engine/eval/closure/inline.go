@@ -27,23 +27,27 @@ func inline(b *block, fixed map[local]bool) {
 // into the statement.
 func pull(before []statement, s statement, once func(local) bool) []statement {
 	// The operands are gone through from the last to the first, as what was
-	// assigned last is evaluated last. What comes after something that may err
-	// stays before it.
+	// assigned last is evaluated last. What stands behind something that may err
+	// stays before it, and so does what may err itself and stands behind something
+	// that may be undefined.
 	var reads []local
-	loud := false
+	behind := make(map[local]bool) // something that may be undefined
+	loud, partial := false, false
 	eachOperand(s, func(e expression) expression {
 		inOrder(e, func(part expression) {
 			if r, isRead := part.(read); isRead && !loud && once(r.from) {
 				reads = append(reads, r.from)
+				behind[r.from] = partial
 			}
 			loud = loud || !quietItself(part)
+			partial = partial || !isLeaf(part)
 		})
 		return e
 	})
 	by := make(map[local]expression)
 	for i := len(reads) - 1; i >= 0; i-- {
 		at := found(before, reads[i])
-		if at < 0 {
+		if at < 0 || behind[reads[i]] && !quiet(before[at].(*assign).value) {
 			continue
 		}
 		by[reads[i]] = before[at].(*assign).value
