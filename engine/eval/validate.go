@@ -11,8 +11,8 @@ import (
 )
 
 // Validate reports what Document would about a request, without making the
-// document.
-func Validate(r *authz.Request) error {
+// document. What several requests share it converts, once.
+func (p *Parts) Validate(r *authz.Request) error {
 	for _, part := range [...]struct {
 		field  string
 		object authz.Object
@@ -22,6 +22,15 @@ func Validate(r *authz.Request) error {
 		{"resource.properties", r.Resource.Properties},
 		{"context", r.Context},
 	} {
+		if len(part.object) == 0 {
+			continue
+		}
+		if p != nil {
+			if _, err := p.Object(part.field, part.object); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := validateObject(part.object); err != nil {
 			return authz.InField(part.field, err)
 		}

@@ -3,6 +3,7 @@ package rego
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -11,11 +12,17 @@ import (
 )
 
 // Plan is OPA's intermediate representation of a query over the modules that
-// compiler has compiled. An error says what the planner cannot take.
+// compiler has compiled. An error says what the planner cannot take; it panics
+// on some policies with a with on functions, and that is an error too.
 //
 // OPA's planner is not exported. It is handed to whoever registers an evaluator
 // of plans, so that is what this does: one that keeps the plan.
-func Plan(ctx context.Context, compiler *ast.Compiler, query ast.Body) (*ir.Policy, error) {
+func Plan(ctx context.Context, compiler *ast.Compiler, query ast.Body) (plan *ir.Policy, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			plan, err = nil, fmt.Errorf("OPA's planner panics: %v", fault)
+		}
+	}()
 	registerPlanner()
 	var kept *ir.Policy
 	options := []func(*rego.Rego){
@@ -26,7 +33,7 @@ func Plan(ctx context.Context, compiler *ast.Compiler, query ast.Body) (*ir.Poli
 	for _, s := range standIns {
 		options = append(options, s.function())
 	}
-	_, err := rego.New(options...).PrepareForEval(context.WithValue(ctx, keptPlan{}, &kept))
+	_, err = rego.New(options...).PrepareForEval(context.WithValue(ctx, keptPlan{}, &kept))
 	if err != nil {
 		return nil, err
 	}

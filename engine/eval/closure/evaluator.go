@@ -64,7 +64,7 @@ func (p *program) Eval(ctx context.Context, in eval.Input) (eval.Output, error) 
 	if in.Explain {
 		return p.explaining.Eval(ctx, in)
 	}
-	if err := eval.Validate(in.Request); err != nil {
+	if err := in.Parts.Validate(in.Request); err != nil {
 		return eval.Output{}, err
 	}
 	steps := in.Steps
