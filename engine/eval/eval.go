@@ -69,9 +69,9 @@ type Input struct {
 	Now time.Time
 	// Steps bounds the work of an evaluation, and the memory with it; 0 means
 	// DefaultSteps. A step is a call, an element that is looked at, or one that
-	// is added to a collection. An evaluation beyond is an error of kind
-	// LimitExceeded. The topdown evaluator, which is bounded by the context
-	// alone, does not count.
+	// is added to a collection; what a built-in does with large values counts by
+	// their size. An evaluation beyond is an error of kind LimitExceeded. The
+	// topdown evaluator, which is bounded by the context alone, does not count.
 	Steps int64
 	// Explain asks for an explanation.
 	Explain bool

@@ -101,8 +101,10 @@ func reachablePaths(w walk, initial []*ast.Term) (ast.Set, error) {
 // extend adds the paths that begin with path and go on to node. A path ends
 // before a node that is not in the graph, and where an edge leads back to it.
 func (w walk) extend(path []*ast.Term, node *ast.Term, paths ast.Set) error {
-	if w.stop() {
-		return ErrStopped
+	for range 1 + len(path)/16 { // paths are copied, each a node further than the one before
+		if w.stop() {
+			return ErrStopped
+		}
 	}
 	add := func() { paths.Add(ast.ArrayTerm(slices.Clone(path)...)) }
 	edges := w.graph.Get(node)

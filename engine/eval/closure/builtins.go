@@ -30,7 +30,7 @@ func (c *coder) callBuiltin(e callBuiltin) value {
 		return spread
 	}
 	if f, isNative := native.Lookup(e.name); isNative {
-		return callNative(f, args, report, c.callOPA(e, args, report))
+		return callNative(f, args, tollOf(e.name), report, c.callOPA(e, args, report))
 	}
 	for _, s := range rego.StandIns() {
 		if s.Decl.Name == e.name {
@@ -57,6 +57,7 @@ func (c *coder) spread(e callBuiltin, report reporter) value {
 		operand = c.settled(e.args[0])
 	}
 	first, joins := len(e.args) == 2, e.name == ast.Concat.Name
+	toll := tollOf(e.name)
 	return func(m *machine) *ast.Term {
 		x := operand(m)
 		if x == nil && first {
@@ -78,11 +79,14 @@ func (c *coder) spread(e callBuiltin, report reporter) value {
 				}
 			}
 		}
+		if !toll.chargeSpread(m, x, terms) {
+			return nil
+		}
 		term, err := f(x, terms)
 		if err != nil {
 			return report.note(m, err)
 		}
-		return term
+		return toll.made(m, term)
 	}
 }
 
@@ -151,7 +155,7 @@ func (r reporter) note(m *machine, err error) *ast.Term {
 	return nil
 }
 
-func callNative(f native.Func, args []value, report reporter, opas value) value {
+func callNative(f native.Func, args []value, toll *toll, report reporter, opas value) value {
 	finish := func(m *machine, term *ast.Term, err error) *ast.Term {
 		switch {
 		case err == nil:
@@ -167,14 +171,14 @@ func callNative(f native.Func, args []value, report reporter, opas value) value 
 		a := args[0]
 		return func(m *machine) *ast.Term {
 			x := a(m)
-			if x == nil {
+			if x == nil || !toll.charge(m, operands{x}) {
 				return nil
 			}
 			term, err := f.Unary(x)
 			if err != nil {
 				return finish(m, term, err)
 			}
-			return term
+			return toll.made(m, term)
 		}
 	case f.Binary != nil:
 		a, b := args[0], args[1]
@@ -184,27 +188,27 @@ func callNative(f native.Func, args []value, report reporter, opas value) value 
 				return nil
 			}
 			y := b(m)
-			if y == nil {
+			if y == nil || !toll.charge(m, operands{x, y}) {
 				return nil
 			}
 			term, err := f.Binary(x, y)
 			if err != nil {
 				return finish(m, term, err)
 			}
-			return term
+			return toll.made(m, term)
 		}
 	default:
 		a, b, c := args[0], args[1], args[2]
 		return func(m *machine) *ast.Term {
 			x, y, z := a(m), b(m), c(m)
-			if x == nil || y == nil || z == nil {
+			if x == nil || y == nil || z == nil || !toll.charge(m, operands{x, y, z}) {
 				return nil
 			}
 			term, err := f.Ternary(x, y, z)
 			if err != nil {
 				return finish(m, term, err)
 			}
-			return term
+			return toll.made(m, term)
 		}
 	}
 }
@@ -227,14 +231,14 @@ func (c *coder) predicate(e expression) step {
 		return c.member(called)
 	}
 	a, b := c.settled(called.args[0]), c.settled(called.args[1])
-	report := reporter{name: called.name, at: called.at}
+	toll, report := tollOf(called.name), reporter{name: called.name, at: called.at}
 	return func(m *machine) signal {
 		x := a(m)
 		if x == nil {
 			return m.absent()
 		}
 		y := b(m)
-		if y == nil {
+		if y == nil || !toll.charge(m, operands{x, y}) {
 			return m.absent()
 		}
 		truth, err := holds(x, y)
@@ -262,11 +266,11 @@ func terms(m *machine, args []value) []*ast.Term {
 
 func callStandIn(s rego.StandIn, args []value, report reporter) value {
 	return func(m *machine) *ast.Term {
-		operands := terms(m, args)
-		if operands == nil {
+		list := terms(m, args)
+		if list == nil {
 			return nil
 		}
-		term, err := s.Call(operands, func() bool { return !m.step() })
+		term, err := s.Call(list, func() bool { return !m.step() })
 		switch {
 		case errors.Is(err, rego.ErrStopped):
 			return nil // the machine says why
@@ -287,23 +291,29 @@ func (c *coder) callOPA(e callBuiltin, args []value, report reporter) value {
 			return report.note(m, &topdown.Error{Code: topdown.InternalErr, Message: message})
 		}
 	}
+	toll := tollOf(e.name)
 	declared := ast.BuiltinMap[e.name]
 	relation := declared != nil && declared.Relation
 	void := e.decl.Result() == nil
 	return func(m *machine) *ast.Term {
-		operands := terms(m, args)
-		if operands == nil && len(args) > 0 || !m.step() {
+		list := terms(m, args)
+		if list == nil && len(args) > 0 || !m.step() {
+			return nil
+		}
+		var on operands
+		copy(on[:], list)
+		if !toll.charge(m, on) {
 			return nil
 		}
 		var term *ast.Term
 		var all []*ast.Term
 		bctx := *m.opa()
 		bctx.Location = e.at
-		err := f(bctx, operands, func(t *ast.Term) error {
+		err := f(bctx, list, func(t *ast.Term) error {
 			term = t
 			if relation {
 				all = append(all, t)
-				if !m.step() {
+				if !m.work(1 + pathLength(t)/4) {
 					return topdown.Halt{Err: m.err}
 				}
 			}
@@ -320,6 +330,20 @@ func (c *coder) callOPA(e callBuiltin, args []value, report reporter) value {
 		case relation:
 			return ast.ArrayTerm(all...)
 		}
-		return term
+		return toll.made(m, term)
 	}
+}
+
+// pathLength is how long the path is in one of walk's results, each of which has
+// a path of its own.
+func pathLength(result *ast.Term) int {
+	pair, isPair := result.Value.(*ast.Array)
+	if !isPair || pair.Len() == 0 {
+		return 0
+	}
+	path, _ := pair.Elem(0).Value.(*ast.Array)
+	if path == nil {
+		return 0
+	}
+	return path.Len()
 }
