@@ -102,8 +102,13 @@ func (c *coder) count(e callBuiltin, report reporter) value {
 		if x == nil {
 			return nil
 		}
-		if b, isBuilding := x.Value.(*building); isBuilding {
-			return ast.InternedTerm(b.len())
+		switch x := x.Value.(type) {
+		case *building:
+			return ast.InternedTerm(x.len())
+		case *lazy:
+			if x.kind == sentLazy {
+				return ast.InternedTerm(x.sentLength())
+			}
 		}
 		if x = settle(m, x); x == nil {
 			return nil

@@ -93,6 +93,9 @@ func lengthOf(m *machine, of *ast.Term) (int, bool) {
 	case *building:
 		return v.len(), true
 	case *lazy:
+		if v.kind == sentLazy {
+			return v.sentLength(), true
+		}
 		if of = v.settle(m); of == nil {
 			return 0, false
 		}

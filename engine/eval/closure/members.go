@@ -9,6 +9,9 @@ import (
 
 // member is the code of x in xs of which only the truth is asked for.
 func (c *coder) member(e callBuiltin) step {
+	if list, isLiteral := e.args[1].(literal); isLiteral && list.kind != objectKind && len(list.values) <= maxSpread {
+		return c.memberOf(e.args[0], list)
+	}
 	a, b := c.settled(e.args[0]), c.value(e.args[1])
 	holds, _ := native.LookupPredicate(e.name)
 	report := reporter{name: e.name, at: e.at}
@@ -35,6 +38,30 @@ func (c *coder) member(e callBuiltin) step {
 			report.note(m, err)
 			return undefined
 		case !truth:
+			return undefined
+		}
+		return goOn
+	}
+}
+
+// memberOf is the code of x in a collection written out, which needs not be made
+// for it.
+func (c *coder) memberOf(x expression, list literal) step {
+	member, elements := c.settled(x), c.settledAll(list.values)
+	return func(m *machine) signal {
+		x := member(m)
+		if x == nil || !m.work(len(elements)) {
+			return m.absent()
+		}
+		is := false
+		for _, element := range elements {
+			y := element(m)
+			if y == nil {
+				return m.absent()
+			}
+			is = is || native.Equal(x, y)
+		}
+		if !is {
 			return undefined
 		}
 		return goOn

@@ -74,6 +74,18 @@ func (l *lazy) inSent(m *machine, key *ast.Term) *ast.Term {
 	return nil
 }
 
+// sentLength is how many members something sent has.
+func (l *lazy) sentLength() int {
+	switch sent := l.sent.(type) {
+	case authz.Object:
+		return len(sent)
+	case []any:
+		return len(sent)
+	default:
+		return 0
+	}
+}
+
 // sentWhole converts something sent.
 func (l *lazy) sentWhole(m *machine) *ast.Term {
 	term, err := eval.Value(l.sent)
