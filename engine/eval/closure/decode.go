@@ -283,7 +283,9 @@ func (d *decoder) statement(s ir.Stmt) statement {
 	case *ir.ScanStmt:
 		return &scan{d.read(s.Source), d.local(s.Key), d.local(s.Value), d.block(s.Block), at}
 	case *ir.NotStmt:
-		return &negate{d.block(s.Block), at}
+		negated := d.block(s.Block)
+		d.noteEnds(negated)
+		return &negate{negated, at}
 	case *ir.WithStmt:
 		return d.replace(s, at)
 	case *ir.ResultSetAddStmt:
