@@ -157,6 +157,11 @@ func vary(f *function, name string, keys, depth int, of shape) *function {
 // demand makes a body add only at the keys that a variant is called with. The
 // keys are compared as soon as they are known.
 func demand(v *function, b *block) {
+	used := usageOf(b)
+	once := func(e expression) bool {
+		r, isRead := e.(read)
+		return isRead && used.set[r.from] == 1 && !used.asked[r.from] || isConstant(e)
+	}
 	var early []statement
 	everyBlock(b, func(b *block) {
 		var out []statement
@@ -168,10 +173,9 @@ func demand(v *function, b *block) {
 			}
 			for i, param := range v.params {
 				check := &equal{added[i], read{param}, at}
-				switch added[i].(type) {
-				case read, constant:
+				if once(added[i]) {
 					early = append(early, check)
-				default:
+				} else {
 					out = append(out, check)
 				}
 			}

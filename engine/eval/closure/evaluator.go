@@ -37,14 +37,14 @@ func (Evaluator) Prepare(ctx context.Context, policy *rego.Policy) (eval.Program
 	}
 	p := &program{static: ast.NewTerm(policy.Data()), explaining: explaining}
 	sorted(p.static)
-	p.executable, err = newExecutable(plan, p.static, func(t *tree) (err error) {
+	p.executable, err = newExecutable(source{plan: plan, static: p.static, adapt: func(t *tree) (err error) {
 		p.yields, err = decide(t.plan)
 		t.answers = make(map[local]bool)
 		for _, l := range p.yields {
 			t.answers[l] = true
 		}
 		return err
-	})
+	}})
 	if err != nil {
 		return nil, authz.Errorf(authz.Invalid, "bundle %s: the plan of the policy is of a form that is not known: %w", policy.Name(), err)
 	}

@@ -34,26 +34,29 @@ type executable struct {
 // schemas) an executable keeps from one evaluation to the next.
 const maxCompiled = 1_000
 
-// newExecutable compiles a plan over static data, an object, whose tree adapt,
-// if any, changes first.
-func newExecutable(plan *ir.Policy, static *ast.Term, adapt func(*tree) error) (*executable, error) {
-	t, err := decode(plan)
-	if err == nil && adapt != nil {
-		err = adapt(t)
+// A source is what an executable is made of.
+type source struct {
+	plan   *ir.Policy
+	static *ast.Term // the static data, an object
+	// adapt changes the tree before anything else does; nil does not.
+	adapt func(*tree) error
+	// off are passes that are left out, which tests do.
+	off pass
+}
+
+// newExecutable compiles a plan.
+func newExecutable(s source) (*executable, error) {
+	t, err := decode(s.plan)
+	if err == nil && s.adapt != nil {
+		err = s.adapt(t)
+	}
+	if err == nil {
+		err = s.optimise(t)
 	}
 	if err != nil {
 		return nil, err
 	}
-	optimise(t)
-	for again := true; again; {
-		if again, err = foldFunctions(t, static); err != nil {
-			return nil, err
-		}
-		if again {
-			optimise(t)
-		}
-	}
-	x, err := encode(t, static)
+	x, err := encode(t, s.static)
 	if err != nil {
 		return nil, err
 	}
@@ -62,54 +65,6 @@ func newExecutable(plan *ir.Policy, static *ast.Term, adapt func(*tree) error) (
 		InterQueryBuiltinValueCache: cache.InterQueryBuiltinValueCacheConfig{MaxNumEntries: &most},
 	})
 	return x, nil
-}
-
-// optimise runs the passes over a tree, in the order in which each makes the
-// next one's work plain.
-func optimise(t *tree) {
-	refine(t, t.functions)
-	before := len(t.functions)
-	onDemand(t)
-	refine(t, t.functions[before:])
-	for _, f := range t.functions {
-		f.dispatch = dispatchOf(f)
-	}
-}
-
-// refine runs the passes that look at one body at a time.
-func refine(t *tree, functions []*function) {
-	each := func(b *block, fixed map[local]bool) {
-		simplify(b)
-		endEvery(b)
-		foldConstants(b, fixed)
-		inline(b, fixed)
-		dropKeys(b)
-		foldLiterals(b, fixed)
-		inline(b, fixed)
-		foldNests(b)
-	}
-	for _, f := range functions {
-		yieldDirectly(f)
-		fixed := f.fixed()
-		for _, b := range f.blocks() {
-			each(b, fixed)
-			hoist(b, fixed)
-		}
-		findExits(f)
-	}
-	each(t.plan, t.answers)
-}
-
-// fixed are the locals of a function that its bodies share.
-func (f *function) fixed() map[local]bool {
-	fixed := map[local]bool{f.result: true}
-	for _, param := range f.params {
-		fixed[param] = true
-	}
-	for _, rule := range f.rules {
-		fixed[rule.yield] = true
-	}
-	return fixed
 }
 
 // A run is what an executable runs on.
@@ -132,7 +87,7 @@ type run struct {
 func (x *executable) machine(r run) *machine {
 	m, _ := x.idle.Get().(*machine)
 	if m == nil {
-		m = &machine{slots: make([]*ast.Term, x.slots), parts: make([]part, x.parts), texts: &texts{seed: maphash.MakeSeed()}}
+		m = &machine{slots: make([]*ast.Term, x.slots), parts: make([]part, x.parts), texts: &texts{seed: maphash.MakeSeed()}, patterns: x.patterns}
 		m.plain.yielded = make([]yielded, x.memos)
 	}
 	m.ctx, m.directory, m.static, m.now = r.ctx, r.directory, r.static, r.now
@@ -142,14 +97,13 @@ func (x *executable) machine(r run) *machine {
 	m.strict = !r.lenient
 	m.limit = r.steps
 	m.allot(r.steps)
-	m.patterns = x.patterns
 	return m
 }
 
 // opa is what OPA's built-ins are told of an evaluation.
 func (m *machine) opa() *topdown.BuiltinContext {
-	if m.builtins.Context == nil {
-		m.builtins = topdown.BuiltinContext{
+	if m.builtins == nil {
+		m.builtins = &topdown.BuiltinContext{
 			Context:                     m.ctx,
 			Seed:                        rand.Reader,
 			Time:                        m.moment(),
@@ -159,7 +113,7 @@ func (m *machine) opa() *topdown.BuiltinContext {
 			Metrics:                     metrics.NoOp(),
 		}
 	}
-	return &m.builtins
+	return m.builtins
 }
 
 // release lets go of all that a machine holds.
@@ -167,10 +121,14 @@ func (x *executable) release(m *machine) {
 	clear(m.slots)
 	clear(m.parts)
 	clear(m.plain.yielded)
-	clear(m.plain.answers)
-	m.plain = world{yielded: m.plain.yielded, answers: m.plain.answers[:0]}
+	if len(m.plain.answers) > 0 {
+		clear(m.plain.answers)
+		m.plain.answers, m.plain.oldest = m.plain.answers[:0], 0
+	}
+	m.plain.input, m.plain.data, m.world = nil, nil, nil
+	m.ctx, m.directory, m.request, m.shared = nil, nil, nil, nil
 	m.known.forget()
-	*m = machine{slots: m.slots, parts: m.parts, plain: m.plain, known: m.known, walkers: m.walkers, texts: m.texts}
+	m.momentTerm, m.err, m.fault, m.builtins, m.answers, m.depth = nil, nil, nil, nil, nil, 0
 	x.idle.Put(m)
 }
 

@@ -66,6 +66,9 @@ const maxFree = 1_000
 
 // forget lets go of all that the documents hold.
 func (d *documents) forget() {
+	if d.data.machine != nil || d.directory.machine != nil || d.refs.machine != nil {
+		d.data, d.directory, d.refs = lazy{}, lazy{}, lazy{}
+	}
 	for _, list := range [][]*lazy{d.entities, d.others} {
 		for _, l := range list {
 			*l = lazy{}
@@ -77,7 +80,6 @@ func (d *documents) forget() {
 		d.free = d.free[:maxFree]
 	}
 	d.entities, d.others, d.types = d.entities[:0], d.others[:0], d.types[:0]
-	d.data, d.directory, d.refs = lazy{}, lazy{}, lazy{}
 }
 
 // take is a lazy value for the time of the evaluation.

@@ -69,7 +69,7 @@ type machine struct {
 	steps     int64 // left after those; -1 where the next look is beyond the limit
 
 	patterns cache.InterQueryValueCache
-	builtins topdown.BuiltinContext // see opa
+	builtins *topdown.BuiltinContext // see opa
 	answers  []*ast.Term
 	texts    *texts
 

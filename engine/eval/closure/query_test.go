@@ -17,6 +17,11 @@ func TestOPACases(t *testing.T) { evaltest.RunOPACases(t, New().Name(), query) }
 
 // query answers any query by its plan.
 func query(ctx context.Context, q evaltest.Query) ([]map[string]ast.Value, error) {
+	return queryWithout(ctx, q, 0)
+}
+
+// queryWithout is query without some passes.
+func queryWithout(ctx context.Context, q evaltest.Query, off pass) ([]map[string]ast.Value, error) {
 	body, err := q.Body()
 	if err != nil {
 		return nil, err
@@ -25,7 +30,7 @@ func query(ctx context.Context, q evaltest.Query) ([]map[string]ast.Value, error
 	if err != nil {
 		return nil, err
 	}
-	x, err := newExecutable(plan, ast.NewTerm(q.Data), nil)
+	x, err := newExecutable(source{plan: plan, static: ast.NewTerm(q.Data), off: off})
 	if err != nil {
 		return nil, err
 	}

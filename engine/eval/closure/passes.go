@@ -1,0 +1,101 @@
+package closure
+
+// A pass makes a tree smaller, or quicker to run. Each has a file of its own,
+// which says what it does and why that changes no answer; and each can be left
+// out, to test and to measure what it is worth.
+type pass uint16
+
+// The passes that can be left out.
+const (
+	constantsPass pass = 1 << iota // see foldConstants
+	inlinePass                     // see inline
+	literalsPass                   // see foldLiterals
+	hoistPass                      // see hoist
+	exitsPass                      // see findExits
+	demandPass                     // see onDemand
+	dispatchPass                   // see dispatchOf
+	staticPass                     // see foldFunctions
+	allPasses     = iota
+)
+
+// optimise runs the passes over a tree, in the order in which each makes the
+// next one's work plain. What is folded into a constant may let others fold
+// more.
+func (s source) optimise(t *tree) error {
+	s.once(t)
+	for s.runs(staticPass) {
+		folded, err := foldFunctions(t, s.static)
+		if err != nil || !folded {
+			return err
+		}
+		s.once(t)
+	}
+	return nil
+}
+
+func (s source) runs(p pass) bool { return s.off&p == 0 }
+
+// once runs all passes once.
+func (s source) once(t *tree) {
+	s.refine(t, t.functions)
+	before := len(t.functions)
+	if s.runs(demandPass) {
+		onDemand(t)
+		s.refine(t, t.functions[before:])
+	}
+	for _, f := range t.functions {
+		if s.runs(dispatchPass) {
+			f.dispatch = dispatchOf(f)
+		}
+	}
+}
+
+// refine runs the passes that look at one body at a time.
+func (s source) refine(t *tree, functions []*function) {
+	for _, f := range functions {
+		yieldDirectly(f)
+		fixed := f.fixed()
+		for _, b := range f.blocks() {
+			s.body(b, fixed)
+			if s.runs(hoistPass) {
+				hoist(b, fixed)
+			}
+		}
+		if s.runs(exitsPass) {
+			findExits(f)
+		}
+	}
+	s.body(t.plan, t.answers)
+}
+
+// body refines one body.
+func (s source) body(b *block, fixed map[local]bool) {
+	simplify(b)
+	endEvery(b)
+	if s.runs(constantsPass) {
+		foldConstants(b, fixed)
+	}
+	if s.runs(inlinePass) {
+		inline(b, fixed)
+	}
+	dropKeys(b)
+	if s.runs(literalsPass) {
+		foldLiterals(b, fixed)
+	}
+	if s.runs(inlinePass) {
+		inline(b, fixed)
+	}
+	foldNests(b)
+}
+
+// fixed are the locals of a function that its bodies share.
+func (f *function) fixed() map[local]bool {
+	fixed := map[local]bool{f.result: true}
+	for _, param := range f.params {
+		fixed[param] = true
+	}
+	for _, rule := range f.rules {
+		fixed[rule.yield] = true
+	}
+	return fixed
+}
