@@ -17,7 +17,7 @@ func decode(policy *ir.Policy) (*tree, error) {
 	if len(policy.Plans.Plans) != 1 {
 		return nil, fmt.Errorf("the plan has %d queries: expected 1", len(policy.Plans.Plans))
 	}
-	d := &decoder{policy: policy, builtins: make(map[string]*ir.BuiltinFunc), byName: make(map[string]*function), parameters: make(map[string]int), places: make(map[placeKey]*ast.Location)}
+	d := &decoder{policy: policy, builtins: make(map[string]*ir.BuiltinFunc), byName: make(map[string]*function), parameters: make(map[string]int), terms: make(map[int]*ast.Term), places: make(map[placeKey]*ast.Location)}
 	for _, builtin := range policy.Static.BuiltinFuncs {
 		d.builtins[builtin.Name] = builtin
 	}
@@ -46,6 +46,7 @@ type decoder struct {
 	byName   map[string]*function
 	// parameters is how many a function has besides the documents.
 	parameters map[string]int
+	terms      map[int]*ast.Term // by the index of their texts
 	places     map[placeKey]*ast.Location
 
 	locals  int   // of the function so far
@@ -368,7 +369,7 @@ func (d *decoder) operand(o ir.Operand) expression {
 	case ir.Local:
 		return d.read(v)
 	case ir.StringIndex:
-		return constant{ast.InternedTerm(d.text(int(v)))}
+		return constant{d.term(int(v))}
 	case ir.Bool:
 		return constant{ast.InternedTerm(bool(v))}
 	default:
@@ -404,6 +405,16 @@ func (d *decoder) text(index int) string {
 		return ""
 	}
 	return d.policy.Static.Strings[index].Value
+}
+
+// term is the term of a text, one for all that name it.
+func (d *decoder) term(index int) *ast.Term {
+	known := d.terms[index]
+	if known == nil {
+		known = ast.InternedTerm(d.text(index))
+		d.terms[index] = known
+	}
+	return known
 }
 
 // place is where a statement comes from. Statements of one place share it.

@@ -1,6 +1,9 @@
 package closure
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // onDemand makes calls of partial rules for known keys, p[x], calls of functions
 // of the keys that evaluate what can yield them and nothing else, as OPA does. A
@@ -96,39 +99,41 @@ func shapeOf(f *function) (found shape, depth int) {
 	return found, depth
 }
 
-// additionOf is what a body adds to the result.
+// additionOf is what a body adds to the result. Where it does so in several
+// places, as the plan of a reference over rules and base documents makes it, it
+// has to be the same in all of them.
 func additionOf(f *function, b *block) (found shape, depth int) {
-	additions := 0
+	odd, first := false, true
+	note := func(s shape, n int) {
+		odd = odd || !first && (s != found || n != depth)
+		found, depth, first = s, n, false
+	}
 	everyStatement(b, func(s statement) {
 		switch s := s.(type) {
 		case *addTo:
 			if s.set == f.result {
-				found, depth = ofMembers, 0
-				additions++
+				note(ofMembers, 0)
 			}
 		case *insert:
 			if s.object == f.result {
-				found, depth = ofValues, 1
-				additions++
-				if !s.once {
-					additions++ // of another kind
-				}
+				note(ofValues, 1)
+				odd = odd || !s.once
 			}
 		case *insertDeep:
-			if s.object == f.result {
-				found, depth = ofValues, len(s.path)
-				if s.member != nil {
-					found = ofMembers
-				}
-				additions++
+			switch {
+			case s.object != f.result:
+			case s.member != nil:
+				note(ofMembers, len(s.path))
+			default:
+				note(ofValues, len(s.path))
 			}
 		case *group:
 			if from, _, _, _ := getOrCreate(s); from == f.result {
-				additions += 2
+				odd = true
 			}
 		}
 	})
-	if additions != 1 {
+	if odd || first {
 		return noShape, 0
 	}
 	return found, depth
@@ -154,15 +159,28 @@ func vary(f *function, name string, keys, depth int, of shape) *function {
 	return v
 }
 
-// demand makes a body add only at the keys that a variant is called with. The
-// keys are compared as soon as they are known.
+// demand makes a body add only at the keys that a variant is called with. A key
+// is compared as soon as it is known, if there is but one.
 func demand(v *function, b *block) {
 	used := usageOf(b)
-	once := func(e expression) bool {
+	var all [][]expression
+	everyStatement(b, func(s statement) {
+		if added, _ := keysOf(v, s); added != nil {
+			all = append(all, added)
+		}
+	})
+	var early []*equal
+	for i, param := range v.params {
+		e := all[0][i]
 		r, isRead := e.(read)
-		return isRead && used.set[r.from] == 1 && !used.asked[r.from] || isConstant(e)
+		switch {
+		case isRead && len(all) == 1 && used.set[r.from] == 1 && !used.asked[r.from]:
+		case isConstant(e) && !slices.ContainsFunc(all, func(added []expression) bool { return added[i] != e }):
+		default:
+			continue
+		}
+		early = append(early, &equal{e, read{param}, v.at})
 	}
-	var early []statement
 	everyBlock(b, func(b *block) {
 		var out []statement
 		for _, s := range b.statements {
@@ -172,19 +190,16 @@ func demand(v *function, b *block) {
 				continue
 			}
 			for i, param := range v.params {
-				check := &equal{added[i], read{param}, at}
-				if once(added[i]) {
-					early = append(early, check)
-				} else {
-					out = append(out, check)
+				if !slices.ContainsFunc(early, func(check *equal) bool { return check.b == expression(read{param}) }) {
+					out = append(out, &equal{added[i], read{param}, at})
 				}
 			}
 			out = append(out, remainder(v, s))
 		}
 		b.statements = out
 	})
-	for i := len(early) - 1; i >= 0; i-- {
-		place(b, early[i].(*equal))
+	for _, check := range slices.Backward(early) {
+		place(b, check)
 	}
 }
 
