@@ -81,13 +81,10 @@ func (c *coder) function(f *function) value {
 	// The plan puts the result first, then the parameters; those of a variant
 	// come last.
 	from, to := result+1, c.base+f.locals
-	for _, param := range f.params {
-		if f.rests != nil {
-			to = min(to, c.slot(param))
-		} else {
-			from = max(from, c.slot(param)+1)
-		}
+	for _, param := range f.params[:len(f.params)-len(f.keys)] {
+		from = max(from, c.slot(param)+1)
 	}
+	to -= len(f.keys)
 	choose := c.choose(f)
 	var otherwise step
 	if f.otherwise != nil {

@@ -41,14 +41,14 @@ func (d *demander) rewrite(b *block) {
 func (d *demander) asked(chain dot) (expression, bool) {
 	p := pathOf(chain)
 	called, isCall := p.root.(call)
-	if !isCall || len(called.args) > 0 || called.function.kind == complete {
+	if !isCall || called.function.kind == complete {
 		return nil, false
 	}
 	variant, taken := d.variant(called.function, len(p.keys))
 	if variant == nil {
 		return nil, false
 	}
-	var e expression = call{variant, arguments{p.keys[:taken:taken], called.at}}
+	var e expression = call{variant, arguments{slices.Concat(called.args, p.keys[:taken]), called.at}}
 	for _, key := range p.keys[taken:] {
 		e = dot{e, key, chain.at}
 	}
@@ -143,8 +143,9 @@ func additionOf(f *function, b *block) (found shape, depth int) {
 func vary(f *function, name string, keys, depth int, of shape) *function {
 	v := &function{name: name, result: f.result, locals: f.locals + keys, at: f.at, rests: f, kind: complete}
 	for i := range keys {
-		v.params = append(v.params, local(f.locals+i))
+		v.keys = append(v.keys, local(f.locals+i))
 	}
+	v.params = slices.Concat(f.params, v.keys)
 	if keys < depth {
 		v.kind, v.absentIfEmpty = objectOf, true
 		if of == ofMembers && keys == depth-1 {
@@ -170,7 +171,7 @@ func demand(v *function, b *block) {
 		}
 	})
 	var early []*equal
-	for i, param := range v.params {
+	for i, key := range v.keys {
 		e := all[0][i]
 		r, isRead := e.(read)
 		switch {
@@ -179,7 +180,7 @@ func demand(v *function, b *block) {
 		default:
 			continue
 		}
-		early = append(early, &equal{e, read{param}, v.at})
+		early = append(early, &equal{e, read{key}, v.at})
 	}
 	everyBlock(b, func(b *block) {
 		var out []statement
@@ -189,9 +190,9 @@ func demand(v *function, b *block) {
 				out = append(out, s)
 				continue
 			}
-			for i, param := range v.params {
-				if !slices.ContainsFunc(early, func(check *equal) bool { return check.b == expression(read{param}) }) {
-					out = append(out, &equal{added[i], read{param}, at})
+			for i, key := range v.keys {
+				if !slices.ContainsFunc(early, func(check *equal) bool { return check.b == expression(read{key}) }) {
+					out = append(out, &equal{added[i], read{key}, at})
 				}
 			}
 			out = append(out, remainder(v, s))
@@ -229,7 +230,7 @@ func keysOf(v *function, s statement) ([]expression, atPlace) {
 
 // remainder is what is left to add once the keys are those asked for.
 func remainder(v *function, s statement) statement {
-	keys := len(v.params)
+	keys := len(v.keys)
 	switch s := s.(type) {
 	case *insert:
 		return &assignOnce{to: v.result, value: s.value, at: s.at, ofKey: true}
@@ -243,7 +244,7 @@ func remainder(v *function, s statement) statement {
 			return &insertDeep{object: v.result, path: s.path[keys:], value: s.value, member: s.member, at: s.at}
 		}
 	}
-	return &assignOnce{to: v.result, value: read{v.params[keys-1]}, at: placeOf(s), ofKey: true}
+	return &assignOnce{to: v.result, value: read{v.keys[keys-1]}, at: placeOf(s), ofKey: true}
 }
 
 func placeOf(s statement) atPlace {

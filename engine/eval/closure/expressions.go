@@ -159,8 +159,8 @@ func (c *coder) callOnDemand(e call) value {
 			}
 			keys = append(keys, key)
 		}
-		if known := m.world.yielded[whole.memo]; known.known {
-			at := known.term
+		if whole.memo >= 0 && m.world.yielded[whole.memo].known {
+			at := m.world.yielded[whole.memo].term
 			for _, key := range keys {
 				if at == nil {
 					return nil

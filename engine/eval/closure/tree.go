@@ -248,8 +248,9 @@ type function struct {
 	// rests is the function that this is a variant of for known keys; nil for
 	// others. See onDemand.
 	rests         *function
-	absentIfEmpty bool // an empty collection is none
-	folded        bool // what it yields has been asked for at activation
+	keys          []local // the last of the parameters of a variant
+	absentIfEmpty bool    // an empty collection is none
+	folded        bool    // what it yields has been asked for at activation
 	// dispatch finds the rules that may apply; nil tries them all.
 	dispatch *dispatch
 	at       *ast.Location
