@@ -4,14 +4,30 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/ir"
 
+	"github.com/verdictpdp/verdict/bundles"
+	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/eval/evaltest"
 	"github.com/verdictpdp/verdict/policy/rego"
 )
+
+func TestShippedBundlesByOPAsTester(t *testing.T) {
+	evaltest.RunShippedBundles(t, bundles.FS, func(plan *ir.Policy, static *ast.Term) (evaltest.Planned, error) {
+		x, err := newExecutable(source{plan: plan, static: static})
+		return func(ctx context.Context, input *ast.Term, directory eval.Directory) ([]*ast.Term, error) {
+			m := x.machine(run{ctx: ctx, static: static, directory: directory, input: input, now: time.Now(), steps: math.MaxInt64})
+			defer x.release(m)
+			err := x.run(m)
+			return slices.Clone(m.answers), err
+		}, err
+	})
+}
 
 func TestOPACases(t *testing.T) { evaltest.RunOPACases(t, New().Name(), query) }
 
