@@ -3,7 +3,8 @@ package closure
 import "slices"
 
 // simplify leaves out what does nothing: OPA's planner writes a block with
-// jumps for each reference to a base document that no rule adds to.
+// jumps for each reference to a base document that no rule adds to. What is
+// never reached stays: it tells onDemand the key of a rule that never holds.
 func simplify(b *block) {
 	everyBlock(b, func(b *block) {
 		kept := b.statements[:0]
@@ -11,12 +12,8 @@ func simplify(b *block) {
 			if g, isGroup := s.(*group); isGroup {
 				s = simpler(g)
 			}
-			if s == nil {
-				continue
-			}
-			kept = append(kept, s)
-			if _, leaves := s.(*leave); leaves {
-				break // what comes after is never reached
+			if s != nil {
+				kept = append(kept, s)
 			}
 		}
 		b.statements = kept
