@@ -10,7 +10,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
-	"github.com/verdictpdp/verdict/engine/eval/topdown"
+	"github.com/verdictpdp/verdict/engine/eval/closure"
 	"github.com/verdictpdp/verdict/engine/pdp"
 	"github.com/verdictpdp/verdict/engine/pip"
 	"github.com/verdictpdp/verdict/engine/pip/piptest"
@@ -87,7 +87,7 @@ func prepare(t testing.TB, text string) eval.Program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := topdown.New().Prepare(t.Context(), policy)
+	program, err := closure.New().Prepare(t.Context(), policy)
 	if err != nil {
 		t.Fatal(err)
 	}
