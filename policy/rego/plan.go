@@ -15,6 +15,8 @@ import (
 // compiler has compiled. An error says what the planner cannot take; it panics
 // on some policies with a with on functions, and that is an error too.
 //
+// The compiler is not to be used by anybody else meanwhile.
+//
 // OPA's planner is not exported. It is handed to whoever registers an evaluator
 // of plans, so that is what this does: one that keeps the plan.
 func Plan(ctx context.Context, compiler *ast.Compiler, query ast.Body) (plan *ir.Policy, err error) {
@@ -23,6 +25,8 @@ func Plan(ctx context.Context, compiler *ast.Compiler, query ast.Body) (plan *ir
 			plan, err = nil, fmt.Errorf("OPA's planner panics: %v", fault)
 		}
 	}()
+	// OPA sets the compiler to plan, which it is not to do for whoever uses it next.
+	defer compiler.WithEvalMode(ast.EvalModeTopdown)
 	registerPlanner()
 	var kept *ir.Policy
 	options := []func(*rego.Rego){

@@ -69,6 +69,7 @@ func runTests(t *testing.T, bundles fs.FS, name string, b *bundle.Bundle, plan P
 		SetModules(tests.Modules).
 		SetStore(inmem.NewFromObject(maps.Clone(b.Data))).
 		Target(target).
+		SetParallel(1). // OPA sets the compiler that the tests share
 		RunTests(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -74,7 +74,7 @@ func (w *writer) ref(t *typ, sc *scope) string {
 	}
 	for _, d := range documents {
 		if w.fuel > 0 || !strings.Contains(d.ref, "directory") {
-			add(root{ref: d.ref, typ: d.typ})
+			add(root(d))
 		}
 	}
 	for _, v := range sc.vars {
