@@ -161,11 +161,14 @@ func comparing(m *machine, on operands) bool {
 }
 
 // searching is by a hash in a set, and one after another in other collections,
-// eight of whose members go by in a step.
+// eight of whose members go by in a step. What is found is compared.
 func searching(m *machine, on operands) bool {
-	in := on[1]
+	x, in := on[0], on[1]
 	if on[2] != nil { // internal.member_3 has the key before
-		in = on[2]
+		x, in = on[1], on[2]
+	}
+	if !small(x.Value) && !m.pay(m.weigh(x.Value)) {
+		return false
 	}
 	if _, isSet := in.Value.(ast.Set); isSet {
 		return true
