@@ -35,9 +35,17 @@ func noteEnd(b *block, found local) {
 }
 
 // alternatives are the blocks of the rules that the plan goes through before the
-// base documents of a reference. What they have looked at stands in a set, made
-// right after them, which the loop over the documents leaves out.
+// base documents of a reference.
 func alternatives(b *block, loop *scan) []*block {
+	if i := rulesBefore(b, loop); i >= 0 {
+		return b.statements[i].(*group).blocks
+	}
+	return nil
+}
+
+// rulesBefore is where those blocks stand, or -1. The names of the rules stand in
+// a set, made right after them, which the loop over the documents leaves out.
+func rulesBefore(b *block, loop *scan) int {
 	for _, s := range loop.body.statements {
 		skip, isNegate := s.(*negate)
 		if !isNegate || len(skip.body.statements) != 1 {
@@ -60,10 +68,10 @@ func alternatives(b *block, loop *scan) []*block {
 			if !isCreate || made.to != set.from || i == 0 {
 				continue
 			}
-			if rules, isGroup := b.statements[i-1].(*group); isGroup {
-				return rules.blocks
+			if _, isGroup := b.statements[i-1].(*group); isGroup {
+				return i - 1
 			}
 		}
 	}
-	return nil
+	return -1
 }

@@ -71,7 +71,9 @@ func (s source) refine(t *tree, functions []*function) {
 // body refines one body.
 func (s source) body(b *block, fixed map[local]bool) {
 	simplify(b)
+	baseFirst(b)
 	endEvery(b)
+	endScopes(b)
 	if s.runs(constantsPass) {
 		foldConstants(b, fixed)
 	}

@@ -1,0 +1,61 @@
+package closure
+
+// endScopes ends the body of a not, an every or an operand of and and or once it
+// has held for one binding, as OPA does: whether it holds is all that is asked.
+// The plan notes that it did, and goes on to the end:
+//
+//	group: …; held = true
+//	is defined held
+func endScopes(b *block) {
+	everyBlock(b, func(b *block) {
+		for i, s := range b.statements {
+			switch s := s.(type) {
+			case *negate:
+				setApart(s.body)
+			case *group:
+				if i+1 == len(b.statements) || len(s.blocks) != 1 {
+					continue
+				}
+				if asked, isCheck := b.statements[i+1].(*isDefined); isCheck {
+					endWith(s.blocks[0], asked.local, 1)
+				}
+			}
+		}
+	})
+}
+
+// setApart puts all of a negated block but the question at its end into a block
+// of its own.
+func setApart(b *block) {
+	last := len(b.statements) - 1
+	if last < 1 {
+		return
+	}
+	asked, isCheck := b.statements[last].(*isDefined)
+	if _, isApart := b.statements[0].(*group); !isCheck || !asked.defined || isApart && last == 1 {
+		return
+	}
+	inside := &block{b.statements[:last:last]}
+	endWith(inside, asked.local, 1)
+	b.statements = []statement{&group{blocks: []*block{inside}}, asked}
+}
+
+// endWith leaves a block, so many deep, where a local is set.
+func endWith(b *block, l local, depth signal) {
+	var out []statement
+	for i, s := range b.statements {
+		out = append(out, s)
+		for _, nested := range inner(s) {
+			endWith(nested, l, depth+1)
+		}
+		held, isAssign := s.(*assign)
+		if !isAssign || held.to != l || !isConstant(held.value) || depth == 1 && i == len(b.statements)-1 {
+			continue
+		}
+		if next, leaves := at[*leave](b.statements, i+1); leaves && next.blocks == depth {
+			continue
+		}
+		out = append(out, &leave{blocks: depth, at: held.at})
+	}
+	b.statements = out
+}
