@@ -3,6 +3,8 @@ package closure
 import (
 	"fmt"
 	"slices"
+
+	"github.com/verdictpdp/verdict/engine/eval/closure/native"
 )
 
 // onDemand makes calls of partial rules for known keys, p[x], calls of functions
@@ -176,7 +178,7 @@ func demand(v *function, b *block) {
 		r, isRead := e.(read)
 		switch {
 		case isRead && len(all) == 1 && used.set[r.from] == 1 && !used.asked[r.from]:
-		case isConstant(e) && !slices.ContainsFunc(all, func(added []expression) bool { return added[i] != e }):
+		case isConstant(e) && !slices.ContainsFunc(all, func(added []expression) bool { return !sameConstant(added[i], e) }):
 		default:
 			continue
 		}
@@ -202,6 +204,12 @@ func demand(v *function, b *block) {
 	for _, check := range slices.Backward(early) {
 		place(b, check)
 	}
+}
+
+func sameConstant(a, b expression) bool {
+	x, isConstant := a.(constant)
+	y, areConstants := b.(constant)
+	return isConstant && areConstants && native.Equal(x.term, y.term)
 }
 
 // keysOf are the keys of what a statement adds to the result, a member of a set
