@@ -201,6 +201,9 @@ func growing() []runaway {
 		return runaway{name: name, context: both, body: `count([y | some a in input.context.list; y := ` + of + `]) == 0`}
 	}
 	return []runaway{
+		doubled("two values of many levels compared", `[input.action.name]`, `array.concat([X], [X])`, `X == array.concat([input.action.name], X)`),
+		doubled("values of many levels in a set", `[input.action.name]`, `array.concat([X], [X])`, `count({X, array.concat([1], X)}) == 0`),
+		doubled("a value of many levels sought in a collection", `[input.action.name]`, `array.concat([X], [X])`, `array.concat([input.action.name], X) in {X}`),
 		doubled("a text doubled by concat", `"xxxx"`, `concat("", [X, X])`, `count(X) == 0`),
 		doubled("a text doubled by sprintf", `"xxxx"`, `sprintf("%s%s", [X, X])`, `count(X) == 0`),
 		doubled("a text doubled by a template", `"xxxx"`, `$"{X}{X}"`, `count(X) == 0`),

@@ -240,7 +240,7 @@ func same(m *machine, a, b *ast.Term) bool {
 		return true
 	}
 	a, b = settle(m, a), settle(m, b)
-	return a != nil && b != nil && native.Equal(a, b)
+	return a != nil && b != nil && comparing(m, operands{a, b}) && native.Equal(a, b)
 }
 
 // conflict is a step that ends the evaluation because a function has yielded

@@ -22,6 +22,11 @@ func (c *coder) literal(e literal) value {
 			if elements == nil || !m.work(len(elements)) {
 				return nil
 			}
+			for _, element := range elements {
+				if !m.pay(m.weigh(element.Value)) {
+					return nil
+				}
+			}
 			return ast.SetTerm(elements...)
 		}
 	default:

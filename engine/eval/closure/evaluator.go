@@ -98,7 +98,9 @@ func (p *program) output(m *machine) (eval.Output, error) {
 		case rego.Reasons:
 			reasons, yield.Reasons, err = m.strings(rego.Reasons, term)
 		case rego.Obligations:
-			yield.Obligations = m.whole(term)
+			if yield.Obligations = m.whole(term); yield.Obligations != nil {
+				m.pay(m.weigh(yield.Obligations)) // it is converted
+			}
 		}
 	}
 	if m.err != nil {

@@ -154,7 +154,7 @@ func (c *coder) callOnDemand(e call) value {
 		keys := room[:0]
 		for _, arg := range args {
 			key := arg(m)
-			if key == nil {
+			if key == nil || !m.pay(m.weigh(key.Value)) {
 				return nil
 			}
 			keys = append(keys, key)

@@ -27,8 +27,11 @@ func (c *coder) member(e callBuiltin) step {
 		var truth bool
 		var err error
 		if set, isBuilding := xs.Value.(*building); isBuilding && set.kind == setKind {
+			if !m.pay(m.weigh(x.Value)) {
+				return halt
+			}
 			truth = set.contains(x)
-		} else if xs = settle(m, xs); xs == nil {
+		} else if xs = settle(m, xs); xs == nil || !searching(m, operands{x, xs}) {
 			return m.absent()
 		} else {
 			truth, err = holds(x, xs)
@@ -56,7 +59,7 @@ func (c *coder) memberOf(x expression, list literal) step {
 		is := false
 		for _, element := range elements {
 			y := element(m)
-			if y == nil {
+			if y == nil || !comparing(m, operands{x, y}) {
 				return m.absent()
 			}
 			is = is || native.Equal(x, y)

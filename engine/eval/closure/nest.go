@@ -115,8 +115,13 @@ func (c *coder) insertDeep(s *insertDeep) step {
 			return m.absent()
 		}
 		value := v(m)
-		if value == nil || !m.work(len(keys)) {
+		if value == nil || !m.work(len(keys)) || isMember && !m.pay(m.weigh(value.Value)) {
 			return m.absent()
+		}
+		for _, key := range keys {
+			if !m.pay(m.weigh(key.Value)) {
+				return halt
+			}
 		}
 		place := &m.slots[slot]
 		for i, key := range keys {

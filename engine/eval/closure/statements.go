@@ -322,6 +322,9 @@ func (c *coder) addTo(s *addTo) step {
 		if set == nil {
 			return conflict(m)
 		}
+		if !m.pay(m.weigh(member.Value)) {
+			return halt
+		}
 		set.add(member)
 		return goOn
 	}
@@ -351,6 +354,9 @@ func (c *coder) insert(s *insert) step {
 		object := open(&m.slots[slot], objectKind)
 		if object == nil {
 			return conflict(m)
+		}
+		if !m.pay(m.weigh(key.Value)) {
+			return halt
 		}
 		switch at := object.object.position(key); {
 		case at < 0:

@@ -51,7 +51,7 @@ func (x *executable) yieldOf(f *function, static *ast.Term) *ast.Term {
 	m := x.machine(run{ctx: context.Background(), static: static, now: time.Unix(0, 0), steps: maxFoldSteps})
 	defer x.release(m)
 	term := settle(m, x.routines[f].run(m))
-	if m.err != nil || m.fault != nil {
+	if m.err != nil || m.fault != nil || term != nil && weight(term.Value, maxFoldSteps) > maxFoldSteps {
 		return nil
 	}
 	sorted(term)
