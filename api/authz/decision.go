@@ -29,7 +29,9 @@ type Decision struct {
 
 // An Explanation tells why a decision came out as it did, rule by rule.
 type Explanation struct {
-	// Rules are the rules that were tried, in the order in which they were.
+	// Rules are the rules that were tried: those of allow, deny, reasons and
+	// obligations, and behind the rules of each path those that they ask for.
+	// Rules of one path stand as in the source.
 	Rules []RuleOutcome
 	// Facts are the entities that were read, by ref, in the order of the
 	// first read. An entity that the directory does not know is among them.
@@ -49,11 +51,38 @@ type RuleOutcome struct {
 	// Erred is whether an error arose in the rule, or in one that it holds by.
 	// Then it neither held nor failed.
 	Erred bool
-	// FailedAt and FailedExpr are where the body failed last and the
-	// expression that did not hold, or the one that erred; empty when the rule
-	// held or the error arose in another.
+	// FailedAt and FailedExpr are the expression of the body that did not hold,
+	// in the attempt that came furthest, the first of those; or the expression
+	// that erred. They are the rule's head where its arguments were others, and
+	// empty when the rule held or the error arose in another.
 	FailedAt   string
 	FailedExpr string
+	// Values are what the refs, variables and calls in FailedExpr were, in the
+	// order of the source. Some may be left out.
+	Values []ExprValue
+	// Passed is how many of the rule's Expressions held in that attempt: all of
+	// them when the rule held. The head is one of them where it asks for more
+	// than the body.
+	Passed      int
+	Expressions int
+	// RestsOn are the paths of the rules, of those that were tried, that
+	// FailedExpr asks for; all that the rule asks for when it held.
+	RestsOn []string
+	// Rank orders the rules that kept allow from being true by how far they
+	// came, from 1, the closest: by the share of their expressions that held,
+	// where the one that did not counts as much as the closest rule that it asks
+	// for. It is 0 for all others, and for all when allow is true.
+	Rank int
+}
+
+// An ExprValue is what a part of an expression was.
+type ExprValue struct {
+	// Text is the part as it stands in the policy.
+	Text string
+	// Value is its value as compact JSON, sets as in Rego, cut off with … where
+	// it is long; empty when the part is undefined. Of a part that goes through
+	// a collection, such as xs[_].name, it is the array of all values.
+	Value string
 }
 
 // A Fact is an entity that a decision rested on.

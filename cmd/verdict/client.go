@@ -192,19 +192,30 @@ func decisionOf(r *verdictv1.CheckAccessResponse) authz.Decision {
 	if e := r.GetError(); e != nil {
 		d.Err = &authz.Error{Kind: kindOf(e.GetKind()), Message: e.GetMessage()}
 	}
-	if e := r.GetExplanation(); e != nil {
-		d.Explanation = &authz.Explanation{}
-		for _, rule := range e.GetRules() {
-			d.Explanation.Rules = append(d.Explanation.Rules, authz.RuleOutcome{
-				Rule: rule.GetRule(), Title: rule.GetTitle(), Location: rule.GetLocation(),
-				Held: rule.GetHeld(), Erred: rule.GetErred(), FailedAt: rule.GetFailedAt(), FailedExpr: rule.GetFailedExpression(),
-			})
-		}
-		for _, fact := range e.GetFacts() {
-			d.Explanation.Facts = append(d.Explanation.Facts, authz.Fact{Ref: fact.GetRef(), Known: fact.GetKnown()})
-		}
-	}
+	d.Explanation = explanationFrom(r.GetExplanation())
 	return d
+}
+
+func explanationFrom(message *verdictv1.Explanation) *authz.Explanation {
+	if message == nil {
+		return nil
+	}
+	e := &authz.Explanation{}
+	for _, rule := range message.GetRules() {
+		outcome := authz.RuleOutcome{
+			Rule: rule.GetRule(), Title: rule.GetTitle(), Location: rule.GetLocation(),
+			Held: rule.GetHeld(), Erred: rule.GetErred(), FailedAt: rule.GetFailedAt(), FailedExpr: rule.GetFailedExpression(),
+			Passed: int(rule.GetPassed()), Expressions: int(rule.GetExpressions()), RestsOn: rule.GetRestsOn(), Rank: int(rule.GetRank()),
+		}
+		for _, v := range rule.GetValues() {
+			outcome.Values = append(outcome.Values, authz.ExprValue{Text: v.GetText(), Value: v.GetValue()})
+		}
+		e.Rules = append(e.Rules, outcome)
+	}
+	for _, fact := range message.GetFacts() {
+		e.Facts = append(e.Facts, authz.Fact{Ref: fact.GetRef(), Known: fact.GetKnown()})
+	}
+	return e
 }
 
 // kindOf finds the kind by its name: ERROR_KIND_LIMIT_EXCEEDED is

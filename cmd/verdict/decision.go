@@ -26,26 +26,6 @@ type errorReport struct {
 	Message string `json:"message"`
 }
 
-type explanationReport struct {
-	Rules []ruleReport `json:"rules"`
-	Facts []factReport `json:"facts"`
-}
-
-type ruleReport struct {
-	Rule       string `json:"rule"`
-	Title      string `json:"title,omitempty"`
-	Location   string `json:"location"`
-	Held       bool   `json:"held"`
-	Erred      bool   `json:"erred,omitempty"`
-	FailedAt   string `json:"failed_at,omitempty"`
-	FailedExpr string `json:"failed_expr,omitempty"`
-}
-
-type factReport struct {
-	Ref   string `json:"ref"`
-	Known bool   `json:"known"`
-}
-
 func newDecisionReport(d authz.Decision) decisionReport {
 	report := decisionReport{
 		Allowed:           d.Allowed,
@@ -66,17 +46,6 @@ func newDecisionReport(d authz.Decision) decisionReport {
 	}
 	if d.Explanation != nil {
 		report.Explanation = newExplanationReport(d.Explanation)
-	}
-	return report
-}
-
-func newExplanationReport(e *authz.Explanation) *explanationReport {
-	report := &explanationReport{Rules: []ruleReport{}, Facts: []factReport{}}
-	for _, rule := range e.Rules {
-		report.Rules = append(report.Rules, ruleReport(rule))
-	}
-	for _, fact := range e.Facts {
-		report.Facts = append(report.Facts, factReport(fact))
 	}
 	return report
 }
@@ -128,7 +97,7 @@ func (p *printer) printDecision(d authz.Decision) error {
 	if d.Explanation == nil {
 		return nil
 	}
-	return p.printExplanation(d.Explanation)
+	return p.printExplanation(d)
 }
 
 // labelled is a label in front of the first of several lines.
@@ -137,43 +106,6 @@ func labelled(label string, i int) string {
 		return ""
 	}
 	return "  " + label
-}
-
-func (p *printer) printExplanation(e *authz.Explanation) error {
-	p.printf("\nrules\n")
-	var rows [][]string
-	for _, rule := range e.Rules {
-		mark, detail := "  +", rule.Title
-		switch expression := strings.Join(strings.Fields(rule.FailedExpr), " "); {
-		case rule.Erred:
-			mark, detail = "  !", "error"
-			if expression != "" {
-				detail = "error in: " + expression + " (" + rule.FailedAt + ")"
-			}
-		case !rule.Held:
-			mark = "  -"
-			if expression != "" {
-				detail = "not so: " + expression + " (" + rule.FailedAt + ")"
-			}
-		}
-		rows = append(rows, []string{mark + " " + strings.TrimPrefix(rule.Rule, "data."), rule.Location, detail})
-	}
-	if err := p.table(rows); err != nil {
-		return err
-	}
-	if len(e.Facts) == 0 {
-		return nil
-	}
-	p.printf("\nfacts\n")
-	rows = nil
-	for _, fact := range e.Facts {
-		known := ""
-		if !fact.Known {
-			known = "unknown to the directory"
-		}
-		rows = append(rows, []string{"  " + fact.Ref, known})
-	}
-	return p.table(rows)
 }
 
 // compactJSON is v as JSON on one line.

@@ -416,7 +416,9 @@ func (x *FieldViolation) GetDescription() string {
 // Explanation tells why a decision came out as it did, rule by rule.
 type Explanation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The rules that were tried, in the order in which they were.
+	// The rules that were tried: those of allow, deny, reasons and obligations, and
+	// behind the rules of each path those that they ask for. Rules of one path
+	// stand as in the source.
 	Rules []*RuleOutcome `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
 	// The entities that were read, in the order of the first read. Entities that
 	// the directory does not know are among them.
@@ -480,14 +482,32 @@ type RuleOutcome struct {
 	Location string `protobuf:"bytes,3,opt,name=location,proto3" json:"location,omitempty"`
 	// Whether the rule's body held for at least one binding.
 	Held bool `protobuf:"varint,4,opt,name=held,proto3" json:"held,omitempty"`
-	// Where the body failed last or erred, as file:line; empty when the rule held,
-	// or when the error arose in another rule.
+	// Where the body failed in the attempt that came furthest, the first of those,
+	// or where it erred, as file:line; the rule's head when its arguments were
+	// others. Empty when the rule held, or when the error arose in another rule.
 	FailedAt string `protobuf:"bytes,5,opt,name=failed_at,json=failedAt,proto3" json:"failed_at,omitempty"`
 	// The expression that did not hold there, or that erred.
 	FailedExpression string `protobuf:"bytes,6,opt,name=failed_expression,json=failedExpression,proto3" json:"failed_expression,omitempty"`
 	// Whether an error arose in the rule, or in one that it holds by. Then it
 	// neither held nor failed.
-	Erred         bool `protobuf:"varint,7,opt,name=erred,proto3" json:"erred,omitempty"`
+	Erred bool `protobuf:"varint,7,opt,name=erred,proto3" json:"erred,omitempty"`
+	// What the refs, variables and calls in the expression were, in the order of
+	// the source. Some may be left out.
+	Values []*ExpressionValue `protobuf:"bytes,8,rep,name=values,proto3" json:"values,omitempty"`
+	// How many of the rule's expressions held in that attempt: all of them when
+	// the rule held.
+	Passed uint32 `protobuf:"varint,9,opt,name=passed,proto3" json:"passed,omitempty"`
+	// How many expressions the rule has. The head is one of them where it asks
+	// for more than the body.
+	Expressions uint32 `protobuf:"varint,10,opt,name=expressions,proto3" json:"expressions,omitempty"`
+	// The paths of the rules, of those that were tried, that the expression asks
+	// for; all that the rule asks for when it held.
+	RestsOn []string `protobuf:"bytes,11,rep,name=rests_on,json=restsOn,proto3" json:"rests_on,omitempty"`
+	// The place of the rule among those that kept allow from being true, from 1,
+	// the one that came closest: by the share of its expressions that held, where
+	// the one that did not counts as much as the closest rule that it asks for. 0
+	// for all others, and for all when allow is true.
+	Rank          uint32 `protobuf:"varint,12,opt,name=rank,proto3" json:"rank,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -571,6 +591,98 @@ func (x *RuleOutcome) GetErred() bool {
 	return false
 }
 
+func (x *RuleOutcome) GetValues() []*ExpressionValue {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *RuleOutcome) GetPassed() uint32 {
+	if x != nil {
+		return x.Passed
+	}
+	return 0
+}
+
+func (x *RuleOutcome) GetExpressions() uint32 {
+	if x != nil {
+		return x.Expressions
+	}
+	return 0
+}
+
+func (x *RuleOutcome) GetRestsOn() []string {
+	if x != nil {
+		return x.RestsOn
+	}
+	return nil
+}
+
+func (x *RuleOutcome) GetRank() uint32 {
+	if x != nil {
+		return x.Rank
+	}
+	return 0
+}
+
+// ExpressionValue is what a part of an expression was.
+type ExpressionValue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The part as it stands in the policy.
+	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// Its value as compact JSON, sets as in Rego, cut off with an ellipsis where
+	// it is long; empty when the part is undefined. Of a part that goes through a
+	// collection, such as xs[_].name, it is the array of all values.
+	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExpressionValue) Reset() {
+	*x = ExpressionValue{}
+	mi := &file_verdict_v1_access_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExpressionValue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExpressionValue) ProtoMessage() {}
+
+func (x *ExpressionValue) ProtoReflect() protoreflect.Message {
+	mi := &file_verdict_v1_access_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExpressionValue.ProtoReflect.Descriptor instead.
+func (*ExpressionValue) Descriptor() ([]byte, []int) {
+	return file_verdict_v1_access_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ExpressionValue) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ExpressionValue) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
 // Fact is an entity that a decision rested on.
 type Fact struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -584,7 +696,7 @@ type Fact struct {
 
 func (x *Fact) Reset() {
 	*x = Fact{}
-	mi := &file_verdict_v1_access_proto_msgTypes[7]
+	mi := &file_verdict_v1_access_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -596,7 +708,7 @@ func (x *Fact) String() string {
 func (*Fact) ProtoMessage() {}
 
 func (x *Fact) ProtoReflect() protoreflect.Message {
-	mi := &file_verdict_v1_access_proto_msgTypes[7]
+	mi := &file_verdict_v1_access_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -609,7 +721,7 @@ func (x *Fact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fact.ProtoReflect.Descriptor instead.
 func (*Fact) Descriptor() ([]byte, []int) {
-	return file_verdict_v1_access_proto_rawDescGZIP(), []int{7}
+	return file_verdict_v1_access_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Fact) GetRef() string {
@@ -660,7 +772,7 @@ const file_verdict_v1_access_proto_rawDesc = "" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\"d\n" +
 	"\vExplanation\x12-\n" +
 	"\x05rules\x18\x01 \x03(\v2\x17.verdict.v1.RuleOutcomeR\x05rules\x12&\n" +
-	"\x05facts\x18\x02 \x03(\v2\x10.verdict.v1.FactR\x05facts\"\xc7\x01\n" +
+	"\x05facts\x18\x02 \x03(\v2\x10.verdict.v1.FactR\x05facts\"\xe5\x02\n" +
 	"\vRuleOutcome\x12\x12\n" +
 	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x1a\n" +
@@ -668,7 +780,16 @@ const file_verdict_v1_access_proto_rawDesc = "" +
 	"\x04held\x18\x04 \x01(\bR\x04held\x12\x1b\n" +
 	"\tfailed_at\x18\x05 \x01(\tR\bfailedAt\x12+\n" +
 	"\x11failed_expression\x18\x06 \x01(\tR\x10failedExpression\x12\x14\n" +
-	"\x05erred\x18\a \x01(\bR\x05erred\".\n" +
+	"\x05erred\x18\a \x01(\bR\x05erred\x123\n" +
+	"\x06values\x18\b \x03(\v2\x1b.verdict.v1.ExpressionValueR\x06values\x12\x16\n" +
+	"\x06passed\x18\t \x01(\rR\x06passed\x12 \n" +
+	"\vexpressions\x18\n" +
+	" \x01(\rR\vexpressions\x12\x19\n" +
+	"\brests_on\x18\v \x03(\tR\arestsOn\x12\x12\n" +
+	"\x04rank\x18\f \x01(\rR\x04rank\";\n" +
+	"\x0fExpressionValue\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\".\n" +
 	"\x04Fact\x12\x10\n" +
 	"\x03ref\x18\x01 \x01(\tR\x03ref\x12\x14\n" +
 	"\x05known\x18\x02 \x01(\bR\x05known*\xa7\x02\n" +
@@ -697,7 +818,7 @@ func file_verdict_v1_access_proto_rawDescGZIP() []byte {
 }
 
 var file_verdict_v1_access_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_verdict_v1_access_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_verdict_v1_access_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_verdict_v1_access_proto_goTypes = []any{
 	(ErrorKind)(0),          // 0: verdict.v1.ErrorKind
 	(*Subject)(nil),         // 1: verdict.v1.Subject
@@ -707,22 +828,24 @@ var file_verdict_v1_access_proto_goTypes = []any{
 	(*FieldViolation)(nil),  // 5: verdict.v1.FieldViolation
 	(*Explanation)(nil),     // 6: verdict.v1.Explanation
 	(*RuleOutcome)(nil),     // 7: verdict.v1.RuleOutcome
-	(*Fact)(nil),            // 8: verdict.v1.Fact
-	(*structpb.Struct)(nil), // 9: google.protobuf.Struct
+	(*ExpressionValue)(nil), // 8: verdict.v1.ExpressionValue
+	(*Fact)(nil),            // 9: verdict.v1.Fact
+	(*structpb.Struct)(nil), // 10: google.protobuf.Struct
 }
 var file_verdict_v1_access_proto_depIdxs = []int32{
-	9, // 0: verdict.v1.Subject.properties:type_name -> google.protobuf.Struct
-	9, // 1: verdict.v1.Action.properties:type_name -> google.protobuf.Struct
-	9, // 2: verdict.v1.Resource.properties:type_name -> google.protobuf.Struct
-	0, // 3: verdict.v1.DecisionError.kind:type_name -> verdict.v1.ErrorKind
-	5, // 4: verdict.v1.DecisionError.violations:type_name -> verdict.v1.FieldViolation
-	7, // 5: verdict.v1.Explanation.rules:type_name -> verdict.v1.RuleOutcome
-	8, // 6: verdict.v1.Explanation.facts:type_name -> verdict.v1.Fact
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	10, // 0: verdict.v1.Subject.properties:type_name -> google.protobuf.Struct
+	10, // 1: verdict.v1.Action.properties:type_name -> google.protobuf.Struct
+	10, // 2: verdict.v1.Resource.properties:type_name -> google.protobuf.Struct
+	0,  // 3: verdict.v1.DecisionError.kind:type_name -> verdict.v1.ErrorKind
+	5,  // 4: verdict.v1.DecisionError.violations:type_name -> verdict.v1.FieldViolation
+	7,  // 5: verdict.v1.Explanation.rules:type_name -> verdict.v1.RuleOutcome
+	9,  // 6: verdict.v1.Explanation.facts:type_name -> verdict.v1.Fact
+	8,  // 7: verdict.v1.RuleOutcome.values:type_name -> verdict.v1.ExpressionValue
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_verdict_v1_access_proto_init() }
@@ -736,7 +859,7 @@ func file_verdict_v1_access_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_verdict_v1_access_proto_rawDesc), len(file_verdict_v1_access_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -114,7 +114,14 @@ func TestDecisionReachesTheCaller(t *testing.T) {
 				Obligations: authz.Object{"quota": json.Number("100"), "id": json.Number("9007199254740993")},
 				ID:          "d1", PolicyRevision: "p7", DirectoryRevision: math.MaxUint64,
 				Explanation: &authz.Explanation{
-					Rules: []authz.RuleOutcome{{Rule: "data.authz.allow", Title: "Staff", Location: "a.rego:3", Erred: true, FailedAt: "a.rego:4", FailedExpr: "x == 1"}},
+					Rules: []authz.RuleOutcome{
+						{Rule: "data.authz.allow", Title: "Staff", Location: "a.rego:3", Erred: true, FailedAt: "a.rego:4", FailedExpr: "x == 1"},
+						{
+							Rule: "data.authz.allow", Location: "a.rego:9", FailedAt: "a.rego:10", FailedExpr: "open[x]",
+							Values: []authz.ExprValue{{Text: "x", Value: "2"}, {Text: "open[x]"}},
+							Passed: 1, Expressions: 3, RestsOn: []string{"data.authz.open"}, Rank: 2,
+						},
+					},
 					Facts: []authz.Fact{{Ref: "user:mina", Known: true}, {Ref: "user:nobody"}},
 				},
 			},
@@ -122,7 +129,14 @@ func TestDecisionReachesTheCaller(t *testing.T) {
 				Allowed: true, Reasons: []string{"on the ward"}, Obligations: obligations,
 				DecisionId: "d1", PolicyRevision: "p7", DirectoryRevision: math.MaxUint64,
 				Explanation: &verdictv1.Explanation{
-					Rules: []*verdictv1.RuleOutcome{{Rule: "data.authz.allow", Title: "Staff", Location: "a.rego:3", Erred: true, FailedAt: "a.rego:4", FailedExpression: "x == 1"}},
+					Rules: []*verdictv1.RuleOutcome{
+						{Rule: "data.authz.allow", Title: "Staff", Location: "a.rego:3", Erred: true, FailedAt: "a.rego:4", FailedExpression: "x == 1"},
+						{
+							Rule: "data.authz.allow", Location: "a.rego:9", FailedAt: "a.rego:10", FailedExpression: "open[x]",
+							Values: []*verdictv1.ExpressionValue{{Text: "x", Value: "2"}, {Text: "open[x]"}},
+							Passed: 1, Expressions: 3, RestsOn: []string{"data.authz.open"}, Rank: 2,
+						},
+					},
 					Facts: []*verdictv1.Fact{{Ref: "user:mina", Known: true}, {Ref: "user:nobody"}},
 				},
 			},

@@ -78,10 +78,23 @@ func explanationOf(explanation *authz.Explanation) *verdictv1.Explanation {
 			Erred:            rule.Erred,
 			FailedAt:         rule.FailedAt,
 			FailedExpression: rule.FailedExpr,
+			Values:           valuesOf(rule.Values),
+			Passed:           uint32(rule.Passed),
+			Expressions:      uint32(rule.Expressions),
+			RestsOn:          rule.RestsOn,
+			Rank:             uint32(rule.Rank),
 		}
 	}
 	for i, fact := range explanation.Facts {
 		message.Facts[i] = &verdictv1.Fact{Ref: fact.Ref, Known: fact.Known}
 	}
 	return message
+}
+
+func valuesOf(values []authz.ExprValue) []*verdictv1.ExpressionValue {
+	var messages []*verdictv1.ExpressionValue
+	for _, v := range values {
+		messages = append(messages, &verdictv1.ExpressionValue{Text: v.Text, Value: v.Value})
+	}
+	return messages
 }

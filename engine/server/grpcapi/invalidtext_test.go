@@ -24,7 +24,7 @@ func TestAnswersHoldTextThatIsNotUTF8(t *testing.T) {
 				Obligations: authz.Object{"k\xff": []any{"v\xff", authz.Object{"deep": "\xffw"}}, "other": 1.0},
 				Err:         authz.Errorf(authz.Evaluation, "no \xff"),
 				Explanation: &authz.Explanation{
-					Rules: []authz.RuleOutcome{{Rule: "data.authz.allow", FailedExpr: "x == \xff"}},
+					Rules: []authz.RuleOutcome{{Rule: "data.authz.allow", FailedExpr: "x == \xff", Values: []authz.ExprValue{{Text: "x", Value: "\"\xff\""}}}},
 					Facts: []authz.Fact{{Ref: "user:\xff"}},
 				},
 			}, nil
@@ -40,7 +40,7 @@ func TestAnswersHoldTextThatIsNotUTF8(t *testing.T) {
 		Obligations: obligations,
 		Error:       &verdictv1.DecisionError{Kind: verdictv1.ErrorKind_ERROR_KIND_EVALUATION, Message: "no \ufffd"},
 		Explanation: &verdictv1.Explanation{
-			Rules: []*verdictv1.RuleOutcome{{Rule: "data.authz.allow", FailedExpression: "x == \ufffd"}},
+			Rules: []*verdictv1.RuleOutcome{{Rule: "data.authz.allow", FailedExpression: "x == \ufffd", Values: []*verdictv1.ExpressionValue{{Text: "x", Value: "\"\ufffd\""}}}},
 			Facts: []*verdictv1.Fact{{Ref: "user:\ufffd"}},
 		},
 	}

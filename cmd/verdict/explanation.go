@@ -1,0 +1,262 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+// An explanationReport is an explanation as --output json prints it.
+type explanationReport struct {
+	Rules []ruleReport `json:"rules"`
+	Facts []factReport `json:"facts"`
+}
+
+type ruleReport struct {
+	Rule        string        `json:"rule"`
+	Title       string        `json:"title,omitempty"`
+	Location    string        `json:"location"`
+	Held        bool          `json:"held"`
+	Erred       bool          `json:"erred,omitempty"`
+	FailedAt    string        `json:"failed_at,omitempty"`
+	FailedExpr  string        `json:"failed_expr,omitempty"`
+	Values      []valueReport `json:"values,omitempty"`
+	Passed      int           `json:"passed"`
+	Expressions int           `json:"expressions"`
+	RestsOn     []string      `json:"rests_on,omitempty"`
+	Rank        int           `json:"rank,omitempty"`
+}
+
+type valueReport struct {
+	Text  string `json:"text"`
+	Value string `json:"value,omitempty"`
+}
+
+type factReport struct {
+	Ref   string `json:"ref"`
+	Known bool   `json:"known"`
+}
+
+func newExplanationReport(e *authz.Explanation) *explanationReport {
+	report := &explanationReport{Rules: []ruleReport{}, Facts: []factReport{}}
+	for _, r := range e.Rules {
+		rule := ruleReport{
+			Rule: r.Rule, Title: r.Title, Location: r.Location, Held: r.Held, Erred: r.Erred, FailedAt: r.FailedAt, FailedExpr: r.FailedExpr,
+			Passed: r.Passed, Expressions: r.Expressions, RestsOn: r.RestsOn, Rank: r.Rank,
+		}
+		for _, v := range r.Values {
+			rule.Values = append(rule.Values, valueReport(v))
+		}
+		report.Rules = append(report.Rules, rule)
+	}
+	for _, fact := range e.Facts {
+		report.Facts = append(report.Facts, factReport(fact))
+	}
+	return report
+}
+
+// An explainedTree prints the rules of an explanation to a person, each below the
+// one that rests on it, as far as that tells why that one came out so.
+type explainedTree struct {
+	*printer
+	rules  []*explainedRule
+	byPath map[string][]*explainedRule
+}
+
+type explainedRule struct {
+	authz.RuleOutcome
+	shown bool
+	open  bool // it is among those that are printed at present, one below another
+}
+
+// How much of an explanation a person is shown.
+const (
+	maxDetailed   = 5  // rules beside each other, with all that is told of them
+	maxListed     = 20 // rules beside each other
+	maxValueWidth = 80 // characters of a value
+)
+
+// more ends what was cut off.
+const more = "…"
+
+// printExplanation shows a person why a decision came out as it did, what
+// decided first.
+func (p *printer) printExplanation(d authz.Decision) error {
+	t := &explainedTree{printer: p, byPath: make(map[string][]*explainedRule)}
+	for _, outcome := range d.Explanation.Rules {
+		rule := &explainedRule{RuleOutcome: outcome}
+		t.rules = append(t.rules, rule)
+		t.byPath[rule.Rule] = append(t.byPath[rule.Rule], rule)
+	}
+	held := func(r *explainedRule) bool { return r.Held }
+	if d.Err != nil {
+		t.section("errors", t.roots(func(r *explainedRule) bool { return r.Erred }))
+	}
+	if !d.Allowed {
+		t.section("denied by", t.roots(func(r *explainedRule) bool { return r.Held && strings.HasSuffix(r.Rule, ".deny") }))
+	}
+	t.section("closest to an allow", t.roots(func(r *explainedRule) bool { return r.Rank > 0 }))
+	t.section("held", t.roots(held))
+	t.section("did not hold", t.rest())
+	return t.printFacts(d.Explanation.Facts)
+}
+
+// roots are those of some rules that no other of them rests on, the closest
+// first.
+func (t *explainedTree) roots(which func(*explainedRule) bool) []*explainedRule {
+	below := make(map[string]bool)
+	for _, r := range t.rules {
+		if which(r) {
+			for _, path := range r.RestsOn {
+				below[path] = true
+			}
+		}
+	}
+	var roots []*explainedRule
+	for _, r := range t.rules {
+		if which(r) && !r.shown && !below[r.Rule] {
+			roots = append(roots, r)
+		}
+	}
+	sortByRank(roots)
+	return roots
+}
+
+func sortByRank(rules []*explainedRule) {
+	slices.SortStableFunc(rules, func(a, b *explainedRule) int { return cmp.Compare(a.Rank, b.Rank) })
+}
+
+// rest are the rules that have not been shown.
+func (t *explainedTree) rest() []*explainedRule {
+	var rest []*explainedRule
+	for _, r := range t.rules {
+		if !r.shown {
+			rest = append(rest, r)
+		}
+	}
+	return rest
+}
+
+func (t *explainedTree) section(title string, rules []*explainedRule) {
+	if len(rules) == 0 {
+		return
+	}
+	t.printf("\n%s\n", title)
+	t.list(rules, "  ", title != "did not hold")
+}
+
+// list prints rules that stand beside each other, the first ones in full.
+func (t *explainedTree) list(rules []*explainedRule, indent string, full bool) {
+	for i, r := range rules {
+		switch {
+		case i == maxListed:
+			t.printf("%s%s and %d more, which --output json shows\n", indent, more, len(rules)-i)
+		case i > maxListed:
+		case full && (i < maxDetailed || r.Held):
+			t.detail(r, indent)
+		default:
+			t.line(r, indent)
+		}
+		r.shown = true
+	}
+}
+
+// line prints a rule on one line.
+func (t *explainedTree) line(r *explainedRule, indent string) {
+	mark, colour := "-", red
+	switch {
+	case r.Held:
+		mark, colour = "+", green
+	case r.Erred:
+		mark = "!"
+	}
+	name := strings.TrimPrefix(r.Rule, "data.") + "  " + r.Location
+	if r.Title != "" {
+		name = r.Title + "  (" + name + ")"
+	}
+	t.printf("%s%s %s\n", indent, t.paint(colour, mark), printable(name))
+	if r.FailedExpr != "" {
+		t.printf("%s    %s\n", indent, printable(r.failure()))
+	}
+}
+
+// failure is what of a rule did not hold or erred.
+func (r *explainedRule) failure() string {
+	text := "not so: "
+	if r.Erred {
+		text = "error in: "
+	}
+	text += r.FailedExpr
+	if r.FailedAt != r.Location {
+		text += "  (" + r.FailedAt + ")"
+	}
+	if !r.Erred && r.Expressions > 1 {
+		text = fmt.Sprintf("%d of %d held, %s", r.Passed, r.Expressions, text)
+	}
+	return text
+}
+
+// detail prints a rule with the values where it failed and the rules that tell
+// why it came out so.
+func (t *explainedTree) detail(r *explainedRule, indent string) {
+	if r.shown || r.open {
+		t.line(r, indent)
+		return
+	}
+	r.open = true
+	t.line(r, indent)
+	inner := indent + "    "
+	for _, v := range r.Values {
+		if v.Value == "" {
+			t.printf("%s    %s is undefined\n", inner, printable(v.Text))
+		} else {
+			t.printf("%s    %s = %s\n", inner, printable(v.Text), printable(shortened(v.Value)))
+		}
+	}
+	t.list(t.causes(r), inner, true)
+	r.open, r.shown = false, true
+}
+
+// shortened is a value's beginning, where it would not fit on a line.
+func shortened(value string) string {
+	text := strings.TrimSuffix(value, more)
+	if runes := []rune(text); len(runes) > maxValueWidth {
+		return string(runes[:maxValueWidth]) + more
+	}
+	return value
+}
+
+// causes are the rules that tell why one came out as it did: by those that held
+// it held, and by those that failed it failed, unless it asked for just that.
+func (t *explainedTree) causes(r *explainedRule) []*explainedRule {
+	asksNot := strings.HasPrefix(r.FailedExpr, "not ")
+	var causes []*explainedRule
+	for _, path := range r.RestsOn {
+		for _, other := range t.byPath[path] {
+			if other.Erred == r.Erred && (r.Erred || other.Held == (r.Held || asksNot)) && !other.open {
+				causes = append(causes, other)
+			}
+		}
+	}
+	sortByRank(causes)
+	return causes
+}
+
+func (t *explainedTree) printFacts(facts []authz.Fact) error {
+	if len(facts) == 0 {
+		return nil
+	}
+	t.printf("\nfacts\n")
+	var rows [][]string
+	for _, fact := range facts {
+		known := ""
+		if !fact.Known {
+			known = "unknown to the directory"
+		}
+		rows = append(rows, []string{"  " + fact.Ref, known})
+	}
+	return t.table(rows)
+}
