@@ -46,6 +46,13 @@ type Program interface {
 	Eval(ctx context.Context, in Input) (Output, error)
 }
 
+// An Explainer is a program that makes something of its own to explain with, when
+// it first does. That may take as long as it took to prepare the program, so
+// whoever bounds the time of an evaluation has it made before.
+type Explainer interface {
+	PrepareExplaining()
+}
+
 // An Evaluator prepares programs.
 type Evaluator interface {
 	// Name is the evaluator's name in status and logs, such as "topdown".

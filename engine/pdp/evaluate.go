@@ -25,6 +25,10 @@ func (p *PDP) evaluate(ctx context.Context, on pin, start time.Time, request *au
 	if size > p.limits.InputBytes {
 		return eval.Output{}, authz.Errorf(authz.LimitExceeded, "the request is larger than the input limit of %d bytes: send less, and keep what policies need in the directory", p.limits.InputBytes)
 	}
+	if explainer, prepares := on.policy.Program.(eval.Explainer); prepares && explain {
+		explainer.PrepareExplaining()
+		start = time.Now()
+	}
 	budget := newBudget(ctx, start.Add(p.limits.Evaluation))
 	defer budget.release()
 	reader := p.cache.Reader(on.snapshot, p.limits.Entities)

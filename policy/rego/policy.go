@@ -78,6 +78,10 @@ func Compile(b *bundle.Bundle, opts Options) (*Policy, error) {
 // changed.
 func (p *Policy) Compiler() *ast.Compiler { return p.compiler }
 
+// Sources are the modules as they were read, under the names that the compiler
+// has for them. They must not be changed.
+func (p *Policy) Sources() map[string]*ast.Module { return modules(p.bundle.Modules) }
+
 // Data is the bundle's static data. It must not be changed.
 func (p *Policy) Data() ast.Object { return p.data }
 

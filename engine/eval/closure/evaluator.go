@@ -2,12 +2,12 @@ package closure
 
 import (
 	"context"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
-	"github.com/verdictpdp/verdict/engine/eval/topdown"
 	"github.com/verdictpdp/verdict/policy/rego"
 )
 
@@ -31,11 +31,8 @@ func (Evaluator) Prepare(ctx context.Context, policy *rego.Policy) (eval.Program
 	if err != nil {
 		return nil, authz.Errorf(authz.Invalid, "bundle %s: OPA cannot plan the policy: %w", policy.Name(), err)
 	}
-	explaining, err := topdown.New().Prepare(ctx, policy)
-	if err != nil {
-		return nil, err
-	}
-	p := &program{static: ast.NewTerm(policy.Data()), explaining: explaining}
+	p := &program{static: ast.NewTerm(policy.Data())}
+	p.explainer = sync.OnceValues(func() (*explainer, error) { return newExplainer(policy, p) })
 	sorted(p.static)
 	p.executable, err = newExecutable(source{plan: plan, static: p.static, adapt: func(t *tree) (err error) {
 		p.yields, err = decide(t.plan)
@@ -55,30 +52,37 @@ func (Evaluator) Prepare(ctx context.Context, policy *rego.Policy) (eval.Program
 type program struct {
 	executable *executable
 	static     *ast.Term
-	explaining eval.Program
 	yields     [len(rego.Rules)]local
+	explainer  func() (*explainer, error) // made when first asked for
 }
 
 // Eval runs the program.
 func (p *program) Eval(ctx context.Context, in eval.Input) (eval.Output, error) {
 	if in.Explain {
-		return p.explaining.Eval(ctx, in)
+		return p.explain(ctx, in)
 	}
+	return p.decide(ctx, in)
+}
+
+func (p *program) decide(ctx context.Context, in eval.Input) (eval.Output, error) {
 	if err := in.Parts.Validate(in.Request); err != nil {
 		return eval.Output{}, err
 	}
-	steps := in.Steps
-	if steps == 0 {
-		steps = eval.DefaultSteps
-	}
-	m := p.executable.machine(run{
-		ctx: ctx, directory: in.Directory, static: p.static, request: in.Request, shared: in.Parts, now: in.Now, steps: steps,
-	})
+	m := p.executable.machine(p.run(ctx, in))
 	defer p.executable.release(m)
 	if err := p.executable.run(m); err != nil {
 		return eval.Output{}, eval.Failure(err)
 	}
 	return p.output(m)
+}
+
+// run is what an evaluation runs on.
+func (p *program) run(ctx context.Context, in eval.Input) run {
+	steps := in.Steps
+	if steps == 0 {
+		steps = eval.DefaultSteps
+	}
+	return run{ctx: ctx, directory: in.Directory, static: p.static, request: in.Request, shared: in.Parts, now: in.Now, steps: steps}
 }
 
 // output is what the rules have yielded.

@@ -73,6 +73,8 @@ type machine struct {
 	answers  []*ast.Term
 	texts    *texts
 
+	observer *observer // of a program that explains
+
 	walkers []*walker // by depth
 	depth   int       // of loops over objects
 }

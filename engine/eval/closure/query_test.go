@@ -62,6 +62,11 @@ func queryWithout(ctx context.Context, q evaltest.Query, off pass) ([]map[string
 	if err := x.run(m); err != nil {
 		return nil, err
 	}
+	return answersOf(m)
+}
+
+// answersOf are the answers of a query that has run.
+func answersOf(m *machine) ([]map[string]ast.Value, error) {
 	answers := make([]map[string]ast.Value, len(m.answers))
 	for i, answer := range m.answers {
 		object, isObject := answer.Value.(ast.Object)

@@ -59,6 +59,8 @@ func (c *coder) statement(s statement) step {
 		return c.merge(s)
 	case *result:
 		return c.result(s)
+	case *observed:
+		return c.observed(s)
 	default:
 		panic(fmt.Sprintf("a statement of type %T has no code", s))
 	}

@@ -122,6 +122,8 @@ func inner(s statement) []*block {
 		return []*block{s.body}
 	case *replace:
 		return []*block{s.body}
+	case *observed:
+		return s.blocks()
 	default:
 		return nil
 	}

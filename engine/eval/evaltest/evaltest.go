@@ -64,7 +64,7 @@ type Case struct {
 
 // Cases are all cases.
 func Cases() []Case {
-	return slices.Concat(ruleCases(), inputCases(), directoryCases(), graphCases(), faultCases(), explainCases())
+	return slices.Concat(ruleCases(), inputCases(), directoryCases(), graphCases(), faultCases(), explainCases(), explainValueCases())
 }
 
 // Run runs all cases on an evaluator.
@@ -79,6 +79,7 @@ func Run(t *testing.T, evaluator eval.Evaluator) {
 	t.Run("context", func(t *testing.T) { runContext(t, evaluator) })
 	t.Run("late answer", func(t *testing.T) { runLateAnswer(t, evaluator) })
 	t.Run("failing directory", func(t *testing.T) { runFailingDirectory(t, evaluator) })
+	t.Run("explanation cut short", func(t *testing.T) { runCutShort(t, evaluator) })
 	t.Run("many at once", func(t *testing.T) { runManyAtOnce(t, evaluator) })
 }
 

@@ -1,58 +1,85 @@
 package topdown
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/builtins"
 
-	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
-	"github.com/verdictpdp/verdict/policy/rego"
+	"github.com/verdictpdp/verdict/engine/eval/explain"
 )
 
-// Bounds of an explanation. What goes beyond is left out.
-const (
-	maxRules     = 1_000 // rules
-	maxFacts     = 1_000 // entities read
-	maxExprBytes = 300   // bytes of an expression's text
+// PrepareExplaining reads the policy's source.
+func (p *program) PrepareExplaining() { p.explained() }
 
-	maxOpen = 1 << 16 // bodies whose rule is remembered
-)
+// explain decides as the bare query does, and tells what was tried and read. A
+// second run, without the index and early exit, tries the rules that those
+// passed over, so that they too say what did not hold. The second run ends with
+// the same context; neither what it yields nor its errors are heard.
+func (p *program) explain(ctx context.Context, in eval.Input) (eval.Output, error) {
+	rules := p.explained()
+	deciding := newTracer(rules)
+	beyond := deciding.unindexed()
+	directory := in.Directory
+	decided, looked := &explain.Witness{Directory: directory}, &explain.Witness{Directory: directory}
+	in.Directory = decided
+	out, err := p.run(ctx, in, deciding)
+	if ctx.Err() == nil {
+		in.Directory = looked
+		_, _ = p.run(ctx, in, beyond)
+	}
+	in.Directory = directory
+	scenes := beyond.scenes
+	for _, trial := range beyond.record.Add(deciding.record) {
+		scenes[trial] = deciding.scenes[trial]
+	}
+	out.Explanation = beyond.record.Explain(explain.Decision{
+		Output: out,
+		Err:    err,
+		Facts:  looked.And(decided),
+		Values: func(t *explain.Trial) []*ast.Array { return p.values(ctx, in, t, scenes[t]) },
+	})
+	return out, err
+}
 
 // A tracer notes what becomes of each rule. It implements topdown.QueryTracer.
 type tracer struct {
-	rules   []*trial
-	byRule  map[*ast.Rule]*trial
-	open    map[uint64]*trial // by the query that evaluates the rule's body
-	drawn   builtins.NDBCache // what the network and chance have yielded
-	noIndex bool
+	rules   *explain.Policy
+	record  *explain.Record
+	scenes  map[*explain.Trial]scene
+	open    map[uint64]*explain.Trial // by the query that evaluates the rule's body
+	parents map[uint64]uint64         // of queries
+	last    uint64                    // the query of the last event
+	drawn   builtins.NDBCache         // what the network and chance have yielded
+	beyond  bool                      // it sees what the index would pass over
 }
 
-// A trial is a rule that was tried, however often.
-type trial struct {
-	rule   *ast.Rule
-	held   bool
-	erred  bool
-	failed *ast.Expr // the last of its expressions that did not hold, or the one that erred
+// A scene is what a rule's body has found when it came to where it failed.
+type scene struct {
+	input *ast.Term
+	found map[ast.Var]*ast.Term
 }
 
-func newTracer() *tracer {
-	return &tracer{byRule: make(map[*ast.Rule]*trial), open: make(map[uint64]*trial), drawn: builtins.NDBCache{}}
+// maxOpen is up to how many bodies it is remembered whose they are.
+const maxOpen = 1 << 16
+
+func newTracer(rules *explain.Policy) *tracer {
+	return &tracer{
+		rules: rules, record: rules.NewRecord(), scenes: make(map[*explain.Trial]scene),
+		open: make(map[uint64]*explain.Trial), parents: make(map[uint64]uint64), drawn: builtins.NDBCache{},
+	}
 }
 
 // unindexed is a tracer that sees the rules which the index would pass over. What
 // t's run has drawn by chance or asked over the network is not drawn or asked
 // again.
 func (t *tracer) unindexed() *tracer {
-	next := newTracer()
-	next.drawn, next.noIndex = t.drawn, true
+	next := newTracer(t.rules)
+	next.drawn, next.beyond = t.drawn, true
 	return next
 }
 
@@ -65,15 +92,17 @@ func (t *tracer) watch(query *topdown.Query, run func(*topdown.Query) (eval.Yiel
 		return run(query)
 	}
 	var faults []topdown.Error
-	yield, err := run(query.WithQueryTracer(t).WithIndexing(!t.noIndex).WithNDBuiltinCache(t.drawn).
+	yield, err := run(query.WithQueryTracer(t).WithIndexing(!t.beyond).WithEarlyExit(!t.beyond).WithNDBuiltinCache(t.drawn).
 		WithStrictBuiltinErrors(false).WithBuiltinErrorList(&faults))
 	for i := range faults {
-		t.mark(faults[i].Location)
+		t.record.Mark(faults[i].Location)
 	}
 	if fault, ok := errors.AsType[*topdown.Error](err); ok {
-		t.mark(fault.Location)
+		t.record.Mark(fault.Location)
 	}
-	t.spread()
+	if err != nil {
+		t.cut()
+	}
 	if len(faults) > 0 {
 		err = &faults[0]
 	}
@@ -86,176 +115,112 @@ func (*tracer) Enabled() bool { return true }
 // Config asks for no variables.
 func (*tracer) Config() topdown.TraceConfig { return topdown.TraceConfig{} }
 
-// TraceEvent notes that a rule was entered, held, or failed at an expression.
-// Expressions of inner queries, such as those of a comprehension or under not,
-// may fail in a body that holds; they are passed over.
+// TraceEvent notes that a rule is tried, that its body comes to an expression,
+// and that it holds. Expressions of inner queries, such as those of a
+// comprehension or under not, are passed over.
 func (t *tracer) TraceEvent(event topdown.Event) {
-	switch node := event.Node.(type) {
-	case *ast.Rule:
-		switch event.Op {
-		case topdown.EnterOp:
-			t.enter(node, event.QueryID)
-		case topdown.ExitOp:
-			if tried := t.byRule[node]; tried != nil {
-				tried.held = true
+	if event.Op == topdown.RedoOp {
+		return // which also comes on the way out of an evaluation that has ended
+	}
+	if event.QueryID != t.last {
+		t.goTo(event.QueryID, event.ParentID)
+	}
+	switch event.Op {
+	case topdown.EnterOp:
+		t.enter(&event)
+	case topdown.ExitOp:
+		if _, isRule := event.Node.(*ast.Rule); isRule {
+			if trial := t.open[event.QueryID]; trial != nil {
+				trial.Hold()
 			}
 		}
-	case *ast.Expr:
-		if event.Op == topdown.FailOp {
-			if tried := t.open[event.QueryID]; tried != nil {
-				tried.failed = node
-			}
-		}
-	}
-}
-
-func (t *tracer) enter(rule *ast.Rule, query uint64) {
-	if rule.Default {
-		return
-	}
-	tried := t.byRule[rule]
-	if tried == nil {
-		if len(t.rules) == maxRules {
+	case topdown.EvalOp:
+		trial := t.open[event.QueryID]
+		expr, isExpr := event.Node.(*ast.Expr)
+		if trial == nil || !isExpr {
 			return
 		}
-		tried = &trial{rule: rule}
-		t.rules = append(t.rules, tried)
-		t.byRule[rule] = tried
+		if step := slices.Index(trial.Rule.Compiled.Body, expr); step >= 0 && trial.Reach(step) {
+			t.scenes[trial] = sceneOf(&event, trial)
+		}
 	}
-	if len(t.open) == maxOpen {
+}
+
+// goTo notes which query is evaluated at present, and in which that stands.
+func (t *tracer) goTo(query, parent uint64) {
+	if len(t.parents) == maxOpen {
 		clear(t.open)
+		clear(t.parents)
 	}
-	t.open[query] = tried
+	t.last, t.parents[query] = query, parent
 }
 
-// mark notes that an error arose at a place.
-func (t *tracer) mark(at *ast.Location) {
-	if at == nil {
+func (t *tracer) enter(event *topdown.Event) {
+	compiled, isRule := event.Node.(*ast.Rule)
+	if !isRule {
 		return
 	}
-	for _, tried := range t.rules {
-		if tried.rule.Location.Compare(at) == 0 {
-			tried.erred = true
-		}
-		note := func(expr *ast.Expr) bool {
-			if expr.Location.Compare(at) == 0 {
-				tried.erred, tried.failed = true, expr
-			}
-			return false
-		}
-		ast.WalkExprs(tried.rule.Head, note)
-		ast.WalkExprs(tried.rule.Body, note)
+	if rule := t.rules.Rule(compiled); rule != nil {
+		t.open[event.QueryID] = t.record.Enter(rule)
 	}
 }
 
-// spread notes that rules which hold do so on what erred. A rule that holds has
-// gone through all of its body; one that failed may not have come to it.
-func (t *tracer) spread() {
-	for spread := slices.ContainsFunc(t.rules, func(tried *trial) bool { return tried.erred }); spread; {
-		spread = false
-		for _, tried := range t.rules {
-			if tried.held && !tried.erred && slices.ContainsFunc(t.rules, func(other *trial) bool { return other.erred && tried.reads(other) }) {
-				tried.erred, spread = true, true
+// sceneOf keeps what the operands of a step read.
+func sceneOf(event *topdown.Event, trial *explain.Trial) scene {
+	s := scene{event.Input(), make(map[ast.Var]*ast.Term)}
+	for _, operand := range trial.Rule.Operands(trial.Step) {
+		for _, name := range operand.Needs {
+			if value := event.Plug(ast.NewTerm(name)); value.IsGround() {
+				s.found[name] = value
 			}
 		}
 	}
+	return s
 }
 
-// reads reports whether a rule asks for what another yields.
-func (t *trial) reads(other *trial) (found bool) {
-	yields := other.rule.Ref().GroundPrefix()
-	note := func(ref ast.Ref) bool {
-		found = found || ref.HasPrefix(yields) || yields.HasPrefix(ref.ConstantPrefix())
-		return found
+// cut notes which rules were tried when the evaluation ended.
+func (t *tracer) cut() {
+	for query, n := t.last, 0; n <= len(t.parents); n++ {
+		if trial := t.open[query]; trial != nil {
+			trial.Cut()
+		}
+		parent, known := t.parents[query]
+		if !known {
+			return
+		}
+		query = parent
 	}
-	ast.WalkRefs(t.rule.Head, note)
-	ast.WalkRefs(t.rule.Body, note)
-	return found
 }
 
-// outcomes are the rules that either run tried, in the order of the one that
-// went beyond deciding. What became of a rule is what did in the deciding run,
-// if that tried it.
-func (p *program) outcomes(deciding, beyond *tracer) []authz.RuleOutcome {
-	outcomes := make([]authz.RuleOutcome, 0, len(beyond.rules))
-	for _, tried := range beyond.rules {
-		outcomes = append(outcomes, p.outcome(cmp.Or(deciding.byRule[tried.rule], tried)))
-	}
-	for _, tried := range deciding.rules {
-		if beyond.byRule[tried.rule] == nil {
-			outcomes = append(outcomes, p.outcome(tried))
+// values finds the values of the operands where a rule failed. What a rule has
+// read of data under a with is not known any more.
+func (p *program) values(ctx context.Context, in eval.Input, trial *explain.Trial, s scene) []*ast.Array {
+	operands := trial.Rule.Operands(trial.Step)
+	values := make([]*ast.Array, len(operands))
+	for i, operand := range operands {
+		if operand.Data && trial.Rule.Mocked() || ctx.Err() != nil {
+			continue
+		}
+		query := make([]*ast.Expr, 0, len(operand.Needs)+1)
+		for _, name := range operand.Needs {
+			if s.found[name] != nil {
+				query = append(query, ast.Equality.Expr(ast.NewTerm(name), s.found[name]))
+			}
+		}
+		if len(query) < len(operand.Needs) {
+			continue
+		}
+		const result = ast.Var("values")
+		query = append(query, ast.Equality.Expr(ast.NewTerm(result), operand.Values))
+		txn := &transaction{ctx: ctx, directory: in.Directory, static: p.policy.Data()}
+		_ = p.query(ast.NewBody(query...), s.input, in.Now).WithStore(store{}).WithTransaction(txn).WithCancel(txn).WithStrictBuiltinErrors(false).
+			Iter(ctx, func(found topdown.QueryResult) error {
+				values[i], _ = found[result].Value.(*ast.Array)
+				return nil
+			})
+		if txn.failure != nil {
+			values[i] = nil
 		}
 	}
-	return outcomes[:min(len(outcomes), maxRules)]
-}
-
-func (p *program) outcome(tried *trial) authz.RuleOutcome {
-	outcome := authz.RuleOutcome{
-		Rule:     tried.rule.Ref().GroundPrefix().String(),
-		Title:    p.policy.Title(tried.rule),
-		Location: rego.Location(tried.rule.Location),
-		Held:     tried.held && !tried.erred,
-		Erred:    tried.erred,
-	}
-	if !outcome.Held && tried.failed != nil {
-		outcome.FailedAt = rego.Location(tried.failed.Location)
-		outcome.FailedExpr = exprText(tried.failed)
-	}
-	return outcome
-}
-
-// exprText is an expression as it stands in the policy, on one line.
-func exprText(expr *ast.Expr) string {
-	text := strings.Join(strings.Fields(string(expr.Location.Text)), " ")
-	if len(text) <= maxExprBytes {
-		return text
-	}
-	cut := maxExprBytes
-	for !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut] + "…"
-}
-
-// A witness is a directory that notes what is read from it.
-type witness struct {
-	eval.Directory
-	read []authz.Fact
-	seen map[string]bool
-}
-
-// Entity reads one entity and notes whether it is known.
-func (w *witness) Entity(ctx context.Context, typ, id string) (eval.Entity, error) {
-	e, err := w.Directory.Entity(ctx, typ, id)
-	if err == nil {
-		w.note(authz.EntityRef{Type: typ, ID: id}.String(), e != nil)
-	}
-	return e, err
-}
-
-// EachEntity reads all entities of a type and notes each.
-func (w *witness) EachEntity(ctx context.Context, typ string, visit func(eval.Entity) bool) error {
-	return w.Directory.EachEntity(ctx, typ, func(e eval.Entity) bool {
-		w.note(e.Ref(), true)
-		return visit(e)
-	})
-}
-
-func (w *witness) note(ref string, known bool) {
-	if w.seen[ref] || len(w.read) == maxFacts {
-		return
-	}
-	if w.seen == nil {
-		w.seen = make(map[string]bool)
-	}
-	w.seen[ref] = true
-	w.read = append(w.read, authz.Fact{Ref: ref, Known: known})
-}
-
-// and is what either read, what w did first. It is never nil.
-func (w *witness) and(other *witness) []authz.Fact {
-	for _, fact := range other.read {
-		w.note(fact.Ref, fact.Known)
-	}
-	return append([]authz.Fact{}, w.read...)
+	return values
 }

@@ -15,6 +15,7 @@ package topdown
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/engine/eval/explain"
 	"github.com/verdictpdp/verdict/policy/rego"
 )
 
@@ -52,9 +54,10 @@ func (Evaluator) Prepare(_ context.Context, policy *rego.Policy) (eval.Program, 
 	}
 	most := maxCompiled
 	return &program{
-		policy:   policy,
-		query:    query,
-		compiler: compiler,
+		policy:    policy,
+		body:      query,
+		compiler:  compiler,
+		explained: sync.OnceValue(func() *explain.Policy { return explain.New(policy) }),
 		compiled: cache.NewInterQueryValueCache(context.Background(), &cache.Config{
 			InterQueryBuiltinValueCache: cache.InterQueryBuiltinValueCacheConfig{MaxNumEntries: &most},
 		}),
@@ -63,10 +66,11 @@ func (Evaluator) Prepare(_ context.Context, policy *rego.Policy) (eval.Program, 
 
 // A program is a prepared policy.
 type program struct {
-	policy   *rego.Policy
-	query    ast.Body
-	compiler ast.QueryCompiler
-	compiled cache.InterQueryValueCache
+	policy    *rego.Policy
+	body      ast.Body
+	compiler  ast.QueryCompiler
+	compiled  cache.InterQueryValueCache
+	explained func() *explain.Policy
 }
 
 // Eval runs the query.
@@ -75,24 +79,6 @@ func (p *program) Eval(ctx context.Context, in eval.Input) (eval.Output, error) 
 		return p.explain(ctx, in)
 	}
 	return p.run(ctx, in, nil)
-}
-
-// explain decides as the bare query does, and tells what was tried and read. A
-// second run, without the index, tries the rules that it passed over, so that
-// they too say what did not hold. The second run ends with the same context;
-// neither what it yields nor its errors are heard.
-func (p *program) explain(ctx context.Context, in eval.Input) (eval.Output, error) {
-	deciding := newTracer()
-	beyond := deciding.unindexed()
-	decided, looked := &witness{Directory: in.Directory}, &witness{Directory: in.Directory}
-	in.Directory = decided
-	out, err := p.run(ctx, in, deciding)
-	if ctx.Err() == nil {
-		in.Directory = looked
-		_, _ = p.run(ctx, in, beyond)
-	}
-	out.Explanation = &authz.Explanation{Rules: p.outcomes(deciding, beyond), Facts: looked.and(decided)}
-	return out, err
 }
 
 func (p *program) run(ctx context.Context, in eval.Input, tracer *tracer) (eval.Output, error) {
@@ -111,9 +97,13 @@ func (p *program) run(ctx context.Context, in eval.Input, tracer *tracer) (eval.
 
 // newQuery is the query of one decision, still without documents to read.
 func (p *program) newQuery(input *ast.Term, now time.Time) *topdown.Query {
-	return topdown.NewQuery(p.query).
+	return p.query(p.body, input, now).WithQueryCompiler(p.compiler)
+}
+
+// query is a query of the policy, still without documents to read.
+func (p *program) query(body ast.Body, input *ast.Term, now time.Time) *topdown.Query {
+	return topdown.NewQuery(body).
 		WithCompiler(p.policy.Compiler()).
-		WithQueryCompiler(p.compiler).
 		WithInput(input).
 		WithTime(now).
 		WithBuiltins(standIns).
