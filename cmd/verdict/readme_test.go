@@ -47,12 +47,34 @@ func TestReadmePolicy(t *testing.T) {
 		t.Fatalf("the README asks %q, want two commands", ask)
 	}
 	for i, want := range []int{exitOK, exitNo} {
-		if code, output := runLine(t, ask[i]); code != want {
+		code, output := runLine(t, ask[i])
+		if code != want {
 			t.Errorf("%s\nended with %d, want %d:\n%s", ask[i], code, want, output)
+		}
+		if want == exitNo {
+			showsIn(t, output, codeBlocks(chapter, "text")[0])
 		}
 	}
 	if code, output := runLine(t, "./verdict test mypolicy"); code != exitOK || !strings.Contains(output, "2 passed") {
 		t.Errorf("verdict test mypolicy ended with %d:\n%s", code, output)
+	}
+}
+
+// showsIn reports lines of a text that do not stand in an output in their order.
+// A line of an ellipsis stands for any others.
+func showsIn(t *testing.T, output, text string) {
+	t.Helper()
+	rest := output
+	for line := range strings.Lines(text) {
+		if line == "…\n" {
+			continue
+		}
+		_, after, found := strings.Cut(rest, line)
+		if !found {
+			t.Errorf("the README shows\n%sas the next line of\n%s", line, rest)
+			return
+		}
+		rest = after
 	}
 }
 
