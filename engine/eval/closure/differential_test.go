@@ -16,6 +16,7 @@ var (
 var differential = evaltest.Differential{Evaluator: New(), Querier: query}
 
 func TestGeneratedPolicies(t *testing.T) {
+	differential.RunDifferences(t)
 	t.Logf("%+v", differential.CheckSeeds(t, *firstSeed, *seeds))
 }
 
