@@ -46,15 +46,16 @@ type RuleOutcome struct {
 	Title string
 	// Location is where the rule stands, as file:line.
 	Location string
-	// Held is whether the rule's body held for at least one binding.
+	// Held is whether the rule's body held for at least one binding, and the
+	// rule was not false.
 	Held bool
 	// Erred is whether an error arose in the rule, or in one that it holds by.
 	// Then it neither held nor failed.
 	Erred bool
 	// FailedAt and FailedExpr are the expression of the body that did not hold,
 	// in the attempt that came furthest, the first of those; or the expression
-	// that erred. They are the rule's head where its arguments were others, and
-	// empty when the rule held or the error arose in another.
+	// that erred. They are the rule's head where its arguments were others or it
+	// was false, and empty when the rule held or the error arose in another.
 	FailedAt   string
 	FailedExpr string
 	// Values are what the refs, variables and calls in FailedExpr were, in the

@@ -38,6 +38,22 @@ func TestExplainingMayUseUpTheTime(t *testing.T) {
 	}
 }
 
+// A slowStarter takes its time before it can explain, and none to decide.
+type slowStarter struct{ program }
+
+func (slowStarter) PrepareExplaining() { time.Sleep(20 * time.Millisecond) }
+
+func TestPreparingToExplainTakesNoneOfTheTime(t *testing.T) {
+	decides := func(ctx context.Context, _ eval.Input) (eval.Output, error) {
+		return eval.Output{Allow: true, Explanation: &authz.Explanation{}}, ctx.Err()
+	}
+	p, _ := newPDPOf(slowStarter{decides}, pdp.Limits{Evaluation: 10 * time.Millisecond})
+	decision, err := p.Decide(t.Context(), newRequest(), pdp.DecideOptions{Explain: true})
+	if err != nil || !decision.Allowed {
+		t.Errorf("the decision is %+v, %v", decision, err)
+	}
+}
+
 func TestBatchTime(t *testing.T) {
 	p, _ := newPDP(func(_ context.Context, in eval.Input) (eval.Output, error) {
 		if in.Request.Action.Name == "wait" {

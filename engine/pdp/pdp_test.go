@@ -55,7 +55,9 @@ type closing struct {
 
 func (c closing) Close() { *c.closed++ }
 
-func newPDP(p program, limits pdp.Limits) (*pdp.PDP, *world) {
+func newPDP(p program, limits pdp.Limits) (*pdp.PDP, *world) { return newPDPOf(p, limits) }
+
+func newPDPOf(p eval.Program, limits pdp.Limits) (*pdp.PDP, *world) {
 	limits.Evaluation = stdcmp.Or(limits.Evaluation, time.Minute) // whatever the machine
 	core, logged := observer.New(zapcore.DebugLevel)
 	w := &world{directory: piptest.New("t"), logged: logged}

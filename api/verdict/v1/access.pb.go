@@ -480,11 +480,13 @@ type RuleOutcome struct {
 	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
 	// Where the rule stands, as file:line.
 	Location string `protobuf:"bytes,3,opt,name=location,proto3" json:"location,omitempty"`
-	// Whether the rule's body held for at least one binding.
+	// Whether the rule's body held for at least one binding, and the rule was not
+	// false.
 	Held bool `protobuf:"varint,4,opt,name=held,proto3" json:"held,omitempty"`
 	// Where the body failed in the attempt that came furthest, the first of those,
 	// or where it erred, as file:line; the rule's head when its arguments were
-	// others. Empty when the rule held, or when the error arose in another rule.
+	// others or it was false. Empty when the rule held, or when the error arose in
+	// another rule.
 	FailedAt string `protobuf:"bytes,5,opt,name=failed_at,json=failedAt,proto3" json:"failed_at,omitempty"`
 	// The expression that did not hold there, or that erred.
 	FailedExpression string `protobuf:"bytes,6,opt,name=failed_expression,json=failedExpression,proto3" json:"failed_expression,omitempty"`

@@ -56,6 +56,7 @@ func newDecorated(compiler *ast.Compiler, rules *explain.Policy, query ast.Body,
 		fixed := f.fixed()
 		for _, b := range f.blocks() {
 			simplify(b)
+			endEvery(b)
 			foldConstants(b, fixed)
 			inline(b, fixed)
 		}

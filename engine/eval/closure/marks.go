@@ -63,10 +63,7 @@ func mark(rule *explain.Rule, step int) []*ast.Expr {
 	variable := func(name string) *ast.Term {
 		return ast.VarTerm(fmt.Sprintf("__%s%d__", name, step)).SetLocation(at)
 	}
-	var operands []explain.Operand
-	if step < len(rule.Compiled.Body) {
-		operands = rule.Operands(step)
-	}
+	operands := rule.Operands(step)
 	count := ast.StringTerm(strconv.Itoa(len(operands))).SetLocation(at)
 	exprs := []*ast.Expr{ast.Equality.Expr(variable("mark"), count).SetLocation(at)}
 	for i, operand := range operands {
@@ -84,6 +81,10 @@ func decorate(t *tree, rules []*explain.Rule) error {
 		for _, rule := range f.rules {
 			for i, body := range rule.bodies {
 				marks := d.marks
+				d.yield = -1
+				if f.kind == complete {
+					d.yield = rule.yield
+				}
 				d.block(body)
 				if d.marks > marks {
 					rule.bodies[i] = &block{[]statement{&observed{rule: d.last, step: -1, then: body}}}
@@ -96,6 +97,7 @@ func decorate(t *tree, rules []*explain.Rule) error {
 
 type decorator struct {
 	rules   []*explain.Rule
+	yield   local         // what the body assigns; -1 is a partial rule's
 	last    *explain.Rule // whose mark was found last
 	marks   int           // found
 	failure error
@@ -113,7 +115,7 @@ func (d *decorator) block(b *block) {
 		}
 		d.marks++
 		d.last = d.rules[at.Row]
-		o := &observed{rule: d.last, step: at.Col}
+		o := &observed{rule: d.last, step: at.Col, yield: d.yield}
 		rest := b.statements[i+1:]
 		for range operands {
 			end := slices.IndexFunc(rest, isEnd)

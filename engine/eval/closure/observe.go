@@ -16,6 +16,8 @@ type observed struct {
 	rule *explain.Rule
 	step int // -1: the whole rule, its arguments included
 	then *block
+	// yield is what a complete rule assigns, -1 of any other.
+	yield local
 	// operands find the values of the step's: each makes an answer of the array
 	// that holds them. They are no part of the body.
 	operands []*block
@@ -29,7 +31,10 @@ func (o *observed) blocks() []*block { return append([]*block{o.then}, o.operand
 // observed is the code of an observer.
 func (c *coder) observed(o *observed) step {
 	then := c.block(o.then)
-	seen := &sight{rule: o.rule, step: o.step, from: c.base, to: c.base + c.inside.locals}
+	seen := &sight{rule: o.rule, step: o.step, from: c.base, to: c.base + c.inside.locals, yield: -1}
+	if o.yield >= 0 {
+		seen.yield = c.slot(o.yield)
+	}
 	for _, operand := range o.operands {
 		seen.operands = append(seen.operands, c.block(operand))
 	}
@@ -46,6 +51,7 @@ type sight struct {
 	rule     *explain.Rule
 	step     int
 	from, to int // the places of the function's locals
+	yield    int // the place of what the rule yields, or -1
 	operands []step
 }
 
@@ -79,14 +85,18 @@ func (o *observer) come(m *machine, seen *sight) (around *sight) {
 	switch seen.step {
 	case -1:
 		o.record.Enter(seen.rule)
-	case len(seen.rule.Compiled.Body):
-		o.record.Trial(seen.rule).Hold()
+	case seen.rule.End():
 	default:
 		if trial := o.record.Trial(seen.rule); trial.Reach(seen.step) {
-			o.scenes[trial] = scene{seen, slices.Clone(m.slots[seen.from:seen.to]), m.world}
+			o.keep(m, seen, trial)
 		}
 	}
 	return around
+}
+
+// keep keeps the scene of a trial.
+func (o *observer) keep(m *machine, seen *sight, trial *explain.Trial) {
+	o.scenes[trial] = scene{seen, slices.Clone(m.slots[seen.from:seen.to]), m.world}
 }
 
 func (o *observer) leave(m *machine, seen, around *sight) {
@@ -95,15 +105,26 @@ func (o *observer) leave(m *machine, seen, around *sight) {
 	}
 	o.take(m)
 	o.inside = around
+	trial := o.record.Trial(seen.rule)
 	if m.err == nil {
+		if seen.step == seen.rule.End() && trial.Yield(m.yielded(seen)) {
+			o.keep(m, seen, trial)
+		}
 		return
 	}
-	trial := o.record.Trial(seen.rule)
 	trial.Cut()
 	if fault, isPolicys := errors.AsType[*topdown.Error](m.err); isPolicys && !o.ended && !o.record.Mark(fault.Location) {
 		trial.Err(seen.step)
 	}
 	o.ended = true
+}
+
+// yielded is what a complete rule has yielded at its end.
+func (m *machine) yielded(seen *sight) ast.Value {
+	if seen.yield < 0 || m.slots[seen.yield] == nil {
+		return nil
+	}
+	return m.slots[seen.yield].Value
 }
 
 // take notes an error that arose since it was last asked: in what is seen.

@@ -108,6 +108,32 @@ level(name) := input.context.level if startswith(name, "r")
 			},
 		},
 		{
+			Name: "a rule that is false does not hold, though its body does",
+			Rego: `
+allow := clear(input.subject.id) == "nils"
+clear(name) := false if input.action.name == "write"
+clear(name) := name if ready
+ready := true if input.action.name == "read" else := false
+`,
+			Want: denied(),
+			Rules: []authz.RuleOutcome{
+				{
+					Rule: "data.authz.allow", Location: "policy.rego:5", FailedAt: "policy.rego:5", FailedExpr: `allow := clear(input.subject.id) == "nils"`,
+					Values: []authz.ExprValue{
+						value(`clear(input.subject.id) == "nils"`, "false"), value("clear(input.subject.id)", `"mina"`), value("input.subject.id", `"mina"`),
+					},
+					Expressions: 1, RestsOn: []string{"data.authz.clear"}, Rank: 1,
+				},
+				{
+					Rule: "data.authz.clear", Location: "policy.rego:6", FailedAt: "policy.rego:6", FailedExpr: `input.action.name == "write"`,
+					Values:      []authz.ExprValue{value("input.action.name", `"read"`)},
+					Expressions: 1, Rank: 2,
+				},
+				{Rule: "data.authz.clear", Location: "policy.rego:7", Held: true, Passed: 1, Expressions: 1, RestsOn: []string{"data.authz.ready"}},
+				{Rule: "data.authz.ready", Location: "policy.rego:8", Held: true, Passed: 1, Expressions: 1},
+			},
+		},
+		{
 			Name: "rules are ranked by how far they came, with what they rest on",
 			Rego: `
 allow if {

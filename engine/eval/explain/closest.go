@@ -52,16 +52,16 @@ func (r *ranker) closeness(found *finding) float64 {
 	}
 	r.seen[found] = true
 	r.failed = append(r.failed, found)
-	expression := found.Rule.expression(found.failed)
-	if expression == nil {
+	expressions := len(found.Rule.expressions)
+	if expressions == 0 {
 		return 0
 	}
 	inner := 0.0
-	if !expression.negated {
+	if expression := found.Rule.expression(found.failed); expression != nil && !expression.negated {
 		for _, p := range r.askedBy(found) {
 			inner = max(inner, r.closest(p))
 		}
 	}
-	found.closeness = (float64(found.passed()) + inner) / float64(len(found.Rule.expressions))
+	found.closeness = (float64(found.passed()) + inner) / float64(expressions)
 	return found.closeness
 }

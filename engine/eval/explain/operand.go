@@ -37,7 +37,10 @@ type reader struct {
 func (r *reader) read(source *ast.Rule) {
 	bodies := r.rule.divide(source)
 	r.follow()
-	r.rule.operands = make([][]Operand, len(r.rule.owner))
+	r.rule.operands = make([][]Operand, r.rule.End()+1)
+	if r.rule.head >= 0 {
+		r.rule.operands[r.rule.End()] = r.operands(r.rule.End(), nil, partsOf(source.Head))
+	}
 	for step, owner := range r.rule.owner {
 		if owner < 0 {
 			continue
@@ -48,7 +51,7 @@ func (r *reader) read(source *ast.Rule) {
 		} else {
 			parts = partsOf(source.Head)
 		}
-		r.rule.operands[step] = r.operands(step, parts)
+		r.rule.operands[step] = r.operands(step, r.withs[owner], parts)
 	}
 	r.rule.asks = asksOf(asksOf(nil, r.rule.Compiled.Body), r.rule.Compiled.Head)
 }
@@ -88,6 +91,7 @@ func (r *reader) follow() {
 			r.withs[r.rule.owner[step]] = expr.With
 		}
 	}
+	r.known = append(r.known, known)
 }
 
 // given are the variables that have values where an expression holds.
@@ -125,8 +129,8 @@ func result(expr *ast.Expr) (ast.Var, *ast.Location) {
 // maxOperands is how many operands of an expression are told.
 const maxOperands = 16
 
-// operands are those of an expression where a step of it is come to.
-func (r *reader) operands(step int, parts []part) []Operand {
+// operands are those of an expression, under its withs, where a step is come to.
+func (r *reader) operands(step int, withs []*ast.With, parts []part) []Operand {
 	var operands []Operand
 	for _, p := range parts {
 		text := line(p.term.Location.Text, maxTextBytes)
@@ -135,7 +139,7 @@ func (r *reader) operands(step int, parts []part) []Operand {
 		}
 		b := builder{reader: r, step: step, at: p.term.Location}
 		if !p.with {
-			b.with = r.withs[r.rule.owner[step]]
+			b.with = withs
 		}
 		if o, found := b.operand(p.term); found {
 			o.Text = text

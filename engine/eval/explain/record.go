@@ -18,8 +18,8 @@ func (p *Policy) NewRecord() *Record {
 type Trial struct {
 	// Rule is the rule.
 	Rule *Rule
-	// Step is the furthest that any attempt came to, -1 for none: where the
-	// rule failed, unless it held.
+	// Step is the furthest that any attempt which failed came to, -1 for none:
+	// where the rule failed, unless it held.
 	Step int
 
 	held    bool
@@ -68,8 +68,15 @@ func (t *Trial) Reach(step int) (further bool) {
 	return true
 }
 
-// Hold notes that the body has come to its end.
-func (t *Trial) Hold() { t.held = true }
+// Yield notes that the body has come to its end, and what a complete rule yields;
+// nil is of any other. A rule that is false does not hold: it fails at the end.
+func (t *Trial) Yield(value ast.Value) (further bool) {
+	if truth, isBoolean := value.(ast.Boolean); isBoolean && !bool(truth) {
+		return t.Reach(t.Rule.End())
+	}
+	t.held = true
+	return false
+}
 
 // Err notes that an error arose in a step; one that is none is in the rule
 // elsewhere.
@@ -97,7 +104,7 @@ func (r *Record) Mark(at *ast.Location) (found bool) {
 	for _, t := range r.Tried() {
 		rule := t.Rule.Compiled
 		if here(rule.Location) || here(rule.Head.Location) {
-			t.Err(len(rule.Body))
+			t.Err(t.Rule.End())
 			found = true
 		}
 		for step, expr := range rule.Body {

@@ -7,7 +7,7 @@ import (
 )
 
 // A Rule is a rule as its author wrote it and as the compiler left it. A step is
-// an expression of the compiled body.
+// an expression of the compiled body; the last, beyond the body, is its end.
 type Rule struct {
 	// Compiled is the compiler's rule.
 	Compiled *ast.Rule
@@ -20,7 +20,8 @@ type Rule struct {
 	location    string
 	expressions []expression
 	owner       []int       // the expression that each step is of, or -1
-	operands    [][]Operand // by step
+	head        int         // the expression that is the head, or -1
+	operands    [][]Operand // by step, and of the head where the body has held
 	asks        []ast.Ref   // for what of data
 	mocked      bool
 }
@@ -39,24 +40,44 @@ type expression struct {
 // not among them.
 func (r *Rule) Operands(step int) []Operand { return r.operands[step] }
 
+// End is the step that is come to where the body has held.
+func (r *Rule) End() int { return len(r.owner) }
+
+// IsComplete reports whether the rule yields one value, for its arguments.
+func (r *Rule) IsComplete() bool {
+	head := r.Compiled.Head
+	return head.RuleKind() == ast.SingleValue && len(head.Ref()) == 1
+}
+
 // Mocked reports whether the rule may be tried under a with that replaces a part
 // of data or a function. What it reads of data may then be another than what
 // data has.
 func (r *Rule) Mocked() bool { return r.mocked }
 
-// expression is the one that a step is of; nil where there is none, as at the
-// end of the body.
+// expression is the one that a step is of; nil where there is none. At the end it
+// is the head.
 func (r *Rule) expression(step int) *expression {
-	if step < 0 || step >= len(r.owner) || r.owner[step] < 0 {
+	owner := -1
+	switch {
+	case step == r.End():
+		owner = r.head
+	case step >= 0:
+		owner = r.owner[step]
+	}
+	if owner < 0 {
 		return nil
 	}
-	return &r.expressions[r.owner[step]]
+	return &r.expressions[owner]
 }
 
-// passed is how many expressions have held where a step is come to.
+// passed is how many expressions have held where a step is come to. The head has
+// not where the rule fails at the end.
 func (r *Rule) passed(step int) int {
 	n := 0
-	for _, e := range r.expressions {
+	for i, e := range r.expressions {
+		if step == r.End() && i == r.head {
+			continue
+		}
 		if !slices.ContainsFunc(e.steps, func(s int) bool { return s >= step }) {
 			n++
 		}
@@ -77,15 +98,15 @@ func (r *Rule) divide(source *ast.Rule) (bodies []*ast.Expr) {
 			add(expr.Location, expr)
 		}
 	}
-	head := -1
+	r.head = -1
 	for step, expr := range r.Compiled.Body {
 		owner := slices.IndexFunc(within, func(e extent) bool { return e.contains(expr.Location) })
 		if owner < 0 && !isTrue(expr) {
-			if head < 0 {
-				head = len(r.expressions)
+			if r.head < 0 {
+				r.head = len(r.expressions)
 				add(r.Compiled.Head.Location, nil)
 			}
-			owner = head
+			owner = r.head
 		}
 		r.owner = append(r.owner, owner)
 		if owner >= 0 {

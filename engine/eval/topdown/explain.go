@@ -129,11 +129,7 @@ func (t *tracer) TraceEvent(event topdown.Event) {
 	case topdown.EnterOp:
 		t.enter(&event)
 	case topdown.ExitOp:
-		if _, isRule := event.Node.(*ast.Rule); isRule {
-			if trial := t.open[event.QueryID]; trial != nil {
-				trial.Hold()
-			}
-		}
+		t.exit(&event)
 	case topdown.EvalOp:
 		trial := t.open[event.QueryID]
 		expr, isExpr := event.Node.(*ast.Expr)
@@ -162,6 +158,21 @@ func (t *tracer) enter(event *topdown.Event) {
 	}
 	if rule := t.rules.Rule(compiled); rule != nil {
 		t.open[event.QueryID] = t.record.Enter(rule)
+	}
+}
+
+func (t *tracer) exit(event *topdown.Event) {
+	trial := t.open[event.QueryID]
+	compiled, isRule := event.Node.(*ast.Rule)
+	if trial == nil || !isRule {
+		return
+	}
+	var value ast.Value
+	if trial.Rule.IsComplete() {
+		value = event.Plug(compiled.Head.Value).Value
+	}
+	if trial.Yield(value) {
+		t.scenes[trial] = sceneOf(event, trial)
 	}
 }
 
