@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/policy/rego"
 )
 
 // An explanationReport is an explanation as --output json prints it.
@@ -68,7 +69,7 @@ type explainedTree struct {
 
 type explainedRule struct {
 	authz.RuleOutcome
-	shown bool
+	shown bool // or not worth showing but below what rests on it
 	open  bool // it is among those that are printed at present, one below another
 }
 
@@ -87,7 +88,7 @@ const more = "…"
 func (p *printer) printExplanation(d authz.Decision) error {
 	t := &explainedTree{printer: p, byPath: make(map[string][]*explainedRule)}
 	for _, outcome := range d.Explanation.Rules {
-		rule := &explainedRule{RuleOutcome: outcome}
+		rule := &explainedRule{RuleOutcome: outcome, shown: isConstant(&outcome)}
 		t.rules = append(t.rules, rule)
 		t.byPath[rule.Rule] = append(t.byPath[rule.Rule], rule)
 	}
@@ -102,6 +103,13 @@ func (p *printer) printExplanation(d authz.Decision) error {
 	t.section("held", t.roots(held))
 	t.section("did not hold", t.rest())
 	return t.printFacts(d.Explanation.Facts)
+}
+
+// isConstant reports whether a rule asks for nothing and says nothing of the
+// decision.
+func isConstant(r *authz.RuleOutcome) bool {
+	name := r.Rule[strings.LastIndexByte(r.Rule, '.')+1:]
+	return r.Held && r.Expressions == 0 && !slices.Contains(rego.Rules[:], name)
 }
 
 // roots are those of some rules that no other of them rests on, the closest
