@@ -33,7 +33,7 @@ func decode(policy *ir.Policy) (*tree, error) {
 			return nil, fmt.Errorf("function %s: %w", planned.Name, err)
 		}
 	}
-	d.begin(0)
+	d.locals = 0
 	t.plan = d.sequence(policy.Plans.Plans[0].Blocks)
 	t.locals = d.locals
 	return t, d.failure
@@ -59,9 +59,6 @@ type placeKey struct{ file, row, col, length int }
 // data.
 const documentLocals = 2
 
-// begin starts a function that has so many locals already.
-func (d *decoder) begin(locals int) { d.locals = locals }
-
 func (d *decoder) fail(format string, args ...any) {
 	if d.failure == nil {
 		d.failure = fmt.Errorf(format, args...)
@@ -75,7 +72,7 @@ func (d *decoder) fail(format string, args ...any) {
 //	[default]
 //	return
 func (d *decoder) function(f *function, planned *ir.Func) error {
-	d.begin(0)
+	d.locals = 0
 	if len(planned.Params) < documentLocals || planned.Params[0] != ir.Input || planned.Params[1] != ir.Data {
 		return fmt.Errorf("its parameters %v do not begin with the documents", planned.Params)
 	}
@@ -109,7 +106,7 @@ func (d *decoder) function(f *function, planned *ir.Func) error {
 	for len(blocks) > 0 && d.failure == nil {
 		switch {
 		case f.kind != complete:
-			f.rules = append(f.rules, &chain{bodies: d.alternatives(blocks[0])})
+			f.rules = append(f.rules, &chain{bodies: []*block{d.block(blocks[0])}}) // a partial rule has no elses
 			blocks = blocks[1:]
 		case len(blocks) == 1 && isDefault(blocks[0], planned.Return):
 			f.otherwise = d.block(blocks[0])
@@ -126,9 +123,6 @@ func (d *decoder) function(f *function, planned *ir.Func) error {
 	f.locals = d.locals
 	return d.failure
 }
-
-// alternatives are the bodies of a partial rule, which may not have elses.
-func (d *decoder) alternatives(b *ir.Block) []*block { return []*block{d.block(b)} }
 
 // chain decodes a complete rule, and how many blocks it takes. It is planned
 // as a block, and another that takes over what it yields:

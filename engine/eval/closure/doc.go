@@ -59,6 +59,13 @@
 // for what a built-in goes through and makes (toll.go). Every few hundred, the
 // machine looks at the context. Both ends are errors of the evaluation.
 //
+// # Explanations
+//
+// A decision that is to be explained is made by the ordinary program, and then
+// told by a second one, with an observer at each expression of a rule and without
+// the passes that skip work. It is made when it is first asked for (explain.go,
+// marks.go, observe.go); the ordinary program has nothing of it.
+//
 // # Where it does not apply
 //
 // OPA's planner refuses references between rules under one prefix that has a

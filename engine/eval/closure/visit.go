@@ -103,12 +103,10 @@ func eachMember(l literal, visit func(expression) expression) literal {
 // everyLeaf calls visit with the reads, constants and documents of an
 // expression and puts what it returns in their places.
 func everyLeaf(e expression, visit func(expression) expression) expression {
-	switch e.(type) {
-	case read, constant, inputDocument, dataDocument:
+	if isLeaf(e) {
 		return visit(e)
-	default:
-		return eachPart(e, func(part expression) expression { return everyLeaf(part, visit) })
 	}
+	return eachPart(e, func(part expression) expression { return everyLeaf(part, visit) })
 }
 
 // inner are the blocks of a statement.
