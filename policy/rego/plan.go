@@ -25,12 +25,16 @@ func Plan(ctx context.Context, compiler *ast.Compiler, query ast.Body) (plan *ir
 			plan, err = nil, fmt.Errorf("OPA's planner panics: %v", fault)
 		}
 	}()
-	// OPA sets the compiler to plan, which it is not to do for whoever uses it next.
-	defer compiler.WithEvalMode(ast.EvalModeTopdown)
 	registerPlanner()
+	if comprehensionFirst(query) {
+		query = query.Copy()
+		turn(query)
+	}
 	var kept *ir.Policy
 	options := []func(*rego.Rego){
-		rego.Compiler(compiler),
+		// OPA sets the compiler to plan, which is not for whoever uses it next: it is
+		// given one of its own.
+		rego.Compiler(refsFirst(compiler)),
 		rego.ParsedQuery(query),
 		rego.Target(planTarget),
 	}
