@@ -113,6 +113,9 @@ type line struct {
 	ratios   []*float64 // of an engine's time to the last one's; nil where either cannot
 }
 
+// name is the row's with the pattern's.
+func (l line) name() string { return l.scenario.Name + " " + string(l.pattern) }
+
 // newLine is the line of what the engines took in each round.
 func newLine(s scenario.Scenario, p pattern, costs [][]cost) line {
 	l := line{s, p, make([]*cost, len(costs)), make([]*float64, len(costs))}

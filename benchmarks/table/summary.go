@@ -1,9 +1,6 @@
 package table
 
-import (
-	"fmt"
-	"math"
-)
+import "math"
 
 // summary prints, for each engine but the last, the geometric means of its
 // ratios to the last, and the smallest.
@@ -32,34 +29,54 @@ func (t *table) summary(lines []line) {
 		for _, g := range groups {
 			cells = append(cells, mean(lines, k, g.in))
 		}
-		least := math.Inf(1)
-		for _, l := range lines {
-			if l.ratios[k] != nil && *l.ratios[k] < least {
-				least = *l.ratios[k]
-				cells[1] = fmt.Sprintf("%s %s", l.scenario.Name, l.pattern)
-			}
-		}
-		if cells[1] == "" {
+		ratio, l, is := least(lines, k)
+		if !is {
 			continue
 		}
-		t.printer.row(append(cells, number(least)))
+		cells[1] = l.name()
+		t.printer.row(append(cells, number(ratio)))
 	}
 	t.beside(lines)
 }
 
 // mean is the geometric mean of an engine's ratios, of some lines.
 func mean(lines []line, engine int, in func(line) bool) string {
-	sum, n := 0.0, 0
-	for _, l := range lines {
-		if l.ratios[engine] != nil && in(l) {
-			sum += math.Log(*l.ratios[engine])
-			n++
-		}
-	}
-	if n == 0 {
+	ratios := ratiosOf(lines, engine, in)
+	if len(ratios) == 0 {
 		return ""
 	}
-	return number(math.Exp(sum / float64(n)))
+	return number(geometricMean(ratios))
+}
+
+// ratiosOf are an engine's ratios in some lines, none of an engine before the
+// first.
+func ratiosOf(lines []line, engine int, in func(line) bool) []float64 {
+	var ratios []float64
+	for _, l := range lines {
+		if engine >= 0 && l.ratios[engine] != nil && in(l) {
+			ratios = append(ratios, *l.ratios[engine])
+		}
+	}
+	return ratios
+}
+
+func geometricMean(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += math.Log(v)
+	}
+	return math.Exp(sum / float64(len(values)))
+}
+
+// least is the smallest of an engine's ratios, and its line.
+func least(lines []line, engine int) (ratio float64, at line, is bool) {
+	ratio = math.Inf(1)
+	for _, l := range lines {
+		if engine >= 0 && l.ratios[engine] != nil && *l.ratios[engine] < ratio {
+			ratio, at, is = *l.ratios[engine], l, true
+		}
+	}
+	return ratio, at, is
 }
 
 // beside prints how many times what a smaller scenario costs a larger one does.

@@ -58,14 +58,19 @@ func (t *table) print(ctx context.Context) error {
 	}
 	// One thread, so that the collector's work is not beside the decisions.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	r := results{names: t.names}
+	var err error
 	if len(t.scenarios) > 0 {
-		if err := t.measureDecisions(ctx); err != nil {
+		if r.lines, err = t.measureDecisions(ctx); err != nil {
 			return err
 		}
 	}
 	if len(t.activations) > 0 {
-		return t.measureActivations(ctx)
+		if r.activations, err = t.measureActivations(ctx); err != nil {
+			return err
+		}
 	}
+	t.printTargets(r)
 	return nil
 }
 
@@ -81,7 +86,7 @@ func (t *table) printList() {
 
 // measureDecisions measures scenarios one by one, and prints each when it is
 // done.
-func (t *table) measureDecisions(ctx context.Context) error {
+func (t *table) measureDecisions(ctx context.Context) ([]line, error) {
 	columns := t.labels("row", "questions")
 	for _, unit := range []string{"µs", "allocations"} {
 		columns = append(columns, figures(unit, t.names)...)
@@ -94,7 +99,7 @@ func (t *table) measureDecisions(ctx context.Context) error {
 		measured, err := t.measure(ctx, s)
 		t.report("")
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, l := range measured {
 			t.printLine(l)
@@ -102,7 +107,7 @@ func (t *table) measureDecisions(ctx context.Context) error {
 		lines = append(lines, measured...)
 	}
 	t.summary(lines)
-	return nil
+	return lines, nil
 }
 
 // measure makes sure that the engines agree, and measures them.
@@ -155,16 +160,18 @@ func (t *table) printLine(l line) {
 	t.printer.row(cells)
 }
 
-// measureActivations measures how long it takes until a policy is ready.
-func (t *table) measureActivations(ctx context.Context) error {
+// measureActivations measures how long it takes until a policy is ready, and
+// returns what the last engine takes, in milliseconds.
+func (t *table) measureActivations(ctx context.Context) (map[string]float64, error) {
 	if len(t.scenarios) > 0 {
 		t.printer.blank()
 	}
 	t.printer.head(1, append(t.labels("row"), figures("ms", t.names)...))
+	taken := make(map[string]float64)
 	for _, a := range t.activations {
 		b, err := a.Bundle()
 		if err != nil {
-			return fmt.Errorf("%s: %w", a.Name, err)
+			return nil, fmt.Errorf("%s: %w", a.Name, err)
 		}
 		activate := make([]func(int) error, len(t.engines))
 		for k, engine := range t.engines {
@@ -177,19 +184,23 @@ func (t *table) measureActivations(ctx context.Context) error {
 		costs, err := compare(&meter{}, activate, 1, t.rounds, 0)
 		t.report("")
 		if err != nil {
-			return fmt.Errorf("%s: %w", a.Name, err)
+			return nil, fmt.Errorf("%s: %w", a.Name, err)
 		}
 		cells := []string{a.Name}
-		for _, rounds := range costs {
+		for k, rounds := range costs {
 			if rounds == nil {
 				cells = append(cells, "")
 				continue
 			}
-			cells = append(cells, number(middle(rounds).time/1e6))
+			took := middle(rounds).time / 1e6
+			cells = append(cells, number(took))
+			if k == len(costs)-1 {
+				taken[a.Name] = took
+			}
 		}
 		t.printer.row(cells)
 	}
-	return nil
+	return taken, nil
 }
 
 // labels are columns of text, of which row and beside have room for a row's name.
