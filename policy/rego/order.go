@@ -2,56 +2,62 @@ package rego
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// refsFirst is a compiler's outcome in which the equality of a comprehension and
-// a reference has the reference first. OPA evaluates the reference first wherever
-// it stands, and the comprehension, with its errors, only for what the reference
-// finds; OPA's planner takes the two as they are written. The rest of the outcome
-// is shared.
-func refsFirst(compiler *ast.Compiler) *ast.Compiler {
+// ordered is a compiler's outcome with two things in the order in which OPA's
+// planner has to find them, where the order in which they are written means
+// nothing to OPA's evaluator:
+//
+//   - The equality of a comprehension and a reference has the reference first. OPA
+//     evaluates the reference first wherever it stands, and the comprehension, with
+//     its errors, only for what the reference finds; the planner takes the two as
+//     they are written.
+//   - What with puts in the place of documents comes before what it puts in the
+//     place of functions. The planner counts the former by themselves, and then
+//     takes one for another.
+//
+// What needs no other order is shared.
+func ordered(compiler *ast.Compiler) *ast.Compiler {
 	turned := *compiler
 	turned.Modules = maps.Clone(compiler.Modules)
+	o := orderer{compiler}
 	for name, module := range compiler.Modules {
-		var rules []*ast.Rule
+		m := *module
+		m.Rules = slices.Clone(module.Rules)
 		for i, rule := range module.Rules {
-			if !comprehensionFirst(rule) {
-				continue
+			if o.isOutOfOrder(rule) {
+				m.Rules[i] = rule.Copy()
+				o.order(m.Rules[i])
+				turned.Modules[name] = &m
 			}
-			if rules == nil {
-				rules = append(rules, module.Rules...)
-			}
-			rules[i] = rule.Copy()
-			turn(rules[i])
-		}
-		if rules != nil {
-			m := *module
-			m.Rules = rules
-			turned.Modules[name] = &m
 		}
 	}
 	return &turned
 }
 
-// comprehensionFirst reports whether an equality in a rule or body is to be
-// turned.
-func comprehensionFirst(in any) (found bool) {
+type orderer struct{ compiler *ast.Compiler }
+
+// isOutOfOrder reports whether an expression in a rule or body needs another
+// order.
+func (o orderer) isOutOfOrder(in any) (found bool) {
 	ast.WalkExprs(in, func(expr *ast.Expr) bool {
-		found = found || isComprehensionFirst(expr)
+		found = found || isComprehensionFirst(expr) || !slices.IsSortedFunc(expr.With, o.documentsFirst)
 		return found
 	})
 	return found
 }
 
-// turn turns the equalities in a rule or body.
-func turn(in any) {
+// order puts the expressions in a rule or body in order.
+func (o orderer) order(in any) {
 	ast.WalkExprs(in, func(expr *ast.Expr) bool {
 		if isComprehensionFirst(expr) {
 			terms := expr.Terms.([]*ast.Term)
 			terms[1], terms[2] = terms[2], terms[1]
 		}
+		slices.SortStableFunc(expr.With, o.documentsFirst)
 		return false
 	})
 }
@@ -66,4 +72,27 @@ func isComprehensionFirst(expr *ast.Expr) bool {
 	}
 	_, isRef := expr.Operand(1).Value.(ast.Ref)
 	return isRef && ast.IsComprehension(expr.Operand(0).Value)
+}
+
+// documentsFirst compares what two modifiers replace.
+func (o orderer) documentsFirst(a, b *ast.With) int {
+	switch first, second := o.replacesFunction(a), o.replacesFunction(b); {
+	case first == second:
+		return 0
+	case first:
+		return 1
+	default:
+		return -1
+	}
+}
+
+func (o orderer) replacesFunction(with *ast.With) bool {
+	target, isRef := with.Target.Value.(ast.Ref)
+	if !isRef {
+		return false
+	}
+	if !target.HasPrefix(ast.DefaultRootRef) && !target.HasPrefix(ast.InputRootRef) {
+		return true
+	}
+	return slices.ContainsFunc(o.compiler.GetRulesExact(target), func(rule *ast.Rule) bool { return len(rule.Head.Args) > 0 })
 }

@@ -26,15 +26,15 @@ func Plan(ctx context.Context, compiler *ast.Compiler, query ast.Body) (plan *ir
 		}
 	}()
 	registerPlanner()
-	if comprehensionFirst(query) {
+	if o := (orderer{compiler}); o.isOutOfOrder(query) {
 		query = query.Copy()
-		turn(query)
+		o.order(query)
 	}
 	var kept *ir.Policy
 	options := []func(*rego.Rego){
 		// OPA sets the compiler to plan, which is not for whoever uses it next: it is
 		// given one of its own.
-		rego.Compiler(refsFirst(compiler)),
+		rego.Compiler(ordered(compiler)),
 		rego.ParsedQuery(query),
 		rego.Target(planTarget),
 	}

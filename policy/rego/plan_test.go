@@ -39,3 +39,33 @@ else := "c" if trim_space(input.x) == "d"`,
 		})
 	}
 }
+
+// The planner finds some expressions in another order than they are written in,
+// but nobody else does.
+func TestPlanLeavesTheCompilersOutcomeAsItIs(t *testing.T) {
+	const module = `package authz
+import rego.v2
+allow if {
+	not {[x | some x in data.xs] == data.ys[_]}
+	every y in [1 | {x | x := 1} == data.z with count as 1 with input.a as 2] { f(y) with f as 1 with data.z as 2 }
+} else if {
+	{[x | some x in data.xs] == data.ys} or {[x | some x in data.xs] == data.zs}
+}
+f(x) if [y | y := x] == input.ys
+deny contains x if some x in {k: v | some k, v in [1 | [x | x := 1] == input.a]}
+`
+	compiler := ast.MustCompileModulesWithOpts(map[string]string{"policy.rego": module}, ast.CompileOpts{
+		ParserOptions: ast.ParserOptions{RegoVersion: ast.RegoV1},
+	})
+	query := ast.MustParseBody("[x | x := 1] == data.xs with count as 1 with input.a as 2")
+	written := []string{compiler.Modules["policy.rego"].String(), query.String()}
+	if _, err := Plan(t.Context(), compiler, query); err != nil {
+		t.Fatal(err)
+	}
+	if after := compiler.Modules["policy.rego"].String(); after != written[0] {
+		t.Errorf("the module is\n%s\nbut was\n%s", after, written[0])
+	}
+	if after := query.String(); after != written[1] {
+		t.Errorf("the query is %s but was %s", after, written[1])
+	}
+}

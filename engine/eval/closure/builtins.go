@@ -205,8 +205,16 @@ func callNative(f native.Func, args []value, toll *toll, report reporter, opas v
 	default:
 		a, b, c := args[0], args[1], args[2]
 		return func(m *machine) *ast.Term {
-			x, y, z := a(m), b(m), c(m)
-			if x == nil || y == nil || z == nil || !toll.charge(m, operands{x, y, z}) {
+			x := a(m)
+			if x == nil {
+				return nil
+			}
+			y := b(m)
+			if y == nil {
+				return nil
+			}
+			z := c(m)
+			if z == nil || !toll.charge(m, operands{x, y, z}) {
 				return nil
 			}
 			term, err := f.Ternary(x, y, z)

@@ -133,11 +133,12 @@ func (c *coder) memberOr(e callBuiltin) value {
 		if entity == nil {
 			return nil
 		}
-		instead := otherwise(m)
-		if instead == nil {
-			return nil
-		}
-		if l, isLazy := entity.Value.(*lazy); isLazy && l.kind == entityLazy {
+		l, isLazy := entity.Value.(*lazy)
+		if isLazy && l.kind == entityLazy {
+			instead := otherwise(m)
+			if instead == nil {
+				return nil
+			}
 			if found := l.lookup(m, member, key.term); found != nil || m.err != nil {
 				return found
 			}
@@ -145,6 +146,10 @@ func (c *coder) memberOr(e callBuiltin) value {
 		}
 		object := settle(m, lookUp(m, entity, memberName))
 		if object == nil {
+			return nil
+		}
+		instead := otherwise(m)
+		if instead == nil {
 			return nil
 		}
 		found, err := f.Ternary(object, key.term, instead)
