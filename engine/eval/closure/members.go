@@ -13,38 +13,41 @@ func (c *coder) member(e callBuiltin) step {
 		return c.memberOf(e.args[0], list)
 	}
 	a, b := c.settled(e.args[0]), c.value(e.args[1])
-	holds, _ := native.LookupPredicate(e.name)
-	report := reporter{name: e.name, at: e.at}
 	return func(m *machine) signal {
 		x := a(m)
 		if x == nil {
 			return m.absent()
 		}
 		xs := b(m)
-		if xs == nil {
+		if xs == nil || !m.contains(xs, x) {
 			return m.absent()
-		}
-		var truth bool
-		var err error
-		if set, isBuilding := xs.Value.(*building); isBuilding && set.kind == setKind {
-			if !m.pay(m.weigh(x.Value)) {
-				return halt
-			}
-			truth = set.contains(x)
-		} else if xs = settle(m, xs); xs == nil || !searching(m, operands{x, xs}) {
-			return m.absent()
-		} else {
-			truth, err = holds(x, xs)
-		}
-		switch {
-		case err != nil:
-			report.note(m, err)
-			return undefined
-		case !truth:
-			return undefined
 		}
 		return goOn
 	}
+}
+
+// contains reports whether a value is in a collection, and counts what is looked
+// at. Nothing is in what is no collection.
+func (m *machine) contains(xs, x *ast.Term) bool {
+	switch v := xs.Value.(type) {
+	case *building:
+		if v.kind == setKind {
+			return m.pay(m.weigh(x.Value)) && v.contains(x)
+		}
+	case *lazy:
+		if elements, isArray := v.sent.([]any); isArray && ast.IsScalar(x.Value) {
+			return m.inSent(elements, x)
+		}
+	case *ast.Array:
+		if ast.IsScalar(x.Value) {
+			return m.inArray(v, x)
+		}
+	}
+	xs = settle(m, xs)
+	if xs == nil || !searching(m, operands{x, xs}) {
+		return false
+	}
+	return native.Member(x, xs)
 }
 
 // memberOf is the code of x in a collection written out, which needs not be made

@@ -6,6 +6,9 @@ import (
 
 // scan is the code of a loop over the members of a collection.
 func (c *coder) scan(s *scan) step {
+	if seek := c.seek(s); seek != nil {
+		return seek
+	}
 	of := c.value(s.of)
 	l := &loop{body: c.block(s.body), key: -1, value: c.slot(s.value)}
 	if s.key != none {

@@ -5,29 +5,30 @@ import (
 )
 
 var memberPredicates = map[string]Predicate{
-	ast.Member.Name: member,
+	ast.Member.Name: func(x, collection *ast.Term) (bool, error) { return Member(x, collection), nil },
 }
 
 var memberFunctions = map[string]Func{
 	ast.MemberWithKey.Name: {Ternary: memberWithKey},
 }
 
-// member is x in collection: among the elements of an array or a set, or the
+// Member is x in collection: among the elements of an array or a set, or the
 // values of an object. Nothing is in what is not a collection.
-func member(x, collection *ast.Term) (bool, error) {
+func Member(x, collection *ast.Term) bool {
 	switch c := collection.Value.(type) {
 	case *ast.Array:
-		return inArray(x, c), nil
+		return InArray(x, c)
 	case ast.Set:
-		return c.Contains(x), nil
+		return c.Contains(x)
 	case ast.Object:
-		return c.Until(func(_, value *ast.Term) bool { return Equal(x, value) }), nil
+		return c.Until(func(_, value *ast.Term) bool { return Equal(x, value) })
 	}
-	return false, nil
+	return false
 }
 
-// inArray looks at the type of x once, not once an element.
-func inArray(x *ast.Term, elements *ast.Array) bool {
+// InArray reports whether x equals an element. It looks at the type of x once, not
+// once an element.
+func InArray(x *ast.Term, elements *ast.Array) bool {
 	if text, ok := x.Value.(ast.String); ok {
 		for i := range elements.Len() {
 			if element, ok := elements.Elem(i).Value.(ast.String); ok && element == text {
