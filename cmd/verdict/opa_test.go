@@ -63,6 +63,9 @@ func (o plainOPA) store() storage.Store { return inmem.NewFromObject(o.document)
 // TestPlainOPARunsTheSameTests holds that OPA's own test runner, on exported
 // data, finds of each shipped bundle what verdict test finds.
 func TestPlainOPARunsTheSameTests(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	for _, name := range demoTenants {
 		t.Run(name, func(t *testing.T) {
 			o := newPlainOPA(t, name)

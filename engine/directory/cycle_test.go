@@ -38,6 +38,9 @@ func (c *countingContext) Err() error {
 // TestLinesAtFaultAreFoundInOneWalk has a long chain that many lines close, at
 // its far end and at its near one.
 func TestLinesAtFaultAreFoundInOneWalk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	const long, closing = 5_000, 900
 	var batch []parsedLine
 	for i := range long - 1 {

@@ -37,6 +37,9 @@ func TestEdgesAgreeWithAMap(t *testing.T) {
 // TestEdgesAreSmall counts what a million entities take, each with a parent of
 // its own.
 func TestEdgesAreSmall(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	const million = 1_000_000
 	before := heap()
 	e := newEdges()

@@ -206,6 +206,9 @@ func TestImportBoundsLines(t *testing.T) {
 // TestImportSplitsLargeBatches has lines that come to more than one commit
 // takes as indexes, though they are short.
 func TestImportSplitsLargeBatches(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	d := newDirectory(t, directory.Options{})
 	var parents []string
 	for i := range authz.MaxParents {
@@ -361,6 +364,9 @@ func TestManyCyclesTakeALoadLittleLonger(t *testing.T) {
 
 // TestLoadSortsOnDisk loads more than fits into memory at once, in no order.
 func TestLoadSortsOnDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	var text bytes.Buffer
 	const users = 3_000
 	padding := strings.Repeat("x", 16<<10)

@@ -98,6 +98,9 @@ func TestValidatingLoadingAndImportingAgree(t *testing.T) {
 // TestImportDeletesWhatManyGrantsName has a line delete more grants than one
 // batch may: it is no worse than others, be it validated, imported or loaded.
 func TestImportDeletesWhatManyGrantsName(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	var grants strings.Builder
 	for i := range directory.MaxDeletedGrants + 1 {
 		fmt.Fprintf(&grants, `{"grant":{"id":"%d","subject":"user:%[1]d","role":"role:r"}}`+"\n", i)

@@ -299,6 +299,9 @@ func TestOneCommitServesManyWrites(t *testing.T) {
 }
 
 func TestLargestBatch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	d := newDirectory(t, directory.Options{})
 	batch := authz.Batch{}
 	for i := range authz.MaxBatchChanges {

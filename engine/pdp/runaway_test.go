@@ -61,6 +61,9 @@ func TestRunawaysAreStoppedInTime(t *testing.T) {
 // TestRunawaysAreStoppedBySteps runs the same policies, and others that make much
 // of little, without a limit but that of steps, which bounds their memory too.
 func TestRunawaysAreStoppedBySteps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	for _, r := range append(endless(), growing()...) {
 		t.Run(r.name, func(t *testing.T) {
 			most := mostHeap(func() { r.run(t, pdp.Limits{Evaluation: time.Minute}, "more than the 2000000 steps") })

@@ -309,7 +309,11 @@ func checkLookup(t testing.TB, r *rand.Rand, e eval.Entity, member eval.Member, 
 // revision, at past ones, and through snapshots taken before the write.
 func TestHistory(t *testing.T) {
 	refs := universe()
-	for seed := range uint64(20) {
+	seeds := uint64(20)
+	if testing.Short() {
+		seeds = 3
+	}
+	for seed := range seeds {
 		r := rand.New(rand.NewPCG(seed, 0))
 		cache := pip.NewCache(pip.Options{})
 		directory := piptest.New("t")

@@ -15,6 +15,9 @@ func TestExplanationsOfGeneratedPolicies(t *testing.T) {
 }
 
 func TestExplanationsOfShippedBundles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	evaltest.CheckShippedExplanations(t, topdown.New(), New(), bundles.FS)
 }
 

@@ -36,6 +36,9 @@ const needed = demandPass | inlinePass | constantsPass
 
 // OPA's own cases hold without any other pass.
 func TestOPACasesWithoutPasses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	evaltest.RunOPACases(t, New().Name(), without(1<<allPasses-1&^needed))
 }
 

@@ -18,6 +18,9 @@ import (
 )
 
 func TestShippedBundlesByOPAsTester(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	evaltest.RunShippedBundles(t, bundles.FS, func(plan *ir.Policy, static *ast.Term) (evaltest.Planned, error) {
 		x, err := newExecutable(source{plan: plan, static: static})
 		return func(ctx context.Context, input *ast.Term, directory eval.Directory) ([]*ast.Term, error) {

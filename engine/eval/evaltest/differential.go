@@ -162,7 +162,7 @@ func (d Differential) examinees(t testing.TB, c *compiledCase) []examinee {
 func (d Differential) CheckSeeds(t *testing.T, first uint64, seeds int) Tally {
 	t.Helper()
 	var all Tally
-	for i := range seeds {
+	for i := range inShort(seeds) {
 		tally, found := d.Check(t, generate.Seeded(first+uint64(i)))
 		all.Add(tally)
 		if found != nil {
@@ -170,6 +170,14 @@ func (d Differential) CheckSeeds(t *testing.T, first uint64, seeds int) Tally {
 		}
 	}
 	return all
+}
+
+// inShort is how many of so many seeds are looked at: of ten one with -short.
+func inShort(seeds int) int {
+	if testing.Short() {
+		return (seeds + 9) / 10
+	}
+	return seeds
 }
 
 // Fuzz holds an evaluator to OPA's on cases that the fuzzer makes up.

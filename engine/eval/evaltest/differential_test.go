@@ -105,6 +105,9 @@ func inNodes[T any](change func(T)) Querier {
 
 // A harness that finds nothing wrong with what is wrong is a defect.
 func TestBrokenEvaluatorsAreFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	const seeds = 120
 	for name, query := range map[string]Querier{
 		"errors are undefined": func(ctx context.Context, q Query) ([]map[string]ast.Value, error) {
@@ -181,6 +184,9 @@ func TestBrokenEvaluatorsAreFound(t *testing.T) {
 // Most of what is generated compiles and is defined; conflicts and errors are
 // few enough not to hide the rest.
 func TestGeneratedCasesAreWorthAsking(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	const seeds = 200
 	tally := Differential{Querier: Reference}.CheckSeeds(t, 1_000, seeds)
 	t.Logf("%+v", tally)

@@ -123,7 +123,12 @@ func notHuge(name string, k kind) kind {
 }
 
 // calls is how many random calls hold each function to OPA's.
-const calls = 4000
+func calls() int {
+	if testing.Short() {
+		return 400
+	}
+	return 4_000
+}
 
 func TestAgreesWithOPA(t *testing.T) {
 	for name, kinds := range likely {
@@ -132,7 +137,7 @@ func TestAgreesWithOPA(t *testing.T) {
 			seed := fnv.New64()
 			seed.Write([]byte(name))
 			g := newGenerator(seed.Sum64())
-			for i := range calls {
+			for i := range calls() {
 				operands := make([]*ast.Term, len(kinds))
 				for j, k := range kinds {
 					// One operand in eight is of any type.
