@@ -6,6 +6,9 @@ package closure
 //
 //	group: …; held = true
 //	is defined held
+//
+// Behind the first operand of an or, it is the group of the second that asks,
+// before all else.
 func endScopes(b *block) {
 	everyBlock(b, func(b *block) {
 		for i, s := range b.statements {
@@ -16,12 +19,26 @@ func endScopes(b *block) {
 				if i+1 == len(b.statements) || len(s.blocks) != 1 {
 					continue
 				}
-				if asked, isCheck := b.statements[i+1].(*isDefined); isCheck {
-					endWith(s.blocks[0], asked.local, 1)
+				if asked := askedFirst(b.statements[i+1]); asked != none {
+					endWith(s.blocks[0], asked, 1)
 				}
 			}
 		}
 	})
+}
+
+// askedFirst is the local of which a statement asks first whether it is defined;
+// none where it does something else first.
+func askedFirst(s statement) local {
+	switch s := s.(type) {
+	case *isDefined:
+		return s.local
+	case *group:
+		if len(s.blocks) > 0 && len(s.blocks[0].statements) > 0 {
+			return askedFirst(s.blocks[0].statements[0])
+		}
+	}
+	return none
 }
 
 // setApart puts all of a negated block but the question at its end into a block

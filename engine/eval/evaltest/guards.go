@@ -49,7 +49,7 @@ func (g guards) first(body ast.Body) ast.Body {
 
 // guard reports whether an expression is one, and knows what it binds.
 func (g guards) guard(expr *ast.Expr) bool {
-	if expr.Negated || len(expr.With) > 0 {
+	if expr.Negated || slices.ContainsFunc(expr.With, g.matters) {
 		return false
 	}
 	switch terms := expr.Terms.(type) {
@@ -68,6 +68,19 @@ func (g guards) guard(expr *ast.Expr) bool {
 		}
 	}
 	return false
+}
+
+// matters reports whether a modifier may change what a guard looks at, or be
+// undefined. A function that something constant or another function takes the
+// place of does neither: guards call none.
+func (g guards) matters(with *ast.With) bool {
+	target, isRef := with.Target.Value.(ast.Ref)
+	_, byFunction := with.Value.Value.(ast.Ref)
+	if !isRef || !byFunction && !ast.IsConstant(with.Value.Value) {
+		return true
+	}
+	isDocument := ast.RootDocumentNames.Contains(target[0])
+	return isDocument && !slices.ContainsFunc(g.compiler.GetRulesExact(target), func(rule *ast.Rule) bool { return len(rule.Head.Args) > 0 })
 }
 
 // binds reports whether a term is simple or a variable, which is then known.

@@ -25,14 +25,16 @@ type laziness struct {
 	query     ast.Body // that is asked
 	postponed []string // the places of rules, in the order in which they were
 	dropped   []string // the places of rules that are left out
+	anyKey    bool     // those are kept instead, and have whatever key they are asked for
 	groups    []group  // of what was compiled last
 }
 
-// A group are rules of the same constant, by their places; or it is one rule of
-// a set that has others, whose members are not constant.
+// A group are rules of the same constant, by their places; or it is one rule
+// whose key is not constant, of a set or of an object in which it has a constant
+// value, beside others of which the same is true.
 type group struct {
 	members []member
-	set     bool
+	keyed   bool
 }
 
 type member struct {
@@ -53,7 +55,10 @@ func (l *laziness) compile(modules map[string]*ast.Module) (*ast.Compiler, error
 			Name: "SetBodiesApart", MetricName: "set_bodies_apart", Stage: l.setBodiesApart,
 		}).
 		WithStageAfterID(ast.StageCheckTypes, ast.CompilerStageDefinition{
-			Name: "GuardsFirst", MetricName: "guards_first", Stage: guardsFirst,
+			Name: "GuardsFirst", MetricName: "guards_first", Stage: func(compiler *ast.Compiler) *ast.Error {
+				l.holdForAnyKey(compiler)
+				return guardsFirst(compiler)
+			},
 		})
 	compiler.Compile(modules)
 	if compiler.Failed() {
@@ -70,20 +75,21 @@ func (l *laziness) setBodiesApart(compiler *ast.Compiler) *ast.Error {
 			continue
 		}
 		byHead := make(map[string][]*ast.Rule)
-		sets := make(map[string]int)
+		keyed := make(map[string]int)
 		for _, rule := range module.Rules {
-			if isOfSet(rule) {
-				sets[rule.Head.Ref().String()]++
-			}
+			keyed[keyedBy(rule)]++
 		}
 		var kept []*ast.Rule
 		for _, rule := range module.Rules {
 			switch {
 			case slices.Contains(l.dropped, place(rule.Location)):
+				if l.anyKey {
+					kept = append(kept, rule)
+				}
 			case !isConstant(rule):
 				kept = append(kept, rule)
-				if isOfSet(rule) && sets[rule.Head.Ref().String()] > 1 && l.askedByKey(compiler, rule.Ref()) {
-					l.groups = append(l.groups, group{members: []member{newMember(rule)}, set: true})
+				if by := keyedBy(rule); by != "" && keyed[by] > 1 && l.askedByKey(compiler, rule.Ref().GroundPrefix()) {
+					l.groups = append(l.groups, group{members: []member{newMember(rule)}, keyed: true})
 				}
 			default:
 				key := constantOf(rule)
@@ -103,10 +109,46 @@ func (l *laziness) setBodiesApart(compiler *ast.Compiler) *ast.Error {
 	return nil
 }
 
+// keyedBy is the same for rules of a set, and for those of an object with the
+// same constant value; empty for other rules.
+func keyedBy(rule *ast.Rule) string {
+	ref := rule.Head.Ref()
+	switch {
+	case rule.Default || rule.Else != nil || len(rule.Head.Args) > 0:
+		return ""
+	case isOfSet(rule):
+		return "set " + ref.String()
+	case len(ref) > 1 && rule.Head.Value != nil && ast.IsConstant(rule.Head.Value.Value):
+		return fmt.Sprint("object ", ref[:len(ref)-1], rule.Head.Value)
+	default:
+		return ""
+	}
+}
+
 // isOfSet reports whether a rule yields members of a set.
 func isOfSet(rule *ast.Rule) bool { return rule.Head.Key != nil && rule.Head.Value == nil }
 
-// askedByKey reports whether the query or a rule may ask for a member of a set,
+// holdForAnyKey makes the rules that would be left out hold for whatever key they
+// are asked for. Where that makes no difference, it is nothing but a key that
+// another rule has that they could yield.
+func (l *laziness) holdForAnyKey(compiler *ast.Compiler) {
+	for _, module := range compiler.Modules {
+		for _, rule := range module.Rules {
+			if !slices.Contains(l.dropped, place(rule.Location)) {
+				continue
+			}
+			asked := ast.VarTerm("__asked__")
+			if isOfSet(rule) {
+				rule.Head.Key = asked
+			} else {
+				rule.Head.Reference[len(rule.Head.Reference)-1] = asked
+			}
+			rule.Body = ast.NewBody(ast.NewExpr(ast.BooleanTerm(true)))
+		}
+	}
+}
+
+// askedByKey reports whether the query or a rule may ask for a member of a set or object,
 // and not only for all.
 func (l *laziness) askedByKey(compiler *ast.Compiler, set ast.Ref) (asked bool) {
 	note := func(ref ast.Ref) bool {
@@ -200,8 +242,8 @@ func place(at *ast.Location) string {
 
 // postpone puts off the innermost rule on the stack of an error that has not
 // been and has others of the same constant beside it, or else drops the
-// innermost rule of a set: asked for by key, the set may have that key by
-// another rule. It reports whether there is one.
+// innermost rule of a key: asked for by key, the set or object may have that key
+// by another rule. It reports whether there is one.
 func (l *laziness) postpone(stack []*ast.Location) bool {
 	innermost := func(fits func(group, member) bool) string {
 		for _, at := range stack {
@@ -216,13 +258,13 @@ func (l *laziness) postpone(stack []*ast.Location) bool {
 		return ""
 	}
 	last := innermost(func(g group, m member) bool {
-		return !g.set && len(g.members) > 1 && !slices.Contains(l.postponed, m.place)
+		return !g.keyed && len(g.members) > 1 && !slices.Contains(l.postponed, m.place)
 	})
 	if last != "" {
 		l.postponed = append(l.postponed, last)
 		return true
 	}
-	dropped := innermost(func(g group, _ member) bool { return g.set })
+	dropped := innermost(func(g group, _ member) bool { return g.keyed })
 	if dropped != "" {
 		l.dropped = append(l.dropped, dropped)
 	}

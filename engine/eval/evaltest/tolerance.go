@@ -109,13 +109,21 @@ func (c *compiledCase) exhaustive(ctx context.Context, compiler *ast.Compiler, q
 // laziest is the answer of an evaluation that passes over what it may. Where it
 // fails, it is tried again with a rule evaluated later that another, which then
 // comes first, may save it; in the end, without a rule that is asked for by key
-// and that another may save it likewise.
+// and that another may save likewise. Such a rule must not make a difference by
+// the keys that it has.
 func (c *compiledCase) laziest(ctx context.Context, q question) answer {
 	const mostTries = 20
 	l := laziness{query: c.body(q)}
 	for range mostTries {
 		a, stack := c.lazily(ctx, q, &l)
-		if a.err == nil || !l.postpone(stack) {
+		switch {
+		case a.err == nil && len(l.dropped) > 0:
+			l.anyKey = true
+			if with, _ := c.lazily(ctx, q, &l); !with.agrees(a) {
+				return failed(errors.New("a rule that fails has keys that no other has"))
+			}
+			return a
+		case a.err == nil || !l.postpone(stack):
 			return a
 		}
 	}

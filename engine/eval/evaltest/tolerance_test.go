@@ -111,6 +111,51 @@ allow if names[input.action.name]`,
 			want: true,
 		},
 		{
+			name: "no error in a rule of a set whose key is asked for, and that no other has",
+			rego: `names contains x if { some x in data.names[_]; 1 / input.context.zero == 1 }
+names contains x if x := input.resource.id
+allow if not names[input.action.name]`,
+			got: yes,
+		},
+		{
+			name: "no error in a rule of an object that has the key that is asked for by another of the same value",
+			rego: `named[x] if { some x in data.names[_]; 1 / input.context.zero == 1 }
+named.read if input.action.name == "read"
+allow if named[input.action.name]`,
+			got:  yes,
+			want: true,
+		},
+		{
+			name: "no error in a rule of an object that has the key that is asked for by another of another value",
+			rego: `named[x] := 1 if { some x in data.names[_]; 1 / input.context.zero == 1 }
+named.read := 2 if input.action.name == "read"
+allow if named[input.action.name]`,
+			got: yes,
+		},
+		{
+			name: "no error in a rule of an object whose key is asked for, and that no other has",
+			rego: `named[x] if { some x in data.names[_]; 1 / input.context.zero == 1 }
+named.write if input.action.name == "read"
+allow if not named[input.action.name]`,
+			got: yes,
+		},
+		{
+			name: "no error before an equality with a constant that does not hold, with another function",
+			rego: `allow if { 1 / input.context.zero == 1; input.context.object == {"a": 2} with count as 1 }`,
+			got:  no,
+			want: true,
+		},
+		{
+			name: "no error before an equality with a constant that does not hold, with another document",
+			rego: `allow if { 1 / input.context.zero == 1; input.context.object == {"a": 2} with input.context.zero as 2 }`,
+			got:  no,
+		},
+		{
+			name: "no error before an equality with a constant that does not hold, with a function of a value that may be undefined",
+			rego: `allow if { 1 / input.context.zero == 1; input.context.object == {"a": 2} with count as input.context.text }`,
+			got:  no,
+		},
+		{
 			name: "an error where topdown has none, and no rule has one",
 			rego: `allow if input.action.name == "read"`,
 			got:  *fault(topdown.ConflictErr),

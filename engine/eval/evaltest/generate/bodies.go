@@ -31,6 +31,9 @@ func (w *writer) conditions(n int, sc *scope) []string {
 
 // statement is an expression, which may bind variables.
 func (w *writer) statement(sc *scope) string {
+	if w.chance(10) {
+		return w.modified(w.entityBinding(sc), sc)
+	}
 	if w.chance(35) {
 		t := values[w.below(len(values))]
 		if w.chance(12) {
@@ -125,13 +128,13 @@ func (w *writer) condition(sc *scope) string {
 		way{8, func() string { return w.modified(w.ref(anyType, sc), sc) }},
 		way{10, func() string { return w.modified(w.membership(sc.deeper()), sc) }},
 		way{10, func() string { return w.negation(sc) }},
-		way{10, func() string { return w.every(sc) }},
+		way{18, func() string { return w.every(sc) }},
 		way{6, func() string { return w.unification(sc) }},
+		way{15, func() string { return w.modified(w.textCondition(sc), sc) }},
+		way{15, func() string { return w.modified(w.among(sc.deeper()), sc) }},
+		way{12, func() string { return w.modified(w.entityCondition(sc), sc) }},
 		way{6, func() string { return w.booleanCall(sc) }},
 		way{weightIf(w.v2, 8), func() string { return w.logic(sc) }},
-		way{4, func() string {
-			return "count(" + w.comprehension("{", "}", str, sc.deeper()) + ") > " + pick(w.source, "0", "1")
-		}},
 	)
 }
 
@@ -189,6 +192,9 @@ func (w *writer) negation(sc *scope) string {
 		way{15, func() string { return w.ref(anyType, in) }},
 		way{20, func() string { return w.comparison(in) }},
 		way{15, func() string { return w.membership(in) }},
+		way{12, func() string { return w.textCondition(in) }},
+		way{15, func() string { return w.among(in) }},
+		way{10, func() string { return w.entityCondition(in) }},
 		way{15, func() string { return w.oneOf(w.tests(in)...) }},
 		way{10, func() string { return "(" + w.comparison(in) + ") == false" }},
 	), sc)

@@ -40,6 +40,9 @@ func (w *writer) call(t *typ, sc *scope) string {
 			f("bits.and(%s, 3)", func() string { return pick(w.source, "1", "2", "3", "10") }),
 			f("time.now_ns()"), f(`time.parse_rfc3339_ns("2026-01-0%sT00:00:00Z")`, func() string { return pick(w.source, "1", "2", "2", "x") }),
 			f("time.clock(%s)[0]", n), rarely(f("time.parse_rfc3339_ns(%s)", s)), f("numbers.range(0, 3)[%s]", n),
+			f("bits.%s(%s, 2)", func() string { return pick(w.source, "or", "xor", "lsh", "rsh") }, few), f(`time.parse_duration_ns(%s)`, func() string { return pick(w.source, `"1h"`, `"2ms"`, `"1"`) }),
+			f("time.date(%s)[2]", n), f("time.diff(%s, %s)[5]", n, few), f("numbers.range_step(0, 10, %s)[%s]", few, few), f(`units.parse_bytes(%s)`, func() string { return pick(w.source, `"1K"`, `"3"`, `""`) }),
+			f("object.get(%s, [\"mp\", %s], %s)", m(rec), s, n), f("count(%s)", m(pick(w.source, anyType, str, rec))), f("json.unmarshal(%s)", func() string { return pick(w.source, `"1"`, `"1.50"`, `"x"`) }),
 			rarely(f("units.parse(%s)", s)), f("time.add_date(time.now_ns(), 0, %s, 1)", few), f(`semver.compare("1.2.0", sprintf("1.%%v.0", [%s]))`, few),
 		)
 	case t == str:
@@ -50,19 +53,24 @@ func (w *writer) call(t *typ, sc *scope) string {
 			f("json.marshal(%s)", m(anyType)), f(`split(%s, "/")[0]`, s), f("base64.encode(%s)", s), f("crypto.md5(%s)", s),
 			f(`object.get(%s, "s", %s)`, m(rec), s), f("urlquery.encode(%s)", s), f("strings.reverse(%s)", s), rarely(f("base64.decode(%s)", s)),
 			f("regex.replace(%s, \"[a-c]\", \"x\")", s), f("trim_space(%s)", s), f("time.weekday(%s)", n),
+			f("trim_left(%s, %s)", s, s), f("trim_right(%s, \"a\")", s), f("trim_suffix(%s, %s)", s, s), f(`strings.replace_n({"a": %s, "b": "c"}, %s)`, s, s),
+			f(`concat(%s, %s)`, s, texts), f(`sprintf("%%s/%%d:%%v", [%s, %s])`, s, n), f("time.format(%s)", n), f("hex.encode(%s)", s), f("crypto.sha256(%s)", s),
+			f(`strings.render_template("{{.a}}-{{range .b}}{{.}}{{end}}", {"a": %s, "b": %s})`, s, m(strs)), f(`regex.find_n("[a-c]+", %s, 2)[0]`, s), f(`substring(%s, 1, -1)`, s), f(`max(%s)`, texts), f(`min(%s)`, texts),
+			f(`upper(%s)`, func() string { return w.requestText() }), f(`glob.quote_meta(%s)`, s), f(`yaml.unmarshal(%s)`, func() string { return pick(w.source, `"a"`, `"read"`, `"["`) }),
 		)
 	case t == truth:
 		return w.oneOf(w.tests(sc)...)
 	case t == nums:
 		return w.oneOf(
 			f("array.concat(%s, %s)", m(nums), m(nums)), f("array.slice(%s, 0, 2)", m(nums)), f("array.reverse(%s)", m(nums)),
-			f("sort(%s)", m(pick(w.source, nums, numSet))), f("numbers.range(%s, %s)", few, few),
+			f("sort(%s)", m(pick(w.source, nums, numSet))), f("numbers.range(%s, %s)", few, few), f("numbers.range_step(%s, 6, %s)", few, few),
+			f("indexof_n(%s, \"a\")", s), f("array.slice(%s, %s, %s)", m(nums), few, n),
 		)
 	case t == strs:
 		return w.oneOf(
 			f("array.concat(%s, %s)", m(strs), m(strs)), f("array.slice(%s, 1, %s)", m(strs), n), f("array.reverse(%s)", m(strs)),
 			f("sort(%s)", texts), f(`split(%s, "/")`, s), f(`regex.split("[/:]", %s)`, s), f(`object.get(%s, %s, %s)`, m(graph), s, m(strs)),
-			f(`regex.find_n("[a-c]", %s, -1)`, s), f("[x | some [x, _] in [[%s, 1], [%s, 2]]]", s, s),
+			f(`regex.find_n("[a-c]", %s, -1)`, s), f(`regex.find_all_string_submatch_n("([a-c])([a-z])?", %s, -1)[0]`, s), f("sort(%s)", m(strSet)), f("[x | some [x, _] in [[%s, 1], [%s, 2]]]", s, s),
 		)
 	case t.kind == set && (t == numSet || t == strSet):
 		elem := t.elem
@@ -79,7 +87,9 @@ func (w *writer) call(t *typ, sc *scope) string {
 			ways = append(ways,
 				f("object.keys(%s)", m(pick(w.source, numMap, strMap, graph))),
 				f("graph.reachable(%s, %s)", m(graph), texts),
-				f("graph.reachable({k: v | some k, v in %s}, [%s])", m(graph), s))
+				f("graph.reachable({k: v | some k, v in %s}, [%s])", m(graph), s),
+				f("graph.reachable(%s, {%s})", m(pick(w.source, graph, strMap)), s), f("{p[0] | some p in graph.reachable_paths(%s, [%s])}", m(graph), s),
+				f("union({{%s}, object.keys(%s)})", s, m(strMap)), f("{k | some k, _ in %s}", m(pick(w.source, numMap, strMap, graph, recMap))))
 		}
 		return w.oneOf(ways...)
 	case t == numMap || t == strMap:
@@ -127,6 +137,13 @@ func (w *writer) tests(sc *scope) []way {
 			return fmt.Sprintf("regex.match(%s, %s)", pick(w.source, `"^[a-c]"`, `"u[0-9]"`, `"a|b"`, `"^$"`), s())
 		}},
 		{1, func() string { return fmt.Sprintf("regex.match(%s, %s)", s(), s()) }},
+		call("object.subset", strSet, strSet), call("object.subset", strs, strSet), call("object.subset", rec, rec), call("strings.any_prefix_match", strs, strs),
+		call("regex.is_valid", str), call("strings.any_suffix_match", str, strSet), call("semver.is_valid", str),
+		{5, func() string {
+			return fmt.Sprintf(`net.cidr_contains(%s, %s)`, pick(w.source, `"10.0.0.0/8"`, `"a"`), pick(w.source, `"10.1.2.3"`, `"11.0.0.1"`, `""`))
+		}},
+		{5, func() string { return fmt.Sprintf(`regex.template_match("a{[a-c]*}", %s, "{", "}")`, s()) }},
+		{3, func() string { return fmt.Sprintf("glob.match(%s, [%s], %s)", s(), s(), s()) }},
 		call("object.subset", strMap, strMap), call("strings.any_prefix_match", str, strs), call("strings.any_suffix_match", strs, str),
 		call("json.is_valid", str),
 	}

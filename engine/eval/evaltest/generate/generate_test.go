@@ -38,7 +38,7 @@ func TestBytesAreChoices(t *testing.T) {
 }
 
 func TestAllOfTheLanguageIsWritten(t *testing.T) {
-	const seeds = 400
+	const seeds = 1000
 	modules, queries := &strings.Builder{}, &strings.Builder{}
 	for seed := range uint64(seeds) {
 		c := Seeded(seed)
@@ -57,6 +57,9 @@ func TestAllOfTheLanguageIsWritten(t *testing.T) {
 		"input.context.", "data.directory.user[input.subject.id].attributes.", "data.directory.ref[", "data.helper.r0", "data.helper[v", ":= data.helper[v", "; r1[v", "[_]",
 		"[v1, _] = ", "}} = {", "split(",
 		"count(", "sum(", "to_number(", "regex.match(", "glob.match(", "json.unmarshal(", "time.now_ns()", "graph.reachable(", "walk(", "numbers.range(",
+		"input.action.name == ", "input.resource.type in {", "\"}[input.action.name]", "object.get({\"read\": ", " with input.action.name as ", " with input.action as {}",
+		" in {v1 | ", " in [v1 | ", " in graph.reachable(", "count({v", ") > 0", "not count(", " == 0", "_ = graph.reachable(",
+		".grants\n", ".grants_by_scope[", ".distances\n", " in data.directory.record\n", "data.directory[input.subject.type][input.subject.id]", ".permissions[sprintf(", ".read contains ",
 		"sprintf(", "is_set(", "object.union(", "array.concat(", "intersection(", " / ", " % ", "(data.counts",
 	} {
 		if !strings.Contains(modules.String(), part) {

@@ -191,7 +191,7 @@ func (w *writer) generalRef(r *rule) string {
 	elem := elements[w.below(len(elements))]
 	one := func(name string, t *typ) *typ { return &typ{kind: record, fields: []field{{name, t}}} }
 	text := ""
-	switch w.below(6) {
+	switch w.below(8) {
 	case 0: // p.a[x].f := v
 		r.typ = one("a", mapOf(one("f", elem)))
 		for range 1 + w.below(2) {
@@ -225,6 +225,22 @@ func (w *writer) generalRef(r *rule) string {
 	case 4: // p[x].b contains v
 		r.typ = mapOf(one("b", setOf(elem)))
 		text = w.entryRule(r.name+"[%s].b contains %s", elem)
+	case 5: // p[x] if, p.a if, p.b := false if
+		r.typ = truthMap
+		sc := &scope{}
+		key, _, body := w.entry(elem, sc)
+		text = r.name + "[" + key + "]" + block(append(body, w.conditions(w.below(2), sc)...))
+		text += r.name + "." + pick(w.source, someKeys...) + w.when(&scope{})
+		if w.chance(30) {
+			text += r.name + ".c := false" + w.when(&scope{})
+		}
+	case 6: // p.read contains v, p.write contains v, p.a contains v
+		r.typ = mapOf(setOf(elem))
+		for _, key := range []string{"read", "write", "record"} {
+			sc := &scope{}
+			body := w.bodyBinding(elem, sc)
+			text += r.name + "." + key + " contains " + w.member(elem, sc) + block(body)
+		}
 	default: // p[x].f := v, p.a.g := v
 		r.typ = mapOf(&typ{kind: record, fields: []field{{"f", elem}, {"g", str}}})
 		text = w.entryRule(r.name+"[%s].f := %s", elem)
@@ -237,10 +253,10 @@ func (w *writer) generalRef(r *rule) string {
 // branches or a default.
 func (w *writer) aFunction(r *rule) string {
 	r.typ = values[w.below(len(values))]
-	r.params = []*typ{pick(w.source, str, str, num, rec, strs), pick(w.source, str, num)}[:1+w.below(2)]
+	r.params = []*typ{pick(w.source, str, str, num, rec, strs, strSet, entity), pick(w.source, str, num, grant), str}[:1+w.below(3)]
 	text := ""
 	if w.chance(20) {
-		text = "default " + r.name + "(" + strings.Join([]string{"_", "_"}[:len(r.params)], ", ") + ") := " + w.literal(r.typ) + "\n"
+		text = "default " + r.name + "(" + strings.Join([]string{"_", "_", "_"}[:len(r.params)], ", ") + ") := " + w.literal(r.typ) + "\n"
 	}
 	same := w.literal(r.typ)
 	for i := range 1 + w.below(3) {
@@ -270,7 +286,9 @@ func (w *writer) parameters(types []*typ, sc *scope) []string {
 	for _, t := range types {
 		name := w.variable()
 		switch {
-		case (t == str || t == num) && w.chance(30):
+		case t == str && w.chance(20):
+			written = append(written, w.constantText())
+		case (t == str || t == num) && w.chance(20):
 			written = append(written, w.literal(t))
 		case t == strs && w.chance(30):
 			sc.bind(name, str)

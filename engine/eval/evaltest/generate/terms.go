@@ -23,6 +23,7 @@ func (w *writer) term(t *typ, sc *scope) string {
 		way{30, func() string { return w.ref(t, sc) }},
 		way{35, func() string { return w.call(t, sc.deeper()) }},
 		way{20, func() string { return w.composite(t, sc.deeper()) }},
+		way{5, func() string { return w.byText(t, sc) }},
 	)
 }
 
@@ -80,7 +81,11 @@ func (w *writer) listed(write func() string) string {
 // pairs are members with different constant keys.
 func (w *writer) pairs(write func() string) string {
 	var parts []string
-	for _, key := range []string{"a", "b", "c"} {
+	keys := []string{"a", "b", "c"}
+	if w.chance(25) {
+		keys = []string{"read", "write", "record"}
+	}
+	for _, key := range keys {
 		if w.chance(60) {
 			parts = append(parts, fmt.Sprintf("%q: %s", key, write()))
 		}

@@ -18,7 +18,7 @@ func (w *writer) modifier(sc *scope) string {
 			return "input.context." + f.name + " as " + w.leaf(f.typ, sc)
 		}},
 		way{10, func() string { return "input.subject.id as " + w.leaf(str, sc) }},
-		way{10, func() string { return "input.action.name as " + pick(w.source, `"read"`, `"write"`) }},
+		way{25, func() string { return w.textModifier(sc) }},
 		way{5, func() string {
 			return `input as {"subject": {"type": "user", "id": "u2"}, "action": {"name": "read"}, "context": ` + w.leaf(rec, sc) + "}"
 		}},

@@ -12,7 +12,7 @@ import (
 var (
 	someNumbers = []json.Number{"0", "1", "1", "2", "2", "3", "10", "-1", "1.5", "9007199254740993"}
 	someTexts   = []string{"a", "a", "b", "c", "read", "u1", "r1", "user:u1", "group:g1", "x/y", "3", "10", ""}
-	someKeys    = []string{"a", "a", "b", "c", "k"}
+	someKeys    = []string{"a", "a", "b", "c", "k", "read"}
 )
 
 // A document is one of the base documents.
@@ -46,6 +46,7 @@ var documents = []document{
 	{"input.subject.id", str},
 	{"input.resource.id", str},
 	{"input.resource.type", str},
+	{"input.subject.type", str},
 	{"input.action.name", str},
 	{"input.tenant", str},
 }
@@ -117,12 +118,12 @@ func (w *writer) record(t *typ) map[string]any {
 func (w *writer) request() authz.Request {
 	return authz.Request{
 		Subject: authz.Subject{
-			Type:       pick(w.source, "user", "user", "user", "service"),
+			Type:       pick(w.source, subjectTypes...),
 			ID:         pick(w.source, "u1", "u1", "u2", "ghost"),
 			Properties: w.record(rec),
 		},
-		Action:   authz.Action{Name: pick(w.source, "read", "read", "write")},
-		Resource: authz.Resource{Type: pick(w.source, "record", "record", "a"), ID: pick(w.source, "r1", "r1", "r2", "x/y"), Properties: w.record(rec)},
+		Action:   authz.Action{Name: pick(w.source, actionNames...)},
+		Resource: authz.Resource{Type: pick(w.source, resourceTypes...), ID: pick(w.source, "r1", "r1", "r2", "x/y"), Properties: w.record(rec)},
 		Context:  w.record(rec),
 	}
 }
