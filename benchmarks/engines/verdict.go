@@ -37,7 +37,8 @@ func (v verdict) prepare(ctx context.Context, b *bundle.Bundle) (eval.Program, e
 	return v.evaluator.Prepare(ctx, policy)
 }
 
-// Open prepares the policy and fills the cache by asking every question once.
+// Open prepares the policy, validates the requests, as the decision point does
+// before it evaluates, and fills the cache by asking every question once.
 func (v verdict) Open(ctx context.Context, s scenario.Scenario, w *scenario.World) (Point, error) {
 	program, err := v.prepare(ctx, w.Bundle)
 	if err != nil {
@@ -47,7 +48,10 @@ func (v verdict) Open(ctx context.Context, s scenario.Scenario, w *scenario.Worl
 		ctx: ctx, program: program, cache: pip.NewCache(pip.Options{}),
 		snapshot: directory(w).Latest(), now: w.Now, questions: w.Questions, parts: eval.NewParts(),
 	}
-	for i := range w.Questions {
+	for i, question := range w.Questions {
+		if err := (&eval.Input{Request: question.Request}).Validate(); err != nil {
+			return nil, err
+		}
 		if _, err := e.Decide(i); err != nil {
 			return nil, err
 		}
@@ -101,7 +105,7 @@ func (e *evaluation) Answer(i int) (Answer, error) {
 
 func (e *evaluation) eval(i int) (eval.Output, error) {
 	question := &e.questions[i]
-	in := eval.Input{Request: question.Request, Directory: e.cache.Reader(e.snapshot, pdp.DefaultEntities), Now: e.now}
+	in := eval.Input{Request: question.Request, Validated: true, Directory: e.cache.Reader(e.snapshot, pdp.DefaultEntities), Now: e.now}
 	if question.Sent != nil {
 		in.Parts = e.parts
 	}

@@ -66,6 +66,10 @@ type Evaluator interface {
 type Input struct {
 	// Request is the document input.
 	Request *authz.Request
+	// Validated says that each value of the request is one that Validate takes.
+	// Whoever has walked the request before says so; an evaluator looks for
+	// itself otherwise.
+	Validated bool
 	// Parts is what the requests of one batch share of their conversion to the
 	// document; nil for a request by itself.
 	Parts *Parts

@@ -10,9 +10,17 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 )
 
-// Validate reports what Document would about a request, without making the
-// document. What several requests share it converts, once.
-func (p *Parts) Validate(r *authz.Request) error {
+// Validate reports what Document would about the request, without making the
+// document, unless somebody has asked before.
+func (in *Input) Validate() error {
+	if in.Validated {
+		return nil
+	}
+	return in.Parts.validate(in.Request)
+}
+
+// validate converts what several requests share, once.
+func (p *Parts) validate(r *authz.Request) error {
 	for _, part := range [...]struct {
 		field  string
 		object authz.Object
@@ -40,14 +48,16 @@ func (p *Parts) Validate(r *authz.Request) error {
 
 func validateObject(o authz.Object) error {
 	for name, value := range o {
-		if err := validateValue(value); err != nil {
+		if err := Validate(value); err != nil {
 			return authz.InField(name, err)
 		}
 	}
 	return nil
 }
 
-func validateValue(value any) error {
+// Validate reports what Value would about a value of a request, without making
+// the term.
+func Validate(value any) error {
 	switch value := value.(type) {
 	case nil, bool, string, int, int64:
 		return nil
@@ -60,7 +70,7 @@ func validateValue(value any) error {
 		return validateNumber(string(value))
 	case []any:
 		for i, element := range value {
-			if err := validateValue(element); err != nil {
+			if err := Validate(element); err != nil {
 				return authz.InField(strconv.Itoa(i), err)
 			}
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/verdictpdp/verdict/engine/eval"
 )
 
-// evaluate runs the policy within the limits, from a time on. A panic is an
-// error of kind Internal.
+// evaluate runs the policy within the limits, from a time on, on a request that
+// was inspected. A panic is an error of kind Internal.
 func (p *PDP) evaluate(ctx context.Context, on pin, start time.Time, request *authz.Request, size int, explain bool) (output eval.Output, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -34,6 +34,7 @@ func (p *PDP) evaluate(ctx context.Context, on pin, start time.Time, request *au
 	reader := p.cache.Reader(on.snapshot, p.limits.Entities)
 	output, err = on.policy.Program.Eval(budget, eval.Input{
 		Request:   request,
+		Validated: true, // see inspect
 		Parts:     on.parts,
 		Directory: reader,
 		Now:       on.now,

@@ -6,14 +6,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/eval"
 )
 
 // MaxDepth bounds the nesting of a request's properties and context.
 const MaxDepth = 64
 
-// inspect walks a request once. It reports what is wrong with its form, by
-// field, and estimates the bytes of its JSON. It stops when they pass the
-// limit.
+// inspect walks a request once, so that no evaluator has to. It reports what is
+// wrong with its form and values, by field, and estimates the bytes of its JSON.
+// It stops when they pass the limit.
 func inspect(r *authz.Request, limit int) (size int, err error) {
 	if r == nil {
 		return 0, authz.Errorf(authz.Invalid, "there is no request")
@@ -79,18 +80,20 @@ func (i *inspection) value(value any, depth int) error {
 		return i.text(value)
 	case json.Number:
 		i.size += len(value) + len(",")
+		if i.size > i.limit {
+			return nil
+		}
 	case nil, bool:
 		i.size += len("false,")
+		return nil
 	case int, int64, float64:
 		i.size += numberBytes
 	case []any:
 		return i.array(value, depth+1)
 	case map[string]any:
 		return i.object(value, depth+1)
-	default:
-		return authz.Errorf(authz.Invalid, "a value of Go type %T: expected what JSON can hold", value)
 	}
-	return nil
+	return eval.Validate(value)
 }
 
 func (i *inspection) array(array []any, depth int) error {

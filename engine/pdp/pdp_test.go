@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -445,6 +446,12 @@ func TestInvalidRequests(t *testing.T) {
 		{"a property that is no UTF-8", func(r *authz.Request) { r.Action.Properties = authz.Object{"a": []any{"\xff"}} }, `action.properties.a.0: "\xff" is not valid UTF-8`},
 		{"a name that is no UTF-8", func(r *authz.Request) { r.Resource.Properties = authz.Object{"\xff": 1} }, `resource.properties: a member's name: "\xff"`},
 		{"a value that is not JSON's", func(r *authz.Request) { r.Context = authz.Object{"t": time.Time{}} }, "context.t: a value of Go type time.Time"},
+		{"a channel", func(r *authz.Request) { r.Subject.Properties = authz.Object{"c": []any{make(chan int)}} }, "subject.properties.c.0: a value of Go type chan int: expected what JSON can hold"},
+		{"no number", func(r *authz.Request) { r.Action.Properties = authz.Object{"n": math.NaN()} }, "action.properties.n: NaN is no JSON number"},
+		{"an infinite number", func(r *authz.Request) { r.Resource.Properties = authz.Object{"n": math.Inf(-1)} }, "resource.properties.n: -Inf is no JSON number"},
+		{"a text that is no number", func(r *authz.Request) { r.Context = authz.Object{"n": json.Number("0x10")} }, `context.n: "0x10" is no JSON number`},
+		{"a number that cannot be computed with", func(r *authz.Request) { r.Context = authz.Object{"n": json.Number("1e999999999")} }, `context.n: number "1e999999999" cannot be computed with`},
+		{"a type that is not one of those that a request has", func(r *authz.Request) { r.Context = authz.Object{"n": uint8(1)} }, "context.n: a value of Go type uint8"},
 		{"as deep as allowed", func(r *authz.Request) { r.Context = deep(pdp.MaxDepth) }, ""},
 		{"one level deeper", func(r *authz.Request) { r.Subject.Properties = deep(pdp.MaxDepth + 1) }, "is nested deeper than 64 levels"},
 		{"lists count as levels", func(r *authz.Request) {
@@ -455,15 +462,26 @@ func TestInvalidRequests(t *testing.T) {
 		}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p, _ := newPDP(yields(eval.Output{Allow: true}), pdp.Limits{})
+			p, _ := newPDP(func(_ context.Context, in eval.Input) (eval.Output, error) {
+				if !in.Validated || test.text != "" {
+					t.Errorf("an evaluator is given %+v", in)
+				}
+				return eval.Output{Allow: true}, nil
+			}, pdp.Limits{})
 			request := newRequest()
 			test.change(request)
-			_, err := p.Decide(t.Context(), request, pdp.DecideOptions{})
-			switch {
-			case test.text == "" && err != nil:
-				t.Errorf("refused: %v", err)
-			case test.text != "" && (authz.KindOf(err) != authz.Invalid || !strings.Contains(err.Error(), test.text)):
-				t.Errorf("error is %v; expected %q", err, test.text)
+			_, alone := p.Decide(t.Context(), request, pdp.DecideOptions{})
+			decisions, err := p.DecideBatch(t.Context(), pdp.Batch{Tenant: "t", Requests: []*authz.Request{request}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for way, err := range map[string]error{"alone": alone, "in a batch": decisions[0].Err} {
+				switch {
+				case test.text == "" && err != nil:
+					t.Errorf("%s: refused: %v", way, err)
+				case test.text != "" && (authz.KindOf(err) != authz.Invalid || !strings.Contains(err.Error(), test.text)):
+					t.Errorf("%s: error is %v; expected %q", way, err, test.text)
+				}
 			}
 		})
 	}

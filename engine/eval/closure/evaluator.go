@@ -67,7 +67,7 @@ func (p *program) Eval(ctx context.Context, in eval.Input) (eval.Output, error) 
 }
 
 func (p *program) decide(ctx context.Context, in eval.Input) (eval.Output, error) {
-	if err := in.Parts.Validate(in.Request); err != nil {
+	if err := in.Validate(); err != nil {
 		return eval.Output{}, err
 	}
 	m := p.executable.machine(p.run(ctx, in))

@@ -88,7 +88,7 @@ func (p *program) explain(ctx context.Context, in eval.Input) (eval.Output, erro
 	m := e.executable.machine(p.run(ctx, in))
 	defer e.executable.release(m)
 	m.observer = o
-	if in.Parts.Validate(in.Request) == nil {
+	if in.Validate() == nil {
 		_ = e.executable.run(m)
 	}
 	m.directory = directory
