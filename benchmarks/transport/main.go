@@ -13,8 +13,9 @@
 // less still.
 //
 // The tenant "constant" has the policy allow := true, so that its row is the
-// transport with hardly any evaluation. Where the machine is busy, look at the
-// ratios alone.
+// transport with hardly any evaluation. Beside the ratios of the customer policy
+// stands what they are held to. Where the machine is busy, look at the ratios
+// alone.
 //
 // With -verdict name=path, which may be repeated, binaries that were built
 // before are measured instead, beside each other: so a change is compared with
