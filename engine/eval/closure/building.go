@@ -18,6 +18,47 @@ type building struct {
 	settled  *ast.Term
 	inOrder  bool         // the elements of a set are
 	few      [4]*ast.Term // the first elements
+	given    bool         // the elements are those of a settled array, too
+	// to is what a set has besides, which is found as far as it is asked for; nil
+	// once all of it is among the elements, and for most sets.
+	to reach
+}
+
+// A reach is a set that is found by and by.
+type reach interface {
+	// contains reports whether a value is in the set, false where the evaluation
+	// has ended.
+	contains(x *ast.Term) bool
+	// all are the members, in no order. They may be appended to.
+	all() []*ast.Term
+}
+
+// building is a collection for the time of the evaluation: most make some, and to make
+// one takes longer than to fill it.
+func (m *machine) building(of kind) *building {
+	b := m.buildings.take()
+	b.kind = of
+	b.term.Value = b
+	if b.elements == nil {
+		b.elements = b.few[:0]
+	}
+	return b
+}
+
+// forget lets go of all that was put into the collection.
+func (b *building) forget() {
+	elements, list := b.elements, b.object.list
+	clear(list)
+	switch {
+	case b.given, cap(elements) == len(b.few), cap(elements) > maxKept:
+		elements = nil
+	default:
+		clear(elements)
+	}
+	if cap(list) > maxKept {
+		list = nil
+	}
+	*b = building{elements: elements[:0], object: members{list: list[:0]}}
 }
 
 // empty are collections that nobody has added to. They are shared: a collection
@@ -36,11 +77,9 @@ func emptyBuilding(of kind, settled *ast.Term) *ast.Term {
 
 // open is the collection in the making that a local holds, made where the local
 // holds the empty one; nil where it holds another value.
-func open(slot **ast.Term, of kind) *building {
+func (m *machine) open(slot **ast.Term, of kind) *building {
 	if *slot == empty[of] {
-		b := &building{kind: of}
-		b.term.Value = b
-		b.elements = b.few[:0]
+		b := m.building(of)
 		*slot = &b.term
 		return b
 	}
@@ -54,6 +93,7 @@ func open(slot **ast.Term, of kind) *building {
 
 // sorted are the members of a set in OPA's order. They must not be changed.
 func (b *building) sorted() []*ast.Term {
+	b.find()
 	if !b.inOrder {
 		slices.SortFunc(b.elements, native.Compare)
 		b.inOrder = true
@@ -61,11 +101,30 @@ func (b *building) sorted() []*ast.Term {
 	return b.elements
 }
 
+// find makes elements of all members.
+func (b *building) find() {
+	if b.to != nil {
+		b.elements, b.to = b.to.all(), nil
+	}
+}
+
+// all are the members of a set or an array. They must not be changed.
+func (b *building) all() []*ast.Term {
+	b.find()
+	return b.elements
+}
+
 // len is how many members the collection has.
-func (b *building) len() int { return len(b.elements) + len(b.object.list) }
+func (b *building) len() int {
+	b.find()
+	return len(b.elements) + len(b.object.list)
+}
 
 // contains reports whether a set has a member.
 func (b *building) contains(member *ast.Term) bool {
+	if b.to != nil {
+		return b.to.contains(member)
+	}
 	if b.object.index != nil {
 		return b.object.index.Get(member) != nil
 	}
@@ -147,9 +206,16 @@ func (b *building) settle(m *machine) *ast.Term {
 	if b.settled != nil {
 		return b.settled
 	}
+	b.find()
 	switch b.kind {
 	case arrayKind:
-		b.settled = ast.ArrayTerm(b.elements...)
+		elements := b.elements
+		if cap(elements) == len(b.few) {
+			elements = slices.Clone(elements)
+		} else {
+			b.given = true
+		}
+		b.settled = ast.ArrayTerm(elements...)
 	case setKind:
 		b.settled = ast.SetTerm(b.elements...)
 	default:

@@ -34,6 +34,9 @@ func (c *coder) callBuiltin(e callBuiltin) value {
 	}
 	for _, s := range rego.StandIns() {
 		if s.Decl.Name == e.name {
+			if e.name == reachableBuiltin {
+				return c.reachable(e, callStandIn(s, args, report))
+			}
 			return callStandIn(s, args, report)
 		}
 	}

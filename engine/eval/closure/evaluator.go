@@ -140,7 +140,7 @@ func (m *machine) whole(t *ast.Term) ast.Value {
 // its place. A set that was just made is not made OPA's first.
 func (m *machine) strings(rule string, t *ast.Term) ([]string, ast.Value, error) {
 	if b, isBuilding := t.Value.(*building); isBuilding && b.kind == setKind {
-		members, err := eval.Strings(rule, b.elements)
+		members, err := eval.Strings(rule, b.all())
 		return members, nil, err
 	}
 	return nil, m.whole(t), nil

@@ -128,6 +128,8 @@ func (x *executable) release(m *machine) {
 	m.plain.input, m.plain.data, m.world = nil, nil, nil
 	m.ctx, m.directory, m.request, m.shared = nil, nil, nil, nil
 	m.known.forget()
+	m.buildings.forget((*building).forget)
+	m.walks.forget()
 	m.momentTerm, m.err, m.fault, m.builtins, m.answers, m.depth = nil, nil, nil, nil, nil, 0
 	x.idle.Put(m)
 }

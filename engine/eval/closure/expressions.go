@@ -22,6 +22,8 @@ func (c *coder) value(e expression) value {
 		return func(m *machine) *ast.Term { return m.world.dataTerm(m) }
 	case dot:
 		return c.dot(e)
+	case apart:
+		return c.value(e.of)
 	case length:
 		return c.length(e)
 	case literal:

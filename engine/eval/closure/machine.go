@@ -58,6 +58,8 @@ type machine struct {
 	now        time.Time
 	momentTerm *ast.Term // see moment
 	known      documents
+	buildings  pool[building]
+	walks      walks
 
 	err   error // ends the evaluation at once
 	fault error // of the first built-in that erred: the evaluation's, if nothing else is

@@ -117,7 +117,7 @@ func (c *coder) memberOr(e callBuiltin) value {
 	if e.name != ast.ObjectGet.Name {
 		return nil
 	}
-	d, isDot := e.args[0].(dot)
+	d, isDot := within(e.args[0]).(dot)
 	key, isConstantKey := e.args[1].(constant)
 	if !isDot || !isConstantKey || isComposite(key.term) {
 		return nil

@@ -125,7 +125,7 @@ func (c *coder) insertDeep(s *insertDeep) step {
 		}
 		place := &m.slots[slot]
 		for i, key := range keys {
-			object := open(place, objectKind)
+			object := m.open(place, objectKind)
 			if object == nil {
 				return conflict(m)
 			}
@@ -150,7 +150,7 @@ func (c *coder) insertDeep(s *insertDeep) step {
 			}
 			place = &object.object.list[at][1]
 		}
-		set := open(place, setKind)
+		set := m.open(place, setKind)
 		if set == nil {
 			return conflict(m)
 		}

@@ -15,18 +15,53 @@ type path struct {
 func pathOf(e dot) path {
 	var keys []expression
 	var root expression = e
+	named := true // all keys so far
 	for {
+		if end, isApart := root.(apart); isApart && (named || !inData(end)) {
+			root = end.of
+			continue
+		}
 		d, isDot := root.(dot)
 		if !isDot {
 			break
 		}
 		keys = append(keys, d.key)
+		named = named && isWord(d.key)
 		root = d.of
 	}
 	for i, j := 0, len(keys)-1; i < j; i, j = i+1, j-1 {
 		keys[i], keys[j] = keys[j], keys[i]
 	}
 	return path{root, keys}
+}
+
+// isWord reports whether a key is one that is looked up in a base document as in
+// any value: a text that is no number.
+func isWord(key expression) bool {
+	text, isText := constantText(key)
+	return isText && (text == "" || text[0] < '0' || text[0] > '9')
+}
+
+// within is an expression without what sets it apart.
+func within(e expression) expression {
+	if end, isApart := e.(apart); isApart {
+		return end.of
+	}
+	return e
+}
+
+// inData reports whether a path begins in the document data.
+func inData(e expression) bool {
+	for {
+		switch next := e.(type) {
+		case dot:
+			e = next.of
+		case apart:
+			e = next.of
+		default:
+			return isData(e)
+		}
+	}
 }
 
 // names are the keys that the path begins with and that are constant texts.
@@ -58,9 +93,8 @@ func (c *coder) dot(e dot) value {
 	names := p.names()
 	switch p.root.(type) {
 	case inputDocument:
-		if len(names) == len(p.keys) {
-			return c.inInput(names, c.onward(c.value(p.root), p.keys, lookUp))
-		}
+		n := len(names)
+		return c.onward(c.inInput(names, c.onward(c.value(p.root), p.keys[:n], lookUp)), p.keys[n:], lookUp)
 	case dataDocument:
 		everywhere := c.onward(c.value(p.root), p.keys, inBase)
 		if len(names) > 0 && names[0] == directoryName {

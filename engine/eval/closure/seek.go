@@ -193,6 +193,9 @@ func (m *machine) seek(collection, x *ast.Term) bool {
 	case *lazy:
 		return m.inSent(v.sent.([]any), x)
 	case *building:
+		if v.to != nil {
+			return v.contains(x)
+		}
 		return m.amongst(v.elements, x)
 	case ast.Set:
 		// By their hashes, large numbers are not found that equal others.

@@ -7,9 +7,13 @@ import "slices"
 // never reached stays: it tells onDemand the key of a rule that never holds.
 func simplify(b *block) {
 	everyBlock(b, func(b *block) {
-		kept := b.statements[:0]
+		var kept []statement
 		for _, s := range b.statements {
 			if g, isGroup := s.(*group); isGroup {
+				if reference := referenceOf(g); reference != nil {
+					kept = append(kept, reference...)
+					continue
+				}
 				s = simpler(g)
 			}
 			if s != nil {
@@ -36,4 +40,42 @@ func simpler(g *group) statement {
 		return &leave{first.blocks - 1, first.at}
 	}
 	return g
+}
+
+// referenceOf are the statements of a group that does nothing but look up the rest
+// of a path in a document, as the plan has it where rules might add to it. They can
+// stand in the group's place: either way, the block around ends where there is
+// nothing.
+//
+//	group: group: val = object[key]; leave 2
+//	       leave 2
+func referenceOf(g *group) []statement {
+	if len(g.blocks) != 1 || len(g.blocks[0].statements) != 2 || !leavesTwo(g.blocks[0].statements[1]) {
+		return nil
+	}
+	way, isGroup := g.blocks[0].statements[0].(*group)
+	if !isGroup || len(way.blocks) != 1 {
+		return nil
+	}
+	all := way.blocks[0].statements
+	last := len(all) - 1
+	if last < 1 || !leavesTwo(all[last]) {
+		return nil
+	}
+	for _, s := range all[:last] {
+		found, isAssign := s.(*assign)
+		if !isAssign {
+			return nil
+		}
+		if _, isDot := found.value.(dot); !isDot {
+			return nil
+		}
+	}
+	end := all[last-1].(*assign)
+	return append(all[:last-1:last-1], &assign{end.to, apart{end.value}, end.at})
+}
+
+func leavesTwo(s statement) bool {
+	l, leaves := s.(*leave)
+	return leaves && l.blocks == 2
 }

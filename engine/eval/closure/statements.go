@@ -306,7 +306,7 @@ func (c *coder) appendTo(s *appendTo) step {
 		if element == nil || !m.step() {
 			return m.absent()
 		}
-		array := open(&m.slots[slot], arrayKind)
+		array := m.open(&m.slots[slot], arrayKind)
 		array.elements = append(array.elements, element)
 		return goOn
 	}
@@ -320,7 +320,7 @@ func (c *coder) addTo(s *addTo) step {
 		if member == nil || !m.step() {
 			return m.absent()
 		}
-		set := open(&m.slots[slot], setKind)
+		set := m.open(&m.slots[slot], setKind)
 		if set == nil {
 			return conflict(m)
 		}
@@ -353,7 +353,7 @@ func (c *coder) insert(s *insert) step {
 		if value == nil || !m.step() {
 			return m.absent()
 		}
-		object := open(&m.slots[slot], objectKind)
+		object := m.open(&m.slots[slot], objectKind)
 		if object == nil {
 			return conflict(m)
 		}

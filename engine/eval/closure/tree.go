@@ -33,6 +33,9 @@ type (
 		of, key expression
 		at      *ast.Location
 	}
+	// apart is the value at a path in a document that ends there: a key that
+	// follows is looked up in the value, where 5 does not find "5". See pathOf.
+	apart struct{ of expression }
 	// call is the value of a function.
 	call struct {
 		function *function
@@ -71,6 +74,7 @@ func (constant) expression()      {}
 func (inputDocument) expression() {}
 func (dataDocument) expression()  {}
 func (dot) expression()           {}
+func (apart) expression()         {}
 func (call) expression()          {}
 func (callBuiltin) expression()   {}
 func (callDynamic) expression()   {}

@@ -61,6 +61,9 @@ func eachPart(e expression, visit func(expression) expression) expression {
 		e.of = visit(e.of)
 		e.key = visit(e.key)
 		return e
+	case apart:
+		e.of = visit(e.of)
+		return e
 	case length:
 		e.of = visit(e.of)
 		return e
