@@ -163,7 +163,7 @@ func vary(f *function, name string, keys, depth int, of shape) *function {
 }
 
 // demand makes a body add only at the keys that a variant is called with. A key
-// is compared as soon as it is known, if there is but one.
+// is compared as soon as it is known, if it is the same wherever the body adds.
 func demand(v *function, b *block) {
 	used := usageOf(b)
 	var all [][]expression
@@ -177,7 +177,7 @@ func demand(v *function, b *block) {
 		e := all[0][i]
 		r, isRead := e.(read)
 		switch {
-		case isRead && len(all) == 1 && used.set[r.from] == 1 && !used.asked[r.from]:
+		case isRead && used.set[r.from] == 1 && !used.asked[r.from] && !slices.ContainsFunc(all, func(added []expression) bool { return added[i] != e }):
 		case isConstant(e) && !slices.ContainsFunc(all, func(added []expression) bool { return !sameConstant(added[i], e) }):
 		default:
 			continue

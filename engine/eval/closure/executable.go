@@ -30,10 +30,6 @@ type executable struct {
 	idle     sync.Pool
 }
 
-// maxCompiled is how many compiled patterns (regular expressions, globs,
-// schemas) an executable keeps from one evaluation to the next.
-const maxCompiled = 1_000
-
 // A source is what an executable is made of.
 type source struct {
 	plan   *ir.Policy
@@ -60,10 +56,7 @@ func newExecutable(s source) (*executable, error) {
 	if err != nil {
 		return nil, err
 	}
-	most := maxCompiled
-	x.patterns = cache.NewInterQueryValueCache(context.Background(), &cache.Config{
-		InterQueryBuiltinValueCache: cache.InterQueryBuiltinValueCacheConfig{MaxNumEntries: &most},
-	})
+	x.patterns = newPatterns()
 	return x, nil
 }
 

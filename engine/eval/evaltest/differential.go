@@ -32,6 +32,7 @@ type Tally struct {
 	Erred      int // questions that OPA answered with an error
 	Tolerated  int // questions that the two may answer differently, and do
 	Refused    int // questions that the evaluator cannot take
+	Faults     int // questions to which OPA has no answer by a fault of its own
 }
 
 // Add adds what another counted.
@@ -43,6 +44,7 @@ func (t *Tally) Add(o Tally) {
 	t.Erred += o.Erred
 	t.Tolerated += o.Tolerated
 	t.Refused += o.Refused
+	t.Faults += o.Faults
 }
 
 // A Difference is a question that an evaluator answers differently from OPA, and
@@ -76,6 +78,10 @@ func (d Differential) Check(t testing.TB, c generate.Case) (Tally, *Difference) 
 		want := compiled.ask(t.Context(), Reference, compiled.compiler, q)
 		if want.refused {
 			continue // the query does not compile
+		}
+		if want.isOPAsFault() {
+			tally.Faults++
+			continue
 		}
 		for _, e := range examinees {
 			if e.decides && q.query != "" {

@@ -55,6 +55,13 @@ func (a answer) agrees(b answer) bool {
 	return authz.KindOf(a.err) == authz.KindOf(b.err) && (a.code == b.code || a.code == "" || b.code == "")
 }
 
+// isOPAsFault reports whether topdown came upon an operand that it should have
+// evaluated, which by its own account "indicates a bug in OPA rather than in the
+// policy being evaluated". What the policy yields is then not known.
+func (a answer) isOPAsFault() bool {
+	return a.code == topdown.InternalErr && strings.Contains(a.err.Error(), "that requires evaluation")
+}
+
 // failed is the answer of an evaluation that came to an error.
 func failed(err error) answer {
 	a := answer{err: err}

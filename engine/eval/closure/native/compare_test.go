@@ -60,24 +60,21 @@ func TestOrder(t *testing.T) {
 }
 
 // FuzzCompareNumbers holds the order of numbers to ast's on any number that
-// OPA's to_number makes of a text, which are more than JSON's.
+// OPA's to_number makes of a text, which are more than JSON's. A text of which it
+// makes none is compared itself.
 func FuzzCompareNumbers(f *testing.F) {
 	for i, n := range edgeNumbers {
 		f.Add(n, edgeNumbers[(i+1)%len(edgeNumbers)])
 	}
-	f.Fuzz(func(t *testing.T, x, y string) {
-		const most = 40 // bytes, so that an exponent takes no gigabytes
-		if len(x) > most || len(y) > most {
-			t.Skip()
-		}
-		a, err := callOPA("to_number", []*ast.Term{ast.StringTerm(x)})
-		if err != nil {
-			t.Skip()
-		}
-		b, err := callOPA("to_number", []*ast.Term{ast.StringTerm(y)})
-		if err != nil {
-			t.Skip()
-		}
-		ordered(t, a, b)
-	})
+	f.Add("1", "one")
+	f.Fuzz(func(t *testing.T, x, y string) { ordered(t, numberOrText(x), numberOrText(y)) })
+}
+
+func numberOrText(text string) *ast.Term {
+	const most = 40 // bytes, so that an exponent takes no gigabytes
+	term := ast.StringTerm(text[:min(most, len(text))])
+	if number, err := callOPA("to_number", []*ast.Term{term}); err == nil {
+		return number
+	}
+	return term
 }
