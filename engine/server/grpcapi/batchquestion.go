@@ -29,11 +29,6 @@ func (q *batchQuestion) refusal(item int) error {
 }
 
 const (
-	batchTenant      = 1<<numberShift | delimitedField
-	batchSubject     = 2<<numberShift | delimitedField
-	batchAction      = 3<<numberShift | delimitedField
-	batchResource    = 4<<numberShift | delimitedField
-	batchContext     = 5<<numberShift | delimitedField
 	batchItems       = 6<<numberShift | delimitedField
 	batchSemantic    = 7<<numberShift | varintField
 	batchConsistency = 8<<numberShift | delimitedField
@@ -59,16 +54,6 @@ func (q *batchQuestion) read(c *cursor) {
 			return
 		}
 		switch tag {
-		case batchTenant:
-			defaults.Tenant = c.text()
-		case batchSubject:
-			defaults.Subject = c.subject()
-		case batchAction:
-			defaults.Action = c.action()
-		case batchResource:
-			defaults.Resource = c.resource()
-		case batchContext:
-			defaults.Context = c.object(1)
 		case batchItems:
 			request := &requests[len(q.batch.Requests)]
 			*request = defaults
@@ -85,36 +70,19 @@ func (q *batchQuestion) read(c *cursor) {
 		case batchExplain:
 			q.batch.Explain = c.boolean()
 		default:
-			c.giveUp()
+			c.ofRequest(tag, &defaults)
 		}
 	}
 	q.batch.Tenant = tenantOf(defaults.Tenant)
 }
 
-const (
-	itemSubject  = 1<<numberShift | delimitedField
-	itemAction   = 2<<numberShift | delimitedField
-	itemResource = 3<<numberShift | delimitedField
-	itemContext  = 4<<numberShift | delimitedField
-)
-
 // item reads the parts that an item has, over those that it takes from its
-// batch.
+// batch. Its fields are a request's without the tenant, so that each number is
+// one less.
 func (c *cursor) item(request *authz.Request) {
 	outer := c.enter(0)
 	for tag := c.next(); tag != 0; tag = c.next() {
-		switch tag {
-		case itemSubject:
-			request.Subject = c.subject()
-		case itemAction:
-			request.Action = c.action()
-		case itemResource:
-			request.Resource = c.resource()
-		case itemContext:
-			request.Context = c.object(1)
-		default:
-			c.giveUp()
-		}
+		c.ofRequest(tag+1<<numberShift, request)
 	}
 	c.leave(outer)
 }

@@ -25,11 +25,6 @@ type question struct {
 }
 
 const (
-	checkTenant      = 1<<numberShift | delimitedField
-	checkSubject     = 2<<numberShift | delimitedField
-	checkAction      = 3<<numberShift | delimitedField
-	checkResource    = 4<<numberShift | delimitedField
-	checkContext     = 5<<numberShift | delimitedField
 	checkConsistency = 6<<numberShift | delimitedField
 	checkExplain     = 7<<numberShift | varintField
 )
@@ -37,22 +32,12 @@ const (
 func (q *question) read(c *cursor) {
 	for tag := c.next(); tag != 0; tag = c.next() {
 		switch tag {
-		case checkTenant:
-			q.request.Tenant = c.text()
-		case checkSubject:
-			q.request.Subject = c.subject()
-		case checkAction:
-			q.request.Action = c.action()
-		case checkResource:
-			q.request.Resource = c.resource()
-		case checkContext:
-			q.request.Context = c.object(1)
 		case checkConsistency:
 			q.options.Consistency = c.consistency()
 		case checkExplain:
 			q.options.Explain = c.boolean()
 		default:
-			c.giveUp()
+			c.ofRequest(tag, &q.request)
 		}
 	}
 	q.request.Tenant = tenantOf(q.request.Tenant)
@@ -105,6 +90,34 @@ func (q *streamQuestion) read(c *cursor) {
 func (q *streamQuestion) generated() (message proto.Message, take func()) {
 	generated := &verdictv1.StreamCheckAccessRequest{}
 	return generated, func() { *q = streamQuestion{generated.GetId(), questionOf(generated.GetRequest())} }
+}
+
+// The fields in which a CheckAccessRequest and a BatchCheckAccessRequest are
+// alike.
+const (
+	requestTenant   = 1<<numberShift | delimitedField
+	requestSubject  = 2<<numberShift | delimitedField
+	requestAction   = 3<<numberShift | delimitedField
+	requestResource = 4<<numberShift | delimitedField
+	requestContext  = 5<<numberShift | delimitedField
+)
+
+// ofRequest reads one of those fields.
+func (c *cursor) ofRequest(tag uint64, request *authz.Request) {
+	switch tag {
+	case requestTenant:
+		request.Tenant = c.text()
+	case requestSubject:
+		request.Subject = c.subject()
+	case requestAction:
+		request.Action = c.action()
+	case requestResource:
+		request.Resource = c.resource()
+	case requestContext:
+		request.Context = c.object(1)
+	default:
+		c.giveUp()
+	}
 }
 
 const (
