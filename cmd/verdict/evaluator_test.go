@@ -8,26 +8,13 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/eval/evaltest"
 )
-
-// unplannable is a policy that OPA evaluates and cannot plan: rules below one
-// variable refer to each other.
-const unplannable = `package authz
-
-allow if holds[input.subject.id].read
-
-holds[subject].write if subject := "mina"
-
-holds[subject].read if {
-	some subject in ["mina", "olga"]
-	holds[subject].write
-}
-`
 
 // TestWhichEvaluatorDecides asks a server what its policies run on, and why.
 func TestWhichEvaluatorDecides(t *testing.T) {
 	bundle := t.TempDir()
-	write(t, filepath.Join(bundle, "authz.rego"), unplannable)
+	write(t, filepath.Join(bundle, "authz.rego"), evaltest.Unplannable)
 	tenants := []activation.Tenant{bundleAt(authz.DefaultTenant, tenantConfig{Bundle: bundle})}
 	for _, name := range demoTenants {
 		tenants = append(tenants, shippedBundle(name))

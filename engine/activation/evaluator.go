@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/engine/panics"
 	"github.com/verdictpdp/verdict/policy/rego"
 )
 
@@ -29,6 +30,6 @@ func (s *Set) choose(ctx context.Context, policy *rego.Policy) (*Active, error) 
 // prepareOn has one evaluator prepare a policy. One that panics has not taken it:
 // the next one may.
 func prepareOn(ctx context.Context, evaluator eval.Evaluator, policy *rego.Policy) (_ eval.Program, err error) {
-	defer recovered(&err)
+	defer panics.Catch("activation", &err)
 	return evaluator.Prepare(ctx, policy)
 }

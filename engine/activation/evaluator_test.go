@@ -13,6 +13,7 @@ import (
 	"github.com/verdictpdp/verdict/engine/activation"
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/eval/closure"
+	"github.com/verdictpdp/verdict/engine/eval/evaltest"
 	"github.com/verdictpdp/verdict/engine/eval/topdown"
 	"github.com/verdictpdp/verdict/engine/pip"
 	"github.com/verdictpdp/verdict/engine/pip/piptest"
@@ -110,23 +111,9 @@ func TestAPolicyThatNoEvaluatorTakesIsRefused(t *testing.T) {
 	checkWarnings(t, logs)
 }
 
-// unplannable is a policy that OPA evaluates but cannot plan: rules below the
-// same variable are one function of a plan, which cannot call itself.
-const unplannable = `package authz
-
-allow if holds[input.subject.id].read
-
-holds[subject].write if subject := "mina"
-
-holds[subject].read if {
-	some subject in ["mina", "olga"]
-	holds[subject].write
-}
-`
-
 func TestAPolicyThatCannotBePlannedRunsOnTopdown(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, map[string]string{"authz.rego": unplannable})
+	write(t, dir, map[string]string{"authz.rego": evaltest.Unplannable})
 	set, logs := newSet(dir, closure.New(), topdown.New())
 
 	active := activate(t, set)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/engine/panics"
 	"github.com/verdictpdp/verdict/policy/bundle"
 	"github.com/verdictpdp/verdict/policy/rego"
 	"github.com/verdictpdp/verdict/policy/suite"
@@ -197,7 +198,7 @@ func (s *Set) activate(ctx context.Context, slot *slot) error {
 		zap.String("bundle", next.BundleName), zap.String("revision", next.Revision),
 		zap.String("evaluator", next.Evaluator), zap.Duration("took", next.ActivatedAt.Sub(start)))
 	if next.FallbackReason != nil {
-		s.logger.Warn("policy does not run on the first evaluator", append(reasonFields(next.FallbackReason),
+		s.logger.Warn("policy does not run on the first evaluator", append(panics.Fields(next.FallbackReason),
 			zap.String("tenant", slot.Name), zap.String("evaluator", next.Evaluator))...)
 	}
 	return nil
@@ -214,14 +215,14 @@ func (s *Set) fail(slot *slot, err error) {
 	if slot.active.Load() == nil {
 		outcome = "policy not activated, and the tenant has none: its requests are refused until one is"
 	}
-	s.logger.Error(outcome, append(reasonFields(err), zap.String("tenant", slot.Name))...)
+	s.logger.Error(outcome, append(panics.Fields(err), zap.String("tenant", slot.Name))...)
 }
 
 // prepare is the program of the tenant's bundle as it stands, or nil where that
 // is the active one. The digest is compared and not the revision, which an
 // author may leave as it is while editing.
 func (s *Set) prepare(ctx context.Context, slot *slot) (_ *Active, digest string, err error) {
-	defer recovered(&err)
+	defer panics.Catch("activation", &err)
 	loaded, err := slot.Load()
 	if err != nil {
 		return nil, "", err

@@ -2,9 +2,6 @@ package pdp
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -12,16 +9,13 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/engine/panics"
 )
 
 // evaluate runs the policy within the limits, from a time on, on a request that
 // was inspected. A panic is an error of kind Internal.
 func (p *PDP) evaluate(ctx context.Context, on pin, start time.Time, request *authz.Request, size int, explain bool) (output eval.Output, err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			output, err = eval.Output{}, authz.Errorf(authz.Internal, "%w", &panicError{fault, debug.Stack()})
-		}
-	}()
+	defer panics.Catch("evaluation", &err)
 	if size > p.limits.InputBytes {
 		return eval.Output{}, authz.Errorf(authz.LimitExceeded, "the request is larger than the input limit of %d bytes: send less, and keep what policies need in the directory", p.limits.InputBytes)
 	}
@@ -54,14 +48,6 @@ func (p *PDP) evaluate(ctx context.Context, on pin, start time.Time, request *au
 	}
 	return output, err
 }
-
-// A panicError is an evaluation's panic as an error.
-type panicError struct {
-	fault any
-	stack []byte
-}
-
-func (e *panicError) Error() string { return fmt.Sprintf("the evaluation panicked: %v", e.fault) }
 
 // undecided is the error of a request that got no decision.
 func undecided(ctx context.Context, err error) error {
@@ -107,10 +93,8 @@ func (p *PDP) log(request *authz.Request, decision *authz.Decision) {
 		zap.Uint64("directory_revision", decision.DirectoryRevision),
 	}
 	if decision.Err != nil {
-		fields = append(fields, zap.Stringer("kind", authz.KindOf(decision.Err)), zap.Error(decision.Err))
-	}
-	if panicked, ok := errors.AsType[*panicError](decision.Err); ok {
-		fields = append(fields, zap.ByteString("stack", panicked.stack))
+		fields = append(fields, zap.Stringer("kind", authz.KindOf(decision.Err)))
+		fields = append(fields, panics.Fields(decision.Err)...)
 	}
 	line.Write(fields...)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/engine/panics"
 	"github.com/verdictpdp/verdict/engine/pip"
 )
 
@@ -117,7 +118,7 @@ func (p *PDP) Decide(ctx context.Context, request *authz.Request, options Decide
 func (p *PDP) decide(ctx context.Context, on pin, start time.Time, request *authz.Request, size int, explain bool) (authz.Decision, error) {
 	decision := authz.Decision{ID: p.newID(start), PolicyRevision: on.policy.Revision, DirectoryRevision: on.snapshot.Revision()}
 	output, err := p.evaluate(ctx, on, start, request, size, explain)
-	_, panicked := errors.AsType[*panicError](err) // to be logged, whoever still listens
+	_, panicked := errors.AsType[*panics.Error](err) // to be logged, whoever still listens
 	if err != nil && !panicked && (ctx.Err() != nil || authz.KindOf(err) == authz.Invalid) {
 		return authz.Decision{}, undecided(ctx, err)
 	}

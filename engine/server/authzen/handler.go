@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/panics"
 	"github.com/verdictpdp/verdict/engine/pdp"
 	"github.com/verdictpdp/verdict/engine/server/status"
 )
@@ -139,11 +139,7 @@ func (s *server) refuse(r *http.Request, err error) reply {
 
 // call calls an endpoint and turns a panic into an internal error.
 func (s *server) call(serve endpoint, r *http.Request) (body any, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
-		}
-	}()
+	defer panics.Catch("request", &err)
 	return serve(r)
 }
 
@@ -152,10 +148,9 @@ func (s *server) public(r *http.Request, err error) status.Public {
 	reference := "request " + rand.Text()[:12]
 	public := status.Of(err, reference)
 	if public.Kind == authz.Internal {
-		s.logger.Error("a request failed",
+		s.logger.Error("a request failed", append(panics.Fields(err),
 			zap.String("path", r.URL.Path),
-			zap.String("reference", reference),
-			zap.Error(err))
+			zap.String("reference", reference))...)
 	}
 	return public
 }

@@ -137,8 +137,8 @@ func TestPanicIsAnInternalErrorAndTheNextRequestIsServed(t *testing.T) {
 		t.Fatalf("%d log entries, want 1", len(entries))
 	}
 	logged := entries[0].ContextMap()
-	if text := fmt.Sprint(logged["error"]); !strings.Contains(text, "secret state") || !strings.Contains(text, "handler_test.go") {
-		t.Errorf("the log holds neither the panic nor its stack: %s", text)
+	if text, stack := fmt.Sprint(logged["error"]), fmt.Sprint(logged["stack"]); !strings.Contains(text, "secret state") || !strings.Contains(stack, "handler_test.go") {
+		t.Errorf("the log does not hold both the panic and its stack: %s, %s", text, stack)
 	}
 	if reference := fmt.Sprint(logged["reference"]); !strings.Contains(failed.Message, reference) {
 		t.Errorf("the caller was told %q, the log has %q", failed.Message, reference)
