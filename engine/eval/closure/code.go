@@ -1,6 +1,8 @@
 package closure
 
 import (
+	"sync"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
@@ -69,7 +71,7 @@ func encode(t *tree, static *ast.Term) (*executable, error) {
 	}
 	c.inside, c.base = nil, 0
 	plan := c.block(t.plan)
-	return &executable{plan: plan, routines: c.routines, slots: slots, memos: c.memos, parts: len(c.parts)}, nil
+	return &executable{plan: plan, routines: c.routines, slots: slots, memos: c.memos, parts: len(c.parts), idle: new(sync.Pool)}, nil
 }
 
 // slot is the place of a local in a machine.
@@ -249,7 +251,7 @@ func (c *coder) conflict(f *function, at *ast.Location) step {
 	message := "rule produced conflicting values"
 	switch {
 	case f == nil:
-	case len(f.params) > 0:
+	case len(f.first().params) > 0:
 		message = "function " + ruleName(f) + " produced conflicting values for the same inputs"
 	default:
 		message = "rule " + ruleName(f) + " produced conflicting values"

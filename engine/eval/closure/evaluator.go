@@ -13,11 +13,12 @@ import (
 
 // Evaluator prepares programs that run as compiled closures.
 type Evaluator struct {
-	off pass // passes that are left out, which tests do
+	off          pass   // passes that are left out, which tests do
+	variantAfter uint32 // see variants
 }
 
 // New is the evaluator.
-func New() Evaluator { return Evaluator{} }
+func New() Evaluator { return Evaluator{variantAfter: variantAfter} }
 
 // Name is "closure".
 func (Evaluator) Name() string { return "closure" }
@@ -36,16 +37,21 @@ func (e Evaluator) Prepare(ctx context.Context, policy *rego.Policy) (eval.Progr
 	p := &program{static: ast.NewTerm(policy.Data())}
 	p.explainer = sync.OnceValues(func() (*explainer, error) { return newExplainer(policy, p) })
 	sorted(p.static)
-	p.executable, err = newExecutable(source{plan: plan, static: p.static, adapt: func(t *tree) (err error) {
+	s := source{plan: plan, static: p.static, adapt: func(t *tree) (err error) {
 		p.yields, err = decide(t.plan)
 		t.answers = make(map[local]bool)
 		for _, l := range p.yields {
 			t.answers[l] = true
 		}
 		return err
-	}, off: e.off})
+	}, off: e.off}
+	var whole *tree
+	p.executable, whole, err = compile(s)
 	if err != nil {
 		return nil, authz.Errorf(authz.Invalid, "bundle %s: the plan of the policy is of a form that is not known: %w", policy.Name(), err)
+	}
+	if s.runs(variantsPass) {
+		p.variants = newVariants(whole, s, p.executable, e.variantAfter)
 	}
 	return p, nil
 }
@@ -53,6 +59,7 @@ func (e Evaluator) Prepare(ctx context.Context, policy *rego.Policy) (eval.Progr
 // A program is a compiled policy.
 type program struct {
 	executable *executable
+	variants   *variants
 	static     *ast.Term
 	yields     [len(rego.Rules)]local
 	explainer  func() (*explainer, error) // made when first asked for
@@ -70,9 +77,15 @@ func (p *program) decide(ctx context.Context, in eval.Input) (eval.Output, error
 	if err := in.Validate(); err != nil {
 		return eval.Output{}, err
 	}
-	m := p.executable.machine(p.run(ctx, in))
-	defer p.executable.release(m)
-	if err := p.executable.run(m); err != nil {
+	x := p.executable
+	if p.variants != nil {
+		if variant := p.variants.of(in.Request); variant != nil {
+			x = variant
+		}
+	}
+	m := x.machine(p.run(ctx, in))
+	defer x.release(m)
+	if err := x.run(m); err != nil {
 		return eval.Output{}, eval.Failure(err)
 	}
 	return p.output(m)

@@ -27,7 +27,8 @@ type executable struct {
 	memos    int // functions whose values are remembered
 	parts    int // paths into a request that are made once
 	patterns cache.InterQueryValueCache
-	idle     sync.Pool
+	// idle are machines to be used again, by the variants of a program as well.
+	idle *sync.Pool
 }
 
 // A source is what an executable is made of.
@@ -42,6 +43,13 @@ type source struct {
 
 // newExecutable compiles a plan.
 func newExecutable(s source) (*executable, error) {
+	x, _, err := compile(s)
+	return x, err
+}
+
+// compile compiles a plan, and returns the tree as well, which must not be
+// changed.
+func compile(s source) (*executable, *tree, error) {
 	t, err := decode(s.plan)
 	if err == nil && s.adapt != nil {
 		err = s.adapt(t)
@@ -50,14 +58,14 @@ func newExecutable(s source) (*executable, error) {
 		err = s.optimise(t)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	x, err := encode(t, s.static)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	x.patterns = newPatterns()
-	return x, nil
+	return x, t, nil
 }
 
 // A run is what an executable runs on.
@@ -80,9 +88,12 @@ type run struct {
 func (x *executable) machine(r run) *machine {
 	m, _ := x.idle.Get().(*machine)
 	if m == nil {
-		m = &machine{slots: make([]*ast.Term, x.slots), parts: make([]part, x.parts), texts: &texts{seed: maphash.MakeSeed()}, patterns: x.patterns}
-		m.plain.yielded = make([]yielded, x.memos)
+		m = &machine{texts: &texts{seed: maphash.MakeSeed()}}
 	}
+	m.slots = sized(m.slots, x.slots)
+	m.parts = sized(m.parts, x.parts)
+	m.plain.yielded = sized(m.plain.yielded, x.memos)
+	m.patterns = x.patterns
 	m.ctx, m.directory, m.static, m.now = r.ctx, r.directory, r.static, r.now
 	m.request, m.shared = r.request, r.shared
 	m.plain.input, m.plain.isRequest, m.plain.data = r.input, r.request != nil, r.data
@@ -91,6 +102,14 @@ func (x *executable) machine(r run) *machine {
 	m.limit = r.steps
 	m.allot(r.steps)
 	return m
+}
+
+// sized is a list of so many zero values, made of one that has been cleared.
+func sized[T any](list []T, size int) []T {
+	if cap(list) < size {
+		return make([]T, size)
+	}
+	return list[:size]
 }
 
 // opa is what OPA's built-ins are told of an evaluation.

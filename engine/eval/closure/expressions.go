@@ -16,6 +16,8 @@ func (c *coder) value(e expression) value {
 	case constant:
 		term := e.term
 		return func(*machine) *ast.Term { return term }
+	case nothing:
+		return func(*machine) *ast.Term { return nil }
 	case inputDocument:
 		return func(m *machine) *ast.Term { return m.world.inputTerm(m) }
 	case dataDocument:
@@ -161,7 +163,7 @@ func (c *coder) callOnDemand(e call) value {
 			}
 			keys = append(keys, key)
 		}
-		if whole.memo >= 0 && m.world.yielded[whole.memo].known {
+		if whole != nil && whole.memo >= 0 && m.world.yielded[whole.memo].known {
 			at := m.world.yielded[whole.memo].term
 			for _, key := range keys {
 				if at == nil {

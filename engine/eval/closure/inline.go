@@ -116,7 +116,7 @@ func quiet(e expression) bool {
 // quietItself is quiet for an expression without its parts.
 func quietItself(e expression) bool {
 	switch e := e.(type) {
-	case read, constant, inputDocument, dataDocument, dot, apart, length, literal:
+	case read, constant, nothing, inputDocument, dataDocument, dot, apart, length, literal:
 		return true
 	case callBuiltin:
 		return quietBuiltins[e.name]

@@ -255,6 +255,9 @@ type function struct {
 	keys          []local // the last of the parameters of a variant
 	absentIfEmpty bool    // an empty collection is none
 	folded        bool    // what it yields has been asked for at activation
+	// origin is the function that this is a variant of for known requests; nil for
+	// others. See specialise.
+	origin *function
 	// dispatch finds the rules that may apply; nil tries them all.
 	dispatch *dispatch
 	at       *ast.Location

@@ -1,0 +1,360 @@
+package closure
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/engine/eval/closure/native"
+)
+
+// specialise makes the variant of a tree for the requests of which some fields
+// are known, such as those that read a document: what they decide is decided
+// once, and rules that are about other requests are not in it. Functions that are
+// called with constants get variants as well.
+//
+// The tree must have been optimised, and is left as it is. Nil is returned where
+// the variant would have more statements than most.
+//
+// Inside a with on input the request is another one: there the functions of the
+// tree are called as they are.
+func specialise(t *tree, known map[string]*ast.Term, static *ast.Term, most int) *tree {
+	s := &specialiser{
+		known:  known,
+		to:     &tree{locals: t.locals, answers: t.answers},
+		copies: make(map[variantName]*function),
+		taken:  make(map[*function]bool),
+		left:   most,
+		settle: settler{static: static, dataReplaced: replacesData(t)},
+	}
+	s.to.plan = s.body(t.plan, nil, t.answers)
+	if s.left < 0 {
+		return nil
+	}
+	for _, f := range s.to.functions {
+		if f.rests != nil && f.origin != nil {
+			f.rests = s.copies[variantName{f.rests, ""}]
+		}
+	}
+	return s.to
+}
+
+type specialiser struct {
+	known  map[string]*ast.Term // by the names of fields
+	to     *tree
+	copies map[variantName]*function
+	taken  map[*function]bool // as they are
+	left   int                // statements, before it is too many
+	settle settler
+}
+
+// A variantName tells the variants of a function apart: by the arguments that
+// are constants.
+type variantName struct {
+	of   *function
+	args string
+}
+
+// function is the variant of a function for some of its arguments, by their
+// parameters.
+func (s *specialiser) function(f *function, args map[local]*ast.Term) *function {
+	var name strings.Builder
+	for _, param := range f.params {
+		if arg := args[param]; arg != nil {
+			name.WriteString(arg.String())
+		}
+		name.WriteByte(0)
+	}
+	if len(args) == 0 {
+		name.Reset()
+	}
+	id := variantName{f, name.String()}
+	if known := s.copies[id]; known != nil {
+		return known
+	}
+	v := new(*f)
+	s.copies[id] = v
+	isKnown := func(l local) bool { return args[l] != nil }
+	v.origin, v.rules, v.otherwise, v.dispatch = f.first(), nil, nil, nil
+	v.params = slices.DeleteFunc(slices.Clone(f.params), isKnown)
+	v.keys = slices.DeleteFunc(slices.Clone(f.keys), isKnown)
+	if len(v.keys) == 0 {
+		v.rests = nil
+	}
+	v.folded = f.folded && len(f.params) == 0
+	for _, i := range s.applicable(f, args) {
+		if s.left < 0 {
+			break
+		}
+		if rule := s.rule(v, f.rules[i], args); rule != nil {
+			v.rules = append(v.rules, rule)
+		}
+	}
+	if f.otherwise != nil {
+		v.otherwise = s.body(f.otherwise, args, v.fixed())
+	}
+	s.to.functions = append(s.to.functions, v)
+	return v
+}
+
+// first is the function that another is a variant of for known requests.
+func (f *function) first() *function {
+	if f.origin != nil {
+		return f.origin
+	}
+	return f
+}
+
+// rule is a rule without the bodies that cannot hold; nil where there is none.
+func (s *specialiser) rule(v *function, rule *chain, args map[local]*ast.Term) *chain {
+	fixed := v.fixed()
+	fixed[rule.yield] = true
+	copied := &chain{yield: rule.yield, at: rule.at}
+	for _, b := range rule.bodies {
+		if b = s.body(b, args, fixed); !neverHolds(b) {
+			copied.bodies = append(copied.bodies, b)
+		}
+	}
+	if len(copied.bodies) == 0 {
+		return nil
+	}
+	return copied
+}
+
+// applicable are the rules of a function that its table does not rule out.
+func (s *specialiser) applicable(f *function, args map[local]*ast.Term) []int {
+	if f.dispatch == nil {
+		all := make([]int, len(f.rules))
+		for i := range all {
+			all[i] = i
+		}
+		return all
+	}
+	found := make(map[int]bool)
+	var visit func(d *dispatch)
+	visit = func(d *dispatch) {
+		if d.subject == nil {
+			for _, rule := range d.rules {
+				found[rule] = true
+			}
+			return
+		}
+		switch subject := s.settle.expression(s.substituted(d.subject, args)).(type) {
+		case constant:
+			for _, b := range d.byValue {
+				if native.Equal(b.value, subject.term) {
+					visit(b.to)
+					return
+				}
+			}
+		case nothing:
+		default:
+			for _, b := range d.byValue {
+				visit(b.to)
+			}
+		}
+		visit(d.otherwise)
+	}
+	visit(f.dispatch)
+	return slices.Sorted(maps.Keys(found))
+}
+
+// body is a body with all that is known put in.
+func (s *specialiser) body(b *block, args map[local]*ast.Term, fixed map[local]bool) *block {
+	b = copyOf(b)
+	for l := range args {
+		if usageOf(b).set[l] > 0 {
+			panic("a parameter is set") // see constants
+		}
+	}
+	s.substitute(b, args, false)
+	s.settle.body(b, fixed)
+	s.calls(b, false)
+	s.settle.body(b, fixed)
+	everyStatement(b, func(statement) { s.left-- })
+	return b
+}
+
+// substitute puts known fields and arguments into a block.
+func (s *specialiser) substitute(b *block, args map[local]*ast.Term, other bool) {
+	for _, st := range b.statements {
+		eachOperand(st, func(e expression) expression {
+			if other {
+				return withArguments(e, args)
+			}
+			return s.substituted(e, args)
+		})
+		r, replaces := st.(*replace)
+		for _, nested := range inner(st) {
+			s.substitute(nested, args, other || replaces && r.input)
+		}
+	}
+}
+
+func withArguments(e expression, args map[local]*ast.Term) expression {
+	return everyLeaf(e, func(leaf expression) expression {
+		if r, isRead := leaf.(read); isRead && args[r.from] != nil {
+			return constant{args[r.from]}
+		}
+		return leaf
+	})
+}
+
+func (s *specialiser) substituted(e expression, args map[local]*ast.Term) expression {
+	var fields func(e expression) expression
+	fields = func(e expression) expression {
+		if d, isDot := e.(dot); isDot {
+			if term := s.field(d); term != nil {
+				return constant{term}
+			}
+		}
+		return eachPart(e, fields)
+	}
+	return withArguments(fields(e), args)
+}
+
+// field is the value of a path that is a known field of the request; nil for
+// others.
+func (s *specialiser) field(d dot) *ast.Term {
+	p := pathOf(d)
+	names := p.names()
+	if _, inInput := p.root.(inputDocument); !inInput || len(names) != len(p.keys) {
+		return nil
+	}
+	return s.known[strings.Join(names, ".")]
+}
+
+// calls puts variants in the place of the functions that a block calls, and what
+// they are known to yield in the place of the calls.
+func (s *specialiser) calls(b *block, other bool) {
+	var visit func(e expression) expression
+	visit = func(e expression) expression {
+		e = eachPart(e, visit)
+		switch e := e.(type) {
+		case call:
+			if !other {
+				return s.call(e)
+			}
+			s.take(e.function)
+		case callDynamic:
+			for _, f := range e.group.byPath {
+				s.take(f)
+			}
+		}
+		return e
+	}
+	for _, st := range b.statements {
+		eachOperand(st, visit)
+		r, replaces := st.(*replace)
+		for _, nested := range inner(st) {
+			s.calls(nested, other || replaces && r.input)
+		}
+	}
+}
+
+// take takes a function and those that it calls as they are.
+func (s *specialiser) take(f *function) {
+	if s.taken[f] {
+		return
+	}
+	s.taken[f] = true
+	s.to.functions = append(s.to.functions, f)
+	for _, b := range f.blocks() {
+		everyStatement(b, func(statement) { s.left-- })
+	}
+	for _, callee := range callees(f.blocks()...) {
+		s.take(callee)
+	}
+}
+
+// call is a call of the variant for the arguments that are constants.
+func (s *specialiser) call(e call) expression {
+	args, others := s.constants(e)
+	v := s.function(e.function, args)
+	if len(others) == 0 {
+		if outcome := outcomeOf(v); outcome != nil {
+			return outcome
+		}
+	}
+	return call{v, arguments{others, e.at}}
+}
+
+// constants are the arguments of a call that are constants, by their parameters,
+// and the other arguments. A partial rule on demand has constants for all of its
+// keys or for none, for it is remembered by them.
+func (s *specialiser) constants(e call) (known map[local]*ast.Term, others []expression) {
+	f := e.function
+	if f.rests != nil && slices.ContainsFunc(e.args, func(arg expression) bool { return !isConstant(arg) }) {
+		return nil, e.args
+	}
+	set := make(map[local]bool)
+	for _, b := range f.blocks() {
+		everyStatement(b, func(st statement) {
+			for _, l := range sets(st) {
+				set[l] = true
+			}
+		})
+	}
+	known = make(map[local]*ast.Term)
+	for i, arg := range e.args {
+		if k, is := arg.(constant); is && !set[f.params[i]] {
+			known[f.params[i]] = k.term
+		} else {
+			others = append(others, arg)
+		}
+	}
+	return known, others
+}
+
+// outcomeOf is what a function without parameters is known to come to, without
+// running it; nil where that is not known.
+func outcomeOf(f *function) expression {
+	switch {
+	case f.kind != complete && len(f.rules) > 0:
+		return nil
+	case f.kind != complete && f.absentIfEmpty:
+		return nothing{}
+	case f.kind == setOf:
+		return constant{ast.InternedEmptySet}
+	case f.kind == objectOf:
+		return constant{ast.InternedEmptyObject}
+	case len(f.rules) == 0 && f.otherwise == nil:
+		return nothing{}
+	case len(f.rules) == 0:
+		return yieldOf(f.otherwise, f.result)
+	}
+	for _, rule := range f.rules {
+		rule.constant = constantOf(f, rule)
+	}
+	if uniform(f.rules) && len(f.rules[0].bodies) == 1 {
+		return yieldOf(f.rules[0].bodies[0], f.rules[0].yield)
+	}
+	return nil
+}
+
+// yieldOf is the constant that a body without conditions yields; nil where it
+// has any.
+func yieldOf(b *block, yield local) expression {
+	for _, st := range b.statements {
+		switch st := st.(type) {
+		case *reset:
+			continue
+		case *isDefined:
+			if st.local == yield && !st.defined { // a default's
+				continue
+			}
+		case *assign:
+			if k, is := st.value.(constant); is && st.to == yield {
+				return k
+			}
+		case *assignOnce:
+			if k, is := st.value.(constant); is && st.to == yield {
+				return k
+			}
+		}
+		return nil
+	}
+	return nil
+}

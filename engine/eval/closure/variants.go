@@ -1,0 +1,167 @@
+package closure
+
+import (
+	"maps"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+// A program runs as one of its variants for requests that come often: for
+// requests of which the type of the subject, the action and the type of the
+// resource are known, which is what policies tell their rules apart by. See
+// specialise. A variant is made beside the decisions, which go on as they did
+// until it is there.
+//
+// Variants are safe for use by many goroutines at once.
+type variants struct {
+	tree   *tree
+	source source
+	parent *executable
+	// names are the texts that the policy names, and their numbers, from 1 on. A
+	// field of a request that has another is not known.
+	names map[string]uint32
+	terms []*ast.Term
+	reads [len(fieldsKnown)]bool // by the policy
+
+	// programs are there by what is known, nil where one would be too large. The
+	// map is not changed: there is another with each that is added.
+	programs atomic.Pointer[map[knownFields]*executable]
+	asked    [1 << 10]atomic.Uint32 // requests for which there is none yet, by hash
+	after    atomic.Uint32          // so many requests a variant is made; 0 at once
+	making   sync.Mutex
+	size     int // statements of all variants
+}
+
+// fieldsKnown are the fields of a request that variants know.
+var fieldsKnown = [...]string{"subject.type", "action.name", "resource.type"}
+
+// knownFields are the numbers of the names in the fields, 0 for those not known.
+type knownFields [len(fieldsKnown)]uint32
+
+func (k knownFields) hash() uint32 { return k[0]*73_856_093 ^ k[1]*19_349_663 ^ k[2]*83_492_791 }
+
+const (
+	// variantAfter is how many requests come before a variant is made for those
+	// like them.
+	variantAfter = 50
+	// maxVariants is how many are kept, and maxVariantsSize how many statements
+	// they may have together. Where there are more, all are let go of, and made
+	// again after twice as many requests.
+	maxVariants, maxVariantsSize = 500, 100_000
+	// maxVariantSize is how many statements a variant may have.
+	maxVariantSize  = 10_000
+	maxVariantAfter = 1 << 20
+)
+
+func newVariants(t *tree, s source, parent *executable, after uint32) *variants {
+	v := &variants{tree: t, source: s, parent: parent, names: make(map[string]uint32), terms: []*ast.Term{nil}}
+	v.after.Store(after)
+	for text, term := range constantsOf(t) {
+		v.names[text] = uint32(len(v.terms))
+		v.terms = append(v.terms, term)
+	}
+	read := readFields(t)
+	for i, name := range fieldsKnown {
+		v.reads[i] = read[name]
+	}
+	v.programs.Store(&map[knownFields]*executable{})
+	return v
+}
+
+// readFields are the names of the fields of the request that a tree reads.
+func readFields(t *tree) map[string]bool {
+	read := make(map[string]bool)
+	var visit func(e expression) expression
+	visit = func(e expression) expression {
+		if d, isDot := e.(dot); isDot {
+			if p := pathOf(d); isInput(p.root) {
+				read[strings.Join(p.names(), ".")] = true
+			}
+		}
+		return eachPart(e, visit)
+	}
+	t.eachBlock(func(b *block) { everyStatement(b, func(s statement) { eachOperand(s, visit) }) })
+	return read
+}
+
+func isInput(e expression) bool { _, is := e.(inputDocument); return is }
+
+// of is the variant for a request; nil where there is none.
+func (v *variants) of(r *authz.Request) *executable {
+	var k knownFields
+	if v.reads[0] {
+		k[0] = v.names[r.Subject.Type]
+	}
+	if v.reads[1] {
+		k[1] = v.names[r.Action.Name]
+	}
+	if v.reads[2] {
+		k[2] = v.names[r.Resource.Type]
+	}
+	if k == (knownFields{}) {
+		return nil
+	}
+	if program, known := (*v.programs.Load())[k]; known {
+		return program
+	}
+	asked := &v.asked[k.hash()%uint32(len(v.asked))]
+	if asked.Add(1) <= v.after.Load() || !v.making.TryLock() {
+		return nil
+	}
+	asked.Store(0)
+	if v.after.Load() == 0 {
+		return v.make(k)
+	}
+	go v.make(k)
+	return nil
+}
+
+// make makes a variant, and unlocks making.
+func (v *variants) make(k knownFields) *executable {
+	defer v.making.Unlock()
+	programs := maps.Clone(*v.programs.Load())
+	if program, known := programs[k]; known {
+		return program
+	}
+	program, size := v.program(k)
+	if len(programs) >= maxVariants || v.size+size > maxVariantsSize {
+		clear(programs)
+		v.size = 0
+		v.after.Store(min(2*v.after.Load(), maxVariantAfter))
+	}
+	programs[k] = program
+	v.size += size
+	v.programs.Store(&programs)
+	return program
+}
+
+// program is the variant's program and how many statements it has; nil where
+// there are too many.
+func (v *variants) program(k knownFields) (*executable, int) {
+	known := make(map[string]*ast.Term)
+	for i, name := range fieldsKnown {
+		if k[i] > 0 {
+			known[name] = v.terms[k[i]]
+		}
+	}
+	t := specialise(v.tree, known, v.source.static, maxVariantSize)
+	if t == nil {
+		return nil, 1
+	}
+	if err := v.source.optimise(t); err != nil {
+		return nil, 1
+	}
+	program, err := encode(t, v.source.static)
+	if err != nil {
+		return nil, 1
+	}
+	program.patterns, program.idle = v.parent.patterns, v.parent.idle
+	size := 0
+	t.eachBlock(func(b *block) { everyStatement(b, func(statement) { size++ }) })
+	return program, size
+}
