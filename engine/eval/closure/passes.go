@@ -15,6 +15,8 @@ const (
 	demandPass                     // see onDemand
 	dispatchPass                   // see dispatchOf
 	staticPass                     // see foldFunctions
+	callsPass                      // see inlineCalls
+	variantsPass                   // see specialise
 	allPasses     = iota
 )
 
@@ -25,11 +27,24 @@ func (s source) optimise(t *tree) error {
 	s.once(t)
 	for s.runs(staticPass) {
 		folded, err := foldFunctions(t, s.static)
-		if err != nil || !folded {
+		if err != nil {
 			return err
+		}
+		if !folded {
+			break
 		}
 		s.once(t)
 	}
+	if s.runs(callsPass) {
+		inlineCalls(t)
+	}
+	for _, f := range t.functions {
+		fixed := f.fixed()
+		for _, b := range f.blocks() {
+			foldQuestions(b, fixed)
+		}
+	}
+	foldQuestions(t.plan, t.answers)
 	return nil
 }
 
@@ -57,10 +72,11 @@ func (s source) refine(t *tree, functions []*function) {
 		fixed := f.fixed()
 		for _, b := range f.blocks() {
 			s.body(b, fixed)
-			if s.runs(hoistPass) {
+			if s.runs(hoistPass) && !f.hoisted {
 				hoist(b, fixed)
 			}
 		}
+		f.hoisted = true
 		if s.runs(exitsPass) {
 			findExits(f)
 		}

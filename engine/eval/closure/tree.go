@@ -254,6 +254,7 @@ type function struct {
 	rests         *function
 	keys          []local // the last of the parameters of a variant
 	absentIfEmpty bool    // an empty collection is none
+	hoisted       bool    // its bodies begin with what is looked at first; see hoist
 	folded        bool    // what it yields has been asked for at activation
 	// origin is the function that this is a variant of for known requests; nil for
 	// others. See specialise.

@@ -1,0 +1,256 @@
+package closure
+
+import "slices"
+
+// inlineCalls puts the body of a rule in the place of its call, where it is
+// called in one place and has one body: most rules of a policy are names for a
+// condition. The call must be the first thing that its statement evaluates, and
+// be evaluated no more than once for each time that its function is: what a
+// rule yields is otherwise remembered, and in a loop it would not be.
+func inlineCalls(t *tree) {
+	calls := make(map[*function]int)
+	count := func(blocks ...*block) {
+		for _, f := range callees(blocks...) {
+			calls[f]++
+		}
+	}
+	for _, f := range t.functions {
+		count(f.blocks()...)
+	}
+	count(t.plan)
+	i := &callInliner{calls: calls, gone: make(map[*function]bool), done: make(map[*function]bool)}
+	for _, f := range t.functions {
+		i.function(f)
+	}
+	i.block(t.plan, &t.locals)
+	t.functions = slices.DeleteFunc(t.functions, func(f *function) bool { return i.gone[f] })
+}
+
+type callInliner struct {
+	calls      map[*function]int
+	gone, done map[*function]bool
+}
+
+// function inlines what a function calls, the functions that it calls first.
+func (i *callInliner) function(f *function) {
+	if i.done[f] {
+		return
+	}
+	i.done[f] = true
+	for _, callee := range callees(f.blocks()...) {
+		i.function(callee)
+	}
+	if len(f.params) > 0 {
+		return // it may be called more than once
+	}
+	for _, b := range f.blocks() {
+		i.block(b, &f.locals)
+	}
+}
+
+func (i *callInliner) block(b *block, locals *int) {
+	var out []statement
+	for _, s := range b.statements {
+		switch s := s.(type) {
+		case *group:
+			for _, nested := range s.blocks {
+				i.block(nested, locals)
+			}
+		case *negate:
+			i.block(s.body, locals)
+		default:
+			out = append(out, i.statement(s, locals)...)
+		}
+		out = append(out, s)
+	}
+	b.statements = out
+}
+
+// statement puts the value of the body that a statement calls first into the
+// statement, and returns what has to go before it.
+func (i *callInliner) statement(s statement, locals *int) []statement {
+	called, isCall := first(s).(call)
+	if !isCall || len(called.args) > 0 || i.calls[called.function] != 1 {
+		return nil
+	}
+	f := called.function
+	if !hasOneBody(f, asksTruth(s)) {
+		return nil
+	}
+	i.gone[f] = true
+	body := renumbered(f.rules[0].bodies[0], local(*locals))
+	*locals += f.locals
+	last := len(body.statements) - 1
+	value := body.statements[last].(*assignOnce).value
+	eachOperand(s, func(e expression) expression { return withValue(e, f, value) })
+	return body.statements[:last]
+}
+
+// withValue is an expression with another in the place of a call.
+func withValue(e expression, f *function, by expression) expression {
+	if called, isCall := e.(call); isCall && called.function == f {
+		return by
+	}
+	return eachPart(e, func(part expression) expression { return withValue(part, f, by) })
+}
+
+// first is what a statement evaluates first, nil where it is a value at hand.
+func first(s statement) (found expression) {
+	other := false
+	eachOperand(s, func(e expression) expression {
+		inOrder(e, func(part expression) {
+			if !other && !isLeaf(part) {
+				found, other = part, true
+			}
+		})
+		return e
+	})
+	return found
+}
+
+// asksTruth reports whether a statement asks if a call is true, for which false
+// is as good as undefined.
+func asksTruth(s statement) bool {
+	d, is := s.(*differ)
+	if !is || !isFalse(d.b) {
+		return false
+	}
+	_, isCall := d.a.(call)
+	return isCall
+}
+
+// hasOneBody reports whether a function is one body that ends with what it
+// yields.
+func hasOneBody(f *function, truth bool) bool {
+	if f.kind != complete || len(f.rules) != 1 || len(f.rules[0].bodies) != 1 {
+		return false
+	}
+	if f.otherwise != nil {
+		k, isConstant := yieldOf(f.otherwise, f.result).(constant)
+		if !truth || !isConstant || !isFalse(k) {
+			return false
+		}
+	}
+	body := f.rules[0].bodies[0]
+	last := len(body.statements) - 1
+	if last < 0 {
+		return false
+	}
+	if yields, is := body.statements[last].(*assignOnce); !is || yields.to != f.result {
+		return false
+	}
+	used := usageOf(body)
+	return used.set[f.result] == 1 && used.read[f.result] == 0 && !used.asked[f.result]
+}
+
+// renumbered is a body with all locals moved up by so many.
+func renumbered(b *block, by local) *block {
+	b = copyOf(b)
+	everyStatement(b, func(s statement) {
+		move(s, by)
+		eachOperand(s, func(e expression) expression {
+			return everyLeaf(e, func(leaf expression) expression {
+				if r, isRead := leaf.(read); isRead {
+					return read{r.from + by}
+				}
+				return leaf
+			})
+		})
+	})
+	return b
+}
+
+// move moves the locals that a statement sets or asks for.
+func move(s statement, by local) {
+	switch s := s.(type) {
+	case *assign:
+		s.to += by
+	case *keep:
+		s.to += by
+	case *assignOnce:
+		s.to += by
+	case *reset:
+		s.local += by
+	case *isDefined:
+		s.local += by
+	case *scan:
+		if s.key != none {
+			s.key += by
+		}
+		s.value += by
+	case *create:
+		s.to += by
+	case *appendTo:
+		s.array += by
+	case *addTo:
+		s.set += by
+	case *insert:
+		s.object += by
+	case *insertDeep:
+		s.object += by
+	case *merge:
+		s.to += by
+	}
+}
+
+// foldQuestions makes conditions of blocks that note that they have come to
+// their end, where all that follows is the question whether they have:
+//
+//	group: …; held = true
+//	is defined held
+//
+// and lets go of resets of locals that nothing else sets.
+func foldQuestions(b *block, fixed map[local]bool) {
+	used := usageOf(b)
+	asked := make(map[local]int)
+	everyStatement(b, func(s statement) {
+		if q, isQuestion := s.(*isDefined); isQuestion {
+			asked[q.local]++
+		}
+	})
+	everyBlock(b, func(b *block) {
+		var out []statement
+		for i := 0; i < len(b.statements); i++ {
+			s := b.statements[i]
+			if r, isReset := s.(*reset); isReset && !fixed[r.local] && used.set[r.local] == 1 && used.read[r.local] == 0 && asked[r.local] == 0 {
+				continue
+			}
+			if q, isQuestion := at[*isDefined](b.statements, i+1); isQuestion && q.defined && asked[q.local] == 1 && used.set[q.local] == 1 && used.read[q.local] == 0 && !fixed[q.local] {
+				if held := heldIn(s, q.local); held != nil {
+					out = append(out, held...)
+					i++
+					continue
+				}
+			}
+			out = append(out, s)
+		}
+		b.statements = out
+	})
+}
+
+// heldIn are the statements of a group that go before the one that says that it
+// has come to its end; nil where it is of another form.
+func heldIn(s statement, held local) []statement {
+	g, isGroup := s.(*group)
+	if !isGroup || len(g.blocks) != 1 {
+		return nil
+	}
+	statements := g.blocks[0].statements
+	last := len(statements) - 1
+	if last < 1 {
+		return nil
+	}
+	says, isAssign := statements[last].(*assign)
+	if !isAssign || says.to != held || !isConstant(says.value) {
+		return nil
+	}
+	leaves := false
+	everyStatement(g.blocks[0], func(s statement) {
+		_, is := s.(*leave)
+		leaves = leaves || is
+	})
+	if leaves {
+		return nil
+	}
+	return statements[:last]
+}
