@@ -79,43 +79,59 @@ func (c *coder) slot(l local) int { return c.base + int(l) }
 
 // function is the code of a function, its parameters in their places.
 func (c *coder) function(f *function) value {
-	result := c.slot(f.result)
-	// The plan puts the result first, then the parameters; those of a variant
-	// come last.
-	from, to := result+1, c.base+f.locals
-	for _, param := range f.params[:len(f.params)-len(f.keys)] {
-		from = max(from, c.slot(param)+1)
+	before := c.unset(f)
+	if hasOneBody(f, false) && f.otherwise == nil {
+		return c.oneBody(f, before)
 	}
-	to -= len(f.keys)
-	choose := c.choose(f)
-	var otherwise step
+	result, choose := c.slot(f.result), c.choose(f)
+	otherwise := func(*machine) signal { return goOn }
 	if f.otherwise != nil {
 		otherwise = c.block(f.otherwise)
 	}
-	create := f.kind != complete
-	of := setKind
-	if f.kind == objectOf {
-		of = objectKind
+	var none *ast.Term
+	switch f.kind {
+	case setOf:
+		none = empty[setKind]
+	case objectOf:
+		none = empty[objectKind]
 	}
+	absentIfEmpty := f.absentIfEmpty
 	return func(m *machine) *ast.Term {
 		if !m.step() {
 			return nil
 		}
-		m.slots[result] = nil
-		clear(m.slots[from:to])
-		if create {
-			m.slots[result] = empty[of]
+		m.slots[result] = none
+		for _, slot := range before {
+			m.slots[slot] = nil
 		}
-		if choose(m) == halt {
+		if choose(m) == halt || otherwise(m) == halt {
 			return nil
 		}
-		if otherwise != nil && otherwise(m) == halt {
+		if yielded := m.slots[result]; !absentIfEmpty || yielded != none {
+			return yielded
+		}
+		return nil
+	}
+}
+
+// oneBody is the code of a function that is one body, which ends with what it
+// yields: nothing can yield anything else.
+func (c *coder) oneBody(f *function, before []int) value {
+	statements := f.rules[0].bodies[0].statements
+	last := len(statements) - 1
+	holds := c.block(&block{statements[:last]})
+	yields := c.value(statements[last].(*assignOnce).value)
+	return func(m *machine) *ast.Term {
+		if !m.step() {
 			return nil
 		}
-		if f.absentIfEmpty && m.slots[result] == empty[of] {
+		for _, slot := range before {
+			m.slots[slot] = nil
+		}
+		if holds(m) != goOn {
 			return nil
 		}
-		return m.slots[result]
+		return yields(m)
 	}
 }
 

@@ -126,6 +126,19 @@ func (c *coder) onward(from value, keys []expression, find finder) value {
 func (c *coder) at(from value, k expression, find finder) value {
 	if fixed, isConstant := k.(constant); isConstant {
 		key := fixed.term
+		name, _ := constantText(k)
+		if member, isMember := eval.MemberNamed(name); isMember {
+			return func(m *machine) *ast.Term {
+				in := from(m)
+				if in == nil {
+					return nil
+				}
+				if l, isLazy := in.Value.(*lazy); isLazy && l.kind == entityLazy {
+					return l.memberOf(m, member)
+				}
+				return find(m, in, key)
+			}
+		}
 		return func(m *machine) *ast.Term {
 			in := from(m)
 			if in == nil {

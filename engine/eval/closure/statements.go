@@ -169,21 +169,9 @@ func (c *coder) differ(s *differ) step {
 		if holds := c.predicate(s.a); holds != nil {
 			return holds
 		}
+		return c.truth(s.a)
 	}
-	a := c.value(s.a)
-	if isFalse(s.b) {
-		return func(m *machine) signal {
-			x := a(m)
-			if x == nil {
-				return m.absent()
-			}
-			if holds, isBoolean := x.Value.(ast.Boolean); isBoolean && !bool(holds) {
-				return undefined
-			}
-			return goOn
-		}
-	}
-	b := c.value(s.b)
+	a, b := c.value(s.a), c.value(s.b)
 	return func(m *machine) signal {
 		x := a(m)
 		if x == nil {
@@ -198,6 +186,30 @@ func (c *coder) differ(s *differ) step {
 		}
 		return goOn
 	}
+}
+
+// truth is the code of a value that must be defined and not false.
+func (c *coder) truth(e expression) step {
+	holds := func(m *machine, x *ast.Term) signal {
+		if x == nil {
+			return m.absent()
+		}
+		if holds, isBoolean := x.Value.(ast.Boolean); isBoolean && !bool(holds) {
+			return undefined
+		}
+		return goOn
+	}
+	if called, isCall := e.(call); isCall && len(called.args) == 0 {
+		r := c.routines[called.function]
+		return func(m *machine) signal {
+			if known := &m.world.yielded[r.memo]; known.known {
+				return holds(m, known.term)
+			}
+			return holds(m, r.remembered(m))
+		}
+	}
+	v := c.value(e)
+	return func(m *machine) signal { return holds(m, v(m)) }
 }
 
 // isFalse reports whether an expression is the constant false.
@@ -246,6 +258,15 @@ func (c *coder) group(s *group) step {
 	for i, b := range s.blocks {
 		blocks[i] = c.block(b)
 	}
+	if len(blocks) == 1 {
+		block := blocks[0]
+		return func(m *machine) signal {
+			if s := block(m); s > undefined {
+				return s.outward()
+			}
+			return goOn
+		}
+	}
 	return func(m *machine) signal {
 		for _, block := range blocks {
 			if s := block(m); s > undefined {
@@ -266,10 +287,20 @@ func (c *coder) negate(s *negate) step {
 			said = c.slot(last.local)
 		}
 	}
-	return func(m *machine) signal {
-		if said >= 0 {
-			m.slots[said] = nil
+	if said < 0 {
+		return func(m *machine) signal {
+			switch s := body(m); s {
+			case goOn:
+				return undefined
+			case undefined:
+				return goOn
+			default:
+				return s.outward()
+			}
 		}
+	}
+	return func(m *machine) signal {
+		m.slots[said] = nil
 		switch s := body(m); s {
 		case goOn:
 			return undefined
