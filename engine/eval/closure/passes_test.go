@@ -26,6 +26,7 @@ func namedPasses() []namedPass {
 	return []namedPass{
 		{"constants", constantsPass}, {"inline", inlinePass}, {"literals", literalsPass}, {"hoist", hoistPass},
 		{"exits", exitsPass}, {"demand", demandPass}, {"dispatch", dispatchPass}, {"static", staticPass},
+		{"calls", callsPass}, {"variants", variantsPass},
 	}
 }
 

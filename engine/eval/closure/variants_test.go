@@ -1,0 +1,136 @@
+package closure
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/engine/eval/evaltest"
+)
+
+// kinds is a policy about so many actions, each of which is allowed on records.
+func kinds(n int) evaltest.Case {
+	return evaltest.Case{
+		Rego: strings.Join(numbered(n, `allow if { input.action.name == "action-%d"; input.resource.type == "record" }`), "\n") +
+			"\ndeny contains input.action.name if input.resource.type == \"secret\"",
+	}
+}
+
+func kindInput(t *testing.T, c evaltest.Case, action, typ string) eval.Input {
+	c.Request = &authz.Request{
+		Tenant: evaltest.Tenant, Subject: authz.Subject{Type: "user", ID: "mina"},
+		Action: authz.Action{Name: action}, Resource: authz.Resource{Type: typ, ID: "r1"},
+	}
+	return c.Input(t)
+}
+
+func TestVariantIsMadeForRequestsThatComeOften(t *testing.T) {
+	c := kinds(3)
+	p := c.Prepare(t, New()).(*program)
+	in := kindInput(t, c, "action-1", "record")
+	for range variantAfter {
+		if p.variants.of(in.Request) != nil {
+			t.Fatal("there is a variant after too few requests")
+		}
+	}
+	p.variants.of(in.Request)
+	for deadline := time.Now().Add(10 * time.Second); p.variants.of(in.Request) == nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("there is no variant")
+		}
+	}
+	if p.variants.of(kindInput(t, c, "action-2", "record").Request) != nil {
+		t.Error("a request of another kind has a variant")
+	}
+}
+
+func TestVariantKnowsWhatThePolicyNames(t *testing.T) {
+	c := kinds(3)
+	p := c.Prepare(t, Evaluator{}).(*program)
+	for name, test := range map[string]struct {
+		action, typ string
+		want        bool
+	}{
+		"all are named":           {"action-1", "record", true},
+		"one is named":            {"juggle", "record", true},
+		"none is named":           {"juggle", "ball", false},
+		"a name of another field": {"record", "action-1", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := kindInput(t, c, test.action, test.typ)
+			if got := p.variants.of(in.Request) != nil; got != test.want {
+				t.Errorf("there is a variant: %t, want %t", got, test.want)
+			}
+			out, err := p.Eval(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := test.action == "action-1" && test.typ == "record"; out.Allow != want {
+				t.Errorf("allow = %t, want %t", out.Allow, want)
+			}
+		})
+	}
+}
+
+// More kinds of requests than variants are kept for do not make them more, and
+// make the next ones later.
+func TestVariantsAreBounded(t *testing.T) {
+	c := kinds(maxVariants + 10)
+	p := c.Prepare(t, Evaluator{variantAfter: 1}).(*program)
+	most := 0
+	for i := range maxVariants + 10 {
+		k := knownFields{0, p.variants.names[fmt.Sprintf("action-%d", i)], p.variants.names["record"]}
+		p.variants.making.Lock()
+		p.variants.make(k)
+		most = max(most, len(*p.variants.programs.Load()))
+		out, err := p.Eval(t.Context(), kindInput(t, c, fmt.Sprintf("action-%d", i), "record"))
+		if err != nil || !out.Allow {
+			t.Fatalf("action-%d: %+v, %v", i, out, err)
+		}
+	}
+	if most != maxVariants {
+		t.Errorf("there were up to %d variants, want %d", most, maxVariants)
+	}
+	if after := p.variants.after.Load(); after != 2 {
+		t.Errorf("variants are made after %d requests, want 2", after)
+	}
+}
+
+// A variant that would be too large is not made.
+func TestVariantIsNoLargerThanItMay(t *testing.T) {
+	c := evaltest.Case{
+		Rego: strings.Join(numbered(maxVariantSize, `allow if { input.context.x == %d; input.action.name == "read" }`), "\n"),
+	}
+	p := c.Prepare(t, Evaluator{}).(*program)
+	in := kindInput(t, c, "read", "record")
+	if p.variants.of(in.Request) != nil {
+		t.Error("there is a variant")
+	}
+	if _, known := (*p.variants.programs.Load())[knownFields{0, p.variants.names["read"], 0}]; !known {
+		t.Error("it is not known that there is none")
+	}
+}
+
+// Decisions go on while variants are made, and are the same.
+func TestVariantsAreMadeBesideDecisions(t *testing.T) {
+	c := kinds(20)
+	p := c.Prepare(t, New())
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			for i := range 20 * 4 * variantAfter {
+				action := fmt.Sprintf("action-%d", i%21)
+				out, err := p.Eval(t.Context(), kindInput(t, c, action, "record"))
+				if err != nil || out.Allow != (action != "action-20") {
+					t.Errorf("%s: %+v, %v", action, out, err)
+					return
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
