@@ -244,6 +244,10 @@ func (s *settler) part(e expression, visit func(expression) expression) expressi
 		return nothing{}
 	}
 	switch e := e.(type) {
+	case apart:
+		if isConstant(e.of) {
+			return e.of
+		}
 	case dot, length, literal:
 		if areConstants(e) {
 			return s.evaluated(e)
@@ -277,7 +281,7 @@ func (s *settler) inData(p path, visit func(expression) expression) expression {
 // part before that which may err.
 func lacks(e expression) bool {
 	switch e.(type) {
-	case dot, length, literal, call, callBuiltin:
+	case dot, apart, length, literal, call, callBuiltin:
 	default:
 		return false
 	}
