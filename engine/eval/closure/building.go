@@ -125,6 +125,9 @@ func (b *building) contains(member *ast.Term) bool {
 	if b.to != nil {
 		return b.to.contains(member)
 	}
+	if b.object.index == nil && len(b.elements) > fewMembers {
+		b.number()
+	}
 	if b.object.index != nil {
 		return b.object.index.Get(member) != nil
 	}
@@ -142,15 +145,20 @@ func (b *building) add(member *ast.Term) {
 		return
 	}
 	if b.object.index == nil && len(b.elements) == fewMembers {
-		b.object.index = ast.NewObject()
-		for _, present := range b.elements {
-			b.object.index.Insert(present, ast.InternedNullTerm)
-		}
+		b.number()
 	}
 	if b.object.index != nil {
 		b.object.index.Insert(member, ast.InternedNullTerm)
 	}
 	b.elements = append(b.elements, member)
+}
+
+// number makes an index of the members of a set.
+func (b *building) number() {
+	b.object.index = ast.NewObject()
+	for _, present := range b.elements {
+		b.object.index.Insert(present, ast.InternedNullTerm)
+	}
 }
 
 // members are those of an object in the making, in order. The values may be in

@@ -30,7 +30,14 @@ func (c *coder) callBuiltin(e callBuiltin) value {
 		return spread
 	}
 	if f, isNative := native.Lookup(e.name); isNative {
-		return callNative(f, args, tollOf(e.name), report, c.callOPA(e, args, report))
+		if combine := c.combine(e, f, report); combine != nil {
+			return combine
+		}
+		called := callNative(f, args, tollOf(e.name), report, c.callOPA(e, args, report))
+		if text := c.ofTexts(e, called); text != nil {
+			return text
+		}
+		return called
 	}
 	for _, s := range rego.StandIns() {
 		if s.Decl.Name == e.name {
@@ -51,6 +58,9 @@ func (c *coder) spread(e callBuiltin, report reporter) value {
 		return nil
 	}
 	list, isLiteral := e.args[len(e.args)-1].(literal)
+	if r, isRead := e.args[len(e.args)-1].(read); isRead {
+		return c.overMade(e, f, r, report)
+	}
 	if !isLiteral || list.kind != arrayKind || len(list.values) > maxSpread {
 		return nil
 	}
@@ -66,15 +76,17 @@ func (c *coder) spread(e callBuiltin, report reporter) value {
 		if x == nil && first {
 			return nil
 		}
-		var room [maxSpread]*ast.Term
-		terms := room[:0]
+		base := len(m.operands)
 		for _, element := range elements {
 			term := element(m)
 			if term == nil {
+				m.operands = m.operands[:base]
 				return nil
 			}
-			terms = append(terms, term)
+			m.operands = append(m.operands, term)
 		}
+		terms := m.operands[base:]
+		m.operands = m.operands[:base]
 		if joins {
 			if between, isText := x.Value.(ast.String); isText {
 				if term, short := m.texts.joined(string(between), terms); short {
@@ -90,6 +102,78 @@ func (c *coder) spread(e callBuiltin, report reporter) value {
 			return report.note(m, err)
 		}
 		return toll.made(m, term)
+	}
+}
+
+// overMade is the code of a built-in whose last operand is a local. Where that is
+// an array that was just made, as [… | …] is, it is not made OPA's first.
+func (c *coder) overMade(e callBuiltin, f native.Spread, list read, report reporter) value {
+	args := c.settledAll(e.args)
+	whole, _ := native.Lookup(e.name)
+	called := callNative(whole, args, tollOf(e.name), report, c.callOPA(e, args, report))
+	slot, toll := c.slot(list.from), tollOf(e.name)
+	return func(m *machine) *ast.Term {
+		list := m.slots[slot]
+		if list == nil {
+			return called(m)
+		}
+		b, isBuilding := list.Value.(*building)
+		if !isBuilding || b.kind != arrayKind {
+			return called(m)
+		}
+		var first *ast.Term
+		if len(args) == 2 {
+			if first = args[0](m); first == nil {
+				return nil
+			}
+		}
+		if !toll.chargeSpread(m, first, b.all()) {
+			return nil
+		}
+		term, err := f(first, b.all())
+		if err != nil {
+			return report.note(m, err)
+		}
+		return toll.made(m, term)
+	}
+}
+
+// ofTexts is the code of a built-in of texts that yields one, which is often one
+// that the machine has come across; nil for others. Called is the code for
+// operands of wrong types.
+func (c *coder) ofTexts(e callBuiltin, called value) value {
+	f, isText := native.LookupText(e.name)
+	if !isText {
+		return nil
+	}
+	toll := tollOf(e.name)
+	first := c.value(e.args[0])
+	second := func(*machine) *ast.Term { return ast.InternedEmptyString }
+	if len(e.args) == 2 {
+		second = c.value(e.args[1])
+	}
+	return func(m *machine) *ast.Term {
+		x := first(m)
+		if x == nil {
+			return nil
+		}
+		y := second(m)
+		if y == nil {
+			return nil
+		}
+		a, isText := x.Value.(ast.String)
+		b, areTexts := y.Value.(ast.String)
+		if !isText || !areTexts {
+			return called(m)
+		}
+		if !toll.charge(m, operands{x, y}) {
+			return nil
+		}
+		text := f(string(a), string(b))
+		if text == string(a) {
+			return x
+		}
+		return toll.made(m, m.texts.part(text))
 	}
 }
 

@@ -257,6 +257,11 @@ func same(m *machine, a, b *ast.Term) bool {
 	if a == b {
 		return true
 	}
+	if x, y, are := setsOf(a, b); are {
+		if equal, known := x.equals(m, y); known {
+			return equal
+		}
+	}
 	a, b = settle(m, a), settle(m, b)
 	return a != nil && b != nil && comparing(m, operands{a, b}) && native.Equal(a, b)
 }

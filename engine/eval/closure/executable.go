@@ -142,6 +142,7 @@ func (x *executable) release(m *machine) {
 	m.known.forget()
 	m.buildings.forget((*building).forget)
 	m.walks.forget()
+	clear(m.operands[:cap(m.operands)])
 	m.momentTerm, m.err, m.fault, m.builtins, m.answers, m.depth = nil, nil, nil, nil, nil, 0
 	x.idle.Put(m)
 }

@@ -1,5 +1,11 @@
 package closure
 
+import (
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
 // foldLiterals makes one expression of a collection that is created and filled
 // by statements that stand together, as [x, y] and {"a": x} are planned.
 func foldLiterals(b *block, fixed map[local]bool) {
@@ -22,7 +28,42 @@ func foldLiterals(b *block, fixed map[local]bool) {
 		}
 		b.statements = out
 	})
+	everyStatement(b, func(s statement) { eachOperand(s, constantLiterals) })
 }
+
+// constantLiterals makes constants of the collections in an expression that have
+// nothing but constants in them, as they may have once rules have been folded.
+func constantLiterals(e expression) expression {
+	e = eachPart(e, constantLiterals)
+	l, isLiteral := e.(literal)
+	if !isLiteral || slices.ContainsFunc(l.keys, isVariable) || slices.ContainsFunc(l.values, isVariable) {
+		return e
+	}
+	terms := func(list []expression) []*ast.Term {
+		terms := make([]*ast.Term, len(list))
+		for i, e := range list {
+			terms[i] = e.(constant).term
+		}
+		return terms
+	}
+	var made *ast.Term
+	switch keys, values := terms(l.keys), terms(l.values); l.kind {
+	case arrayKind:
+		made = ast.ArrayTerm(values...)
+	case setKind:
+		made = ast.SetTerm(values...)
+	default:
+		members := make([][2]*ast.Term, len(keys))
+		for i := range keys {
+			members[i] = [2]*ast.Term{keys[i], values[i]}
+		}
+		made = ast.ObjectTerm(members...)
+	}
+	sorted(made)
+	return constant{made}
+}
+
+func isVariable(e expression) bool { return !isConstant(e) }
 
 // literalFrom is the collection that the statements after its creation fill,
 // and how many do.

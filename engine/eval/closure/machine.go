@@ -60,6 +60,8 @@ type machine struct {
 	known      documents
 	buildings  pool[building]
 	walks      walks
+	operands   []*ast.Term // of the calls that are being made, see spread
+	weigher    *weigher
 
 	err   error // ends the evaluation at once
 	fault error // of the first built-in that erred: the evaluation's, if nothing else is

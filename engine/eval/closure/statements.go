@@ -355,7 +355,8 @@ func (c *coder) addTo(s *addTo) step {
 		if set == nil {
 			return conflict(m)
 		}
-		if !m.pay(m.weigh(member.Value)) {
+		// What is there is compared with it.
+		if len(set.elements) > 0 && !m.pay(m.weigh(member.Value)) {
 			return halt
 		}
 		set.add(member)

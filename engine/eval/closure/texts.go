@@ -2,6 +2,7 @@ package closure
 
 import (
 	"hash/maphash"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -29,6 +30,18 @@ func (t *texts) term(text string) *ast.Term {
 		return *place
 	}
 	*place = ast.StringTerm(text)
+	return *place
+}
+
+// part is the term of a part of a text, which it does not hold on to.
+func (t *texts) part(text string) *ast.Term {
+	if len(text) > maxTextBytes {
+		return ast.StringTerm(text)
+	}
+	place := &t.terms[maphash.String(t.seed, text)%textCount]
+	if *place == nil || string((*place).Value.(ast.String)) != text {
+		*place = ast.StringTerm(strings.Clone(text))
+	}
 	return *place
 }
 

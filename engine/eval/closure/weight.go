@@ -35,35 +35,50 @@ func size(v ast.Value) int64 {
 // weight is the weight of a value with all that is in it, or, where that is more
 // than most, anything above. Where one value stands in many places, it counts in
 // each: so does what looks into it.
-func weight(v ast.Value, most int64) int64 {
-	w := size(v)
-	switch v := v.(type) {
-	case ast.Boolean, ast.Null, ast.String, ast.Number:
-	case *ast.Array:
-		for i := 0; i < v.Len() && w <= most; i++ {
-			w += weight(v.Elem(i).Value, most-w)
-		}
-	case ast.Set:
-		members := v.Slice()
-		for i := 0; i < len(members) && w <= most; i++ {
-			w += weight(members[i].Value, most-w)
-		}
-	case ast.Object:
-		w += weightWithin(v, most-w)
+func weight(v ast.Value, most int64) int64 { return newWeigher().weight(v, most) }
+
+// A weigher adds up weights, until they are more than most.
+type weigher struct {
+	sum, most int64
+	// member adds a member of an object. It is made once, for OPA goes through
+	// objects by callbacks.
+	member func(key, value *ast.Term) bool
+}
+
+func newWeigher() *weigher {
+	w := &weigher{}
+	w.member = func(key, value *ast.Term) bool {
+		w.add(key.Value)
+		w.add(value.Value)
+		return w.sum > w.most
 	}
 	return w
 }
 
-// weightWithin is the weight of what is in an object.
-func weightWithin(object ast.Object, most int64) (w int64) {
-	object.Until(func(key, value *ast.Term) bool {
-		w += weight(key.Value, most-w)
-		if w <= most {
-			w += weight(value.Value, most-w)
+func (w *weigher) weight(v ast.Value, most int64) int64 {
+	w.sum, w.most = 0, most
+	w.add(v)
+	return w.sum
+}
+
+func (w *weigher) add(v ast.Value) {
+	w.sum += size(v)
+	switch v := v.(type) {
+	case ast.Boolean, ast.Null, ast.String, ast.Number:
+	case *ast.Array:
+		for i := 0; i < v.Len() && w.sum <= w.most; i++ {
+			w.add(v.Elem(i).Value)
 		}
-		return w > most
-	})
-	return w
+	case ast.Set:
+		members := v.Slice()
+		for i := 0; i < len(members) && w.sum <= w.most; i++ {
+			w.add(members[i].Value)
+		}
+	case ast.Object:
+		if w.sum <= w.most {
+			v.Until(w.member)
+		}
+	}
 }
 
 // digits is the weight of a number of so many: it is computed with in its full
@@ -83,10 +98,13 @@ func (m *machine) weigh(v ast.Value) int64 {
 	if small(v) {
 		return 0
 	}
-	if w := weight(v, little); w <= little {
+	if m.weigher == nil {
+		m.weigher = newWeigher()
+	}
+	if w := m.weigher.weight(v, little); w <= little {
 		return w
 	}
-	return weight(v, m.room())
+	return m.weigher.weight(v, m.room())
 }
 
 // small reports whether a value weighs nothing.

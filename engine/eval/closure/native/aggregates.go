@@ -17,6 +17,13 @@ var aggregateFunctions = map[string]Func{
 	ast.Any.Name:     {Unary: anyOf},
 }
 
+var aggregateSpreads = map[string]Spread{
+	ast.Sum.Name:     spreadFold(ast.Sum.Name, 0, add),
+	ast.Product.Name: spreadFold(ast.Product.Name, 1, times),
+	ast.Max.Name:     func(_ *ast.Term, list []*ast.Term) (*ast.Term, error) { return elements{list: list}.maximum(), nil },
+	ast.Min.Name:     func(_ *ast.Term, list []*ast.Term) (*ast.Term, error) { return elements{list: list}.minimum(), nil },
+}
+
 // count is the number of members, or of characters of a string.
 func count(a *ast.Term) (*ast.Term, error) {
 	switch c := a.Value.(type) {
@@ -36,22 +43,41 @@ func sum(a *ast.Term) (*ast.Term, error) { return folded(ast.Sum.Name, a, 0, add
 
 func product(a *ast.Term) (*ast.Term, error) { return folded(ast.Product.Name, a, 1, times) }
 
-// folded combines integers, as long as the result is one of 64 bits.
-func folded(name string, a *ast.Term, result int64, combine func(x, y int64) (int64, bool)) (*ast.Term, error) {
-	of, ok := elementsOf(a.Value)
-	if !ok {
-		return reference(name, a)
+func folded(name string, a *ast.Term, start int64, combine combination) (*ast.Term, error) {
+	if of, ok := elementsOf(a.Value); ok {
+		if result := of.folded(start, combine); result != nil {
+			return result, nil
+		}
 	}
-	for i := range of.len() {
-		x, ok := integer(of.at(i).Value)
+	return reference(name, a)
+}
+
+// spreadFold is a Spread that folds.
+func spreadFold(name string, start int64, combine combination) Spread {
+	return func(_ *ast.Term, list []*ast.Term) (*ast.Term, error) {
+		of := elements{list: list}
+		if result := of.folded(start, combine); result != nil {
+			return result, nil
+		}
+		return reference(name, of.term())
+	}
+}
+
+type combination func(x, y int64) (int64, bool)
+
+// folded combines integers, as long as the result is one of 64 bits; it is nil
+// where OPA has to be asked.
+func (e elements) folded(result int64, combine combination) *ast.Term {
+	for i := range e.len() {
+		x, ok := integer(e.at(i).Value)
 		if !ok {
-			return reference(name, a)
+			return nil
 		}
 		if result, ok = combine(result, x); !ok {
-			return reference(name, a)
+			return nil
 		}
 	}
-	return number(result), nil
+	return number(result)
 }
 
 // maximum is the last of the largest elements of an array and the first of
@@ -60,16 +86,7 @@ func folded(name string, a *ast.Term, result int64, combine func(x, y int64) (in
 func maximum(a *ast.Term) (*ast.Term, error) {
 	switch c := a.Value.(type) {
 	case *ast.Array:
-		if c.Len() == 0 {
-			return nil, nil
-		}
-		largest := c.Elem(0)
-		for i := 1; i < c.Len(); i++ {
-			if Compare(largest, c.Elem(i)) <= 0 {
-				largest = c.Elem(i)
-			}
-		}
-		return largest, nil
+		return elements{array: c}.maximum(), nil
 	case ast.Set:
 		if c.Len() == 0 {
 			return nil, nil
@@ -84,21 +101,23 @@ func maximum(a *ast.Term) (*ast.Term, error) {
 	return reference(ast.Max.Name, a)
 }
 
+// maximum is the last of the largest elements, nil of none.
+func (e elements) maximum() *ast.Term {
+	var largest *ast.Term
+	for i := range e.len() {
+		if element := e.at(i); largest == nil || Compare(largest, element) <= 0 {
+			largest = element
+		}
+	}
+	return largest
+}
+
 // minimum is the last of the smallest elements of an array, and the first
 // element of a set.
 func minimum(a *ast.Term) (*ast.Term, error) {
 	switch c := a.Value.(type) {
 	case *ast.Array:
-		if c.Len() == 0 {
-			return nil, nil
-		}
-		smallest := c.Elem(0)
-		for i := 1; i < c.Len(); i++ {
-			if Compare(smallest, c.Elem(i)) >= 0 {
-				smallest = c.Elem(i)
-			}
-		}
-		return smallest, nil
+		return elements{array: c}.minimum(), nil
 	case ast.Set:
 		if c.Len() == 0 {
 			return nil, nil
@@ -106,6 +125,16 @@ func minimum(a *ast.Term) (*ast.Term, error) {
 		return c.Slice()[0], nil
 	}
 	return reference(ast.Min.Name, a)
+}
+
+func (e elements) minimum() *ast.Term {
+	var smallest *ast.Term
+	for i := range e.len() {
+		if element := e.at(i); smallest == nil || Compare(smallest, element) >= 0 {
+			smallest = element
+		}
+	}
+	return smallest
 }
 
 func sorted(a *ast.Term) (*ast.Term, error) {

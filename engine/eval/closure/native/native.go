@@ -53,6 +53,11 @@ type Predicate func(a, b *ast.Term) (bool, error)
 // if there is none. Results and errors are those of the Func of the same name.
 type Spread func(operand *ast.Term, elements []*ast.Term) (*ast.Term, error)
 
+// A Text is a built-in function of one string or two, of which the second is
+// empty if there is none, that yields a string. It is for a caller that knows the
+// term of the result already.
+type Text func(a, b string) string
+
 // ErrUnbounded stands for a result that was not computed, because it could
 // outgrow any limit and only OPA's implementation can be cancelled meanwhile.
 // Call that instead, with the BuiltinContext of the decision. Only
@@ -102,10 +107,11 @@ func LookupPredicate(name string) (Predicate, bool) {
 }
 
 // LookupSpread finds those functions by OPA's name that are often called with an
-// array of what has just been computed, and can do without it: concat, sprintf
-// and internal.template_string.
+// array of what has just been computed, and can do without it, such as concat and
+// sum.
 func LookupSpread(name string) (Spread, bool) {
 	for _, family := range []map[string]Spread{
+		aggregateSpreads,
 		formatSpreads,
 		stringSpreads,
 	} {
@@ -114,6 +120,12 @@ func LookupSpread(name string) (Spread, bool) {
 		}
 	}
 	return nil, false
+}
+
+// LookupText finds those functions by OPA's name. Lookup finds all of them as well.
+func LookupText(name string) (Text, bool) {
+	f, ok := textFunctions[name]
+	return f, ok
 }
 
 // term is the predicate as a Func's.

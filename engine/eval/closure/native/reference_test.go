@@ -105,7 +105,26 @@ func agree(t *testing.T, name string, operands []*ast.Term) {
 			}
 		}
 	}
+	if text, ok := native.LookupText(name); ok {
+		if texts, ok := stringsOf(operands); ok {
+			if got := outcome(ast.StringTerm(text(texts[0], texts[1])), nil); got != want {
+				t.Errorf("%s%v of texts\n got %s\nwant %s", name, operands, got, want)
+			}
+		}
+	}
 	if after := fmt.Sprint(operands); after != before {
 		t.Errorf("%s changed its operands\n from %s\n   to %s", name, before, after)
 	}
+}
+
+// stringsOf are the first two operands, where all are strings.
+func stringsOf(operands []*ast.Term) (texts [2]string, ok bool) {
+	for i, operand := range operands {
+		text, isText := operand.Value.(ast.String)
+		if !isText {
+			return texts, false
+		}
+		texts[i] = string(text)
+	}
+	return texts, true
 }

@@ -8,19 +8,30 @@ import (
 )
 
 var stringFunctions = map[string]Func{
-	ast.Lower.Name:      {Unary: lower},
-	ast.Upper.Name:      {Unary: upper},
-	ast.Trim.Name:       {Binary: func(a, b *ast.Term) (*ast.Term, error) { return trimmed(ast.Trim.Name, a, b, strings.Trim) }},
-	ast.TrimLeft.Name:   {Binary: func(a, b *ast.Term) (*ast.Term, error) { return trimmed(ast.TrimLeft.Name, a, b, strings.TrimLeft) }},
-	ast.TrimRight.Name:  {Binary: func(a, b *ast.Term) (*ast.Term, error) { return trimmed(ast.TrimRight.Name, a, b, strings.TrimRight) }},
-	ast.TrimPrefix.Name: {Binary: func(a, b *ast.Term) (*ast.Term, error) { return trimmed(ast.TrimPrefix.Name, a, b, strings.TrimPrefix) }},
-	ast.TrimSuffix.Name: {Binary: func(a, b *ast.Term) (*ast.Term, error) { return trimmed(ast.TrimSuffix.Name, a, b, strings.TrimSuffix) }},
-	ast.TrimSpace.Name:  {Unary: trimSpace},
+	ast.Lower.Name:      {Unary: changes(ast.Lower.Name)},
+	ast.Upper.Name:      {Unary: changes(ast.Upper.Name)},
+	ast.Trim.Name:       {Binary: trims(ast.Trim.Name)},
+	ast.TrimLeft.Name:   {Binary: trims(ast.TrimLeft.Name)},
+	ast.TrimRight.Name:  {Binary: trims(ast.TrimRight.Name)},
+	ast.TrimPrefix.Name: {Binary: trims(ast.TrimPrefix.Name)},
+	ast.TrimSuffix.Name: {Binary: trims(ast.TrimSuffix.Name)},
+	ast.TrimSpace.Name:  {Unary: changes(ast.TrimSpace.Name)},
 	ast.IndexOf.Name:    {Binary: indexOf},
 	ast.Substring.Name:  {Ternary: substring},
 	ast.Split.Name:      {Binary: split},
 	ast.Concat.Name:     {Binary: concat},
 	ast.Replace.Name:    {Ternary: replace},
+}
+
+var textFunctions = map[string]Text{
+	ast.Lower.Name:      func(a, _ string) string { return strings.ToLower(a) },
+	ast.Upper.Name:      func(a, _ string) string { return strings.ToUpper(a) },
+	ast.Trim.Name:       strings.Trim,
+	ast.TrimLeft.Name:   strings.TrimLeft,
+	ast.TrimRight.Name:  strings.TrimRight,
+	ast.TrimPrefix.Name: strings.TrimPrefix,
+	ast.TrimSuffix.Name: strings.TrimSuffix,
+	ast.TrimSpace.Name:  func(a, _ string) string { return strings.TrimSpace(a) },
 }
 
 var stringSpreads = map[string]Spread{
@@ -44,20 +55,26 @@ func stringTerm(s string) *ast.Term {
 	return ast.StringTerm(s)
 }
 
-func lower(a *ast.Term) (*ast.Term, error) {
-	text, ok := a.Value.(ast.String)
-	if !ok {
-		return reference(ast.Lower.Name, a)
+func changes(name string) func(a *ast.Term) (*ast.Term, error) {
+	change := textFunctions[name]
+	return func(a *ast.Term) (*ast.Term, error) {
+		text, ok := a.Value.(ast.String)
+		if !ok {
+			return reference(name, a)
+		}
+		return changed(a, string(text), change(string(text), "")), nil
 	}
-	return changed(a, string(text), strings.ToLower(string(text))), nil
 }
 
-func upper(a *ast.Term) (*ast.Term, error) {
-	text, ok := a.Value.(ast.String)
-	if !ok {
-		return reference(ast.Upper.Name, a)
+func trims(name string) func(a, b *ast.Term) (*ast.Term, error) {
+	trim := textFunctions[name]
+	return func(a, b *ast.Term) (*ast.Term, error) {
+		text, cut, ok := twoStrings(a, b)
+		if !ok {
+			return reference(name, a, b)
+		}
+		return changed(a, text, trim(text, cut)), nil
 	}
-	return changed(a, string(text), strings.ToUpper(string(text))), nil
 }
 
 // changed is the term of text, a, if it stayed as it was.
@@ -66,22 +83,6 @@ func changed(a *ast.Term, text, result string) *ast.Term {
 		return a
 	}
 	return stringTerm(result)
-}
-
-func trimmed(name string, a, b *ast.Term, trim func(s, cut string) string) (*ast.Term, error) {
-	text, cut, ok := twoStrings(a, b)
-	if !ok {
-		return reference(name, a, b)
-	}
-	return changed(a, text, trim(text, cut)), nil
-}
-
-func trimSpace(a *ast.Term) (*ast.Term, error) {
-	text, ok := a.Value.(ast.String)
-	if !ok {
-		return reference(ast.TrimSpace.Name, a)
-	}
-	return changed(a, string(text), strings.TrimSpace(string(text))), nil
 }
 
 // indexOf counts characters. In text that is UTF-8 a byte for byte match is one
