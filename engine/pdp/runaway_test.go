@@ -187,7 +187,17 @@ func endless() []runaway {
 		{name: "what is reachable from any two", context: layers(500), body: `some x, _ in input.context.graph
 	some y, _ in input.context.graph
 	count(graph.reachable(input.context.graph, {x, y})) == 0`},
+		template("a template that ranges in ranges", `{{range .list}}{{range $.list}}{{range $.list}}{{end}}{{end}}{{end}}`),
+		template("a template that ranges over a number", `{{range 1000000000000}}{{end}}`),
+		template("a template that ranges over templates", `{{range 1000000}}{{template \"less\" .}}{{end}}{{define \"less\"}}{{range 1000000}}{{end}}{{end}}`),
 	}
+}
+
+// template fills in a template with a long list and a long text.
+func template(name, text string) runaway {
+	context := many(50_000)
+	context["text"] = strings.Repeat("x", 400_000)
+	return runaway{name: name, context: context, body: `strings.render_template("` + text + `", input.context) == ""`}
 }
 
 // growing make much of little in a few calls.
@@ -230,6 +240,13 @@ func growing() []runaway {
 		{name: "a long text for each of several letters", context: long, body: `count(strings.replace_n({"x": input.context.text}, input.context.text)) == 0`},
 		{name: "a long text for each match", context: long, body: `count(regex.replace(input.context.text, "x", input.context.text)) == 0`},
 		{name: "a long text for each verb", context: both, body: `count(sprintf(input.context.format, [input.context.text])) == 0`},
+		template("a template that writes much for each", `{{range .list}}{{$.text}}{{end}}`),
+		template("a template in itself", `{{define \"more\"}}{{template \"more\"}}{{end}}{{template \"more\"}}`),
+		template("a template with texts doubled", `{{$x := \"x\"}}`+strings.Repeat(`{{$x = print $x $x}}`, 40)),
+		template("a template with texts doubled in a format", `{{$x := \"x\"}}`+strings.Repeat(`{{$x = printf \"%s%s\" $x $x}}`, 40)),
+		template("a template with a long text for each verb", `{{$x := printf \"`+strings.Repeat(`%[1]s`, 20_000)+`\" .text}}`),
+		template("a template with a wide text for each verb", `{{$x := printf \"`+strings.Repeat(`%[1]900000s`, 20_000)+`\" .text}}`),
+		template("a template with texts escaped", `{{range .list}}{{$x := html $.text}}{{end}}`),
 		{name: "a number of many bits", body: `bits.lsh(1, 1000000000000) == 0`},
 		{name: "a number of many digits", context: long, body: `units.parse(replace(input.context.text, "x", "1")) == 0`},
 		{name: "a pattern of many states", context: long, body: `regex.match("(x?){500}(x*){500}y", input.context.text)`},

@@ -10,7 +10,8 @@ import (
 // A StandIn is a built-in that takes the place of OPA's of the same purpose,
 // which looks neither at the clock nor at whether it is to stop: on a graph of a
 // few layers, OPA's graph.reachable visits nodes again by every way that leads
-// to them, which is exponential in the layers.
+// to them, which is exponential in the layers; and a template may range over
+// what it ranges over.
 //
 // Compile and ForTests turn each call of OPA's, mocks included, into a call of
 // ours, which has the same results. A policy is written with OPA's names, and
@@ -33,6 +34,7 @@ func StandIns() []StandIn { return standIns }
 var standIns = []StandIn{
 	standIn(ast.ReachableBuiltin, overGraph(reachable)),
 	standIn(ast.ReachablePathsBuiltin, overGraph(reachablePaths)),
+	standIn(ast.RenderTemplate, rendered),
 }
 
 func standIn(opas *ast.Builtin, call call) StandIn {
@@ -57,9 +59,19 @@ func (e *CallError) Error() string { return e.name + ": " + e.cause.Error() }
 // Unwrap is the cause, such as ErrStopped.
 func (e *CallError) Unwrap() error { return e.cause }
 
+// OfOperand reports whether the cause is the type of an operand, which OPA has a
+// code of its own for.
+func (e *CallError) OfOperand() bool {
+	_, is := errors.AsType[operandError](e.cause)
+	return is
+}
+
+// An operandError says of which type an operand should be.
+type operandError struct{ error }
+
 // Call computes the built-in's value. Its error is a *CallError: ErrStopped
 // soon after stop, which may be asked often, has reported true, and otherwise
-// what is wrong with an operand.
+// what is wrong, with an operand or what it holds.
 func (s StandIn) Call(operands []*ast.Term, stop func() bool) (*ast.Term, error) {
 	result, err := s.call(operands, stop)
 	if err != nil {
@@ -69,7 +81,7 @@ func (s StandIn) Call(operands []*ast.Term, stop func() bool) (*ast.Term, error)
 }
 
 func wrongOperand(position int, got *ast.Term, want string) error {
-	return fmt.Errorf("operand %d must be %s but got %s", position, want, ast.ValueName(got.Value))
+	return operandError{fmt.Errorf("operand %d must be %s but got %s", position, want, ast.ValueName(got.Value))}
 }
 
 // withStandIns makes a compiler put the stand-ins in, once all findings about

@@ -19,6 +19,7 @@ allow if not count(graph.reachable_paths(input.graph, [])) == 1
 allow if { every p in [x | some x in graph.reachable_paths({}, [])] { count(p) == 1 } }
 allow if f({}, []) == {1} with f as graph.reachable
 allow if graph.reachable({}, []) == {1} with graph.reachable as f
+allow if strings.render_template("{{.x}}", input) == "a"
 
 f(_, _) := set()
 
@@ -31,7 +32,7 @@ reasons := graph.reachable(input.graph, [])
 			return false
 		})
 	}
-	for _, name := range []string{ast.ReachableBuiltin.Name, ast.ReachablePathsBuiltin.Name} {
+	for _, name := range []string{ast.ReachableBuiltin.Name, ast.ReachablePathsBuiltin.Name, ast.RenderTemplate.Name} {
 		if found[name] > 0 || found["verdict."+name] == 0 {
 			t.Errorf("%s is left %d times and replaced %d times", name, found[name], found["verdict."+name])
 		}

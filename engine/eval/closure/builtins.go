@@ -375,7 +375,11 @@ func callStandIn(s rego.StandIn, args []value, report reporter) value {
 		case errors.Is(err, rego.ErrStopped):
 			return nil // the machine says why
 		case err != nil:
-			return report.note(m, &topdown.Error{Code: topdown.TypeErr, Message: err.Error()})
+			code := topdown.BuiltinErr
+			if called, is := errors.AsType[*rego.CallError](err); is && called.OfOperand() {
+				code = topdown.TypeErr
+			}
+			return report.note(m, &topdown.Error{Code: code, Message: err.Error()})
 		}
 		return term
 	}

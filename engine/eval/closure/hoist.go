@@ -4,24 +4,27 @@ import "github.com/open-policy-agent/opa/v1/ast"
 
 // hoist moves what OPA's index looks at before all else in a body: equality and
 // membership of a path of the input or of a parameter with what is constant,
-// and that such a path is defined. A rule that does not apply is so left before
-// anything is read, called or gone through for it. Out of a scan that ends the
-// body it moves what does not depend on the member.
+// and that a path of the input is defined. A rule that does not apply is so left
+// before anything is read, called or gone through for it. Out of a scan that ends
+// the body it moves what does not depend on the member.
 //
 // It moves no more than that, for it decides which of a rule's errors are met: a
 // rule that the index passes over errs nowhere, and any other in what comes
-// first in it.
+// first in it. Into what a parameter holds, the index does not look: that is
+// moved as well, but over nothing that may err.
 func hoist(b *block, fixed map[local]bool) {
-	h := &hoister{used: usageOf(b), fixed: fixed, known: make(map[local]bool)}
+	h := &hoister{used: usageOf(b), fixed: fixed, known: make(map[local]bool), inside: make(map[local]bool)}
 	h.from(b)
 	b.statements = append(h.early, b.statements...)
 }
 
 type hoister struct {
-	used  usage
-	fixed map[local]bool
-	known map[local]bool // set by what has been moved
-	early []statement
+	used   usage
+	fixed  map[local]bool
+	known  map[local]bool // set by what has been moved
+	inside map[local]bool // those of them that were read out of a parameter
+	loud   bool           // whether something that stays and comes before may err
+	early  []statement
 }
 
 // from takes what can be moved out of a block.
@@ -33,8 +36,10 @@ func (h *hoister) from(b *block) {
 			continue
 		}
 		if inner, isScan := s.(*scan); isScan && i == len(b.statements)-1 {
+			h.loud = h.loud || mayErr(inner.of)
 			h.from(inner.body)
 		}
+		h.loud = h.loud || mayErrIn(s)
 		kept = append(kept, s)
 	}
 	b.statements = kept
@@ -47,6 +52,7 @@ func (h *hoister) movable(s statement) bool {
 			return false
 		}
 		h.known[s.to] = true
+		h.inside[s.to] = h.isInside(s.value)
 		return true
 	case *equal:
 		return (isConstant(s.a) && h.isPath(s.b) || h.isPath(s.a) && isConstant(s.b)) && !inPattern(s.at)
@@ -70,11 +76,24 @@ func inPattern(at *ast.Location) bool {
 func (h *hoister) isPath(e expression) bool {
 	switch e := e.(type) {
 	case read:
-		return h.known[e.from] || h.fixed[e.from] && h.used.set[e.from] == 0
+		return h.known[e.from] && !(h.loud && h.inside[e.from]) || h.fixed[e.from] && h.used.set[e.from] == 0
 	case inputDocument:
 		return true
 	case dot:
-		return h.isPath(e.of) && isConstant(e.key)
+		return h.isPath(e.of) && isConstant(e.key) && !(h.loud && h.isInside(e))
+	default:
+		return false
+	}
+}
+
+// isInside reports whether a path leads into what a parameter holds.
+func (h *hoister) isInside(path expression) bool {
+	switch e := path.(type) {
+	case read:
+		return h.inside[e.from]
+	case dot:
+		r, isRead := e.of.(read)
+		return isRead && h.fixed[r.from] || h.isInside(e.of)
 	default:
 		return false
 	}

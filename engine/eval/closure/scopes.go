@@ -1,8 +1,9 @@
 package closure
 
-// endScopes ends the body of a not, an every or an operand of and and or once it
-// has held for one binding, as OPA does: whether it holds is all that is asked.
-// The plan notes that it did, and goes on to the end:
+// endScopes ends the body of an every or an operand of and and or once it has
+// held for one binding, as OPA does: whether it holds is all that is asked. That
+// of a not OPA goes through to its end, and so it is ended only where nothing in
+// it may err. The plan notes that a body has held, and goes on:
 //
 //	group: …; held = true
 //	is defined held
@@ -14,7 +15,9 @@ func endScopes(b *block) {
 		for i, s := range b.statements {
 			switch s := s.(type) {
 			case *negate:
-				setApart(s.body)
+				if !mayErrWithin(s.body) {
+					setApart(s.body)
+				}
 			case *group:
 				if i+1 == len(b.statements) || len(s.blocks) != 1 {
 					continue

@@ -27,8 +27,16 @@ func function(s rego.StandIn) topdown.BuiltinFunc {
 		case errors.Is(err, rego.ErrStopped):
 			return topdown.Halt{Err: &topdown.Error{Code: topdown.CancelErr, Message: err.Error(), Location: bctx.Location}}
 		case err != nil:
-			return &topdown.Error{Code: topdown.TypeErr, Message: err.Error(), Location: bctx.Location}
+			return &topdown.Error{Code: codeOf(err), Message: err.Error(), Location: bctx.Location}
 		}
 		return iter(result)
 	}
+}
+
+// codeOf is OPA's code for what is wrong with a call.
+func codeOf(err error) string {
+	if called, is := errors.AsType[*rego.CallError](err); is && called.OfOperand() {
+		return topdown.TypeErr
+	}
+	return topdown.BuiltinErr
 }
