@@ -27,8 +27,11 @@ import (
 // Two errors of different codes are tolerated if an exhaustive evaluation meets
 // the other's, be it with the rules in reverse or of each rule by itself: which of
 // several comes first follows from the order in which rules are evaluated, and
-// that order is nobody's promise. Two values are never tolerated: to pass over
-// what yields no error and nothing else changes nothing.
+// that order is nobody's promise. Two values are not tolerated: to pass over what
+// yields no error and nothing else changes nothing. One fault of OPA's is left
+// out, for which there is no way to write a policy: its index looks at calls of
+// startswith and a few others even where a with has put something else in their
+// place. There, and only there, OPA without its index is right.
 
 // tolerates reports whether an answer that is not topdown's may stand beside it.
 func (c *compiledCase) tolerates(ctx context.Context, q question, want, got answer) bool {
@@ -46,8 +49,30 @@ func (c *compiledCase) tolerates(ctx context.Context, q question, want, got answ
 		laziest := c.laziest(ctx, q)
 		return laziest.err == nil && laziest.agrees(got)
 	default:
-		return false
+		return c.mocksWhatIsIndexed(q) && got.agrees(c.unindexed(ctx, q))
 	}
+}
+
+// mocksWhatIsIndexed reports whether a with, of the query or of any rule, replaces
+// a built-in function that OPA's index looks at.
+func (c *compiledCase) mocksWhatIsIndexed(q question) (mocks bool) {
+	indexed := []*ast.Builtin{ast.StartsWith, ast.EndsWith, ast.GlobMatch, ast.AnyPrefixMatch, ast.AnySuffixMatch}
+	note := func(with *ast.With) bool {
+		mocks = mocks || slices.ContainsFunc(indexed, func(b *ast.Builtin) bool { return with.Target.String() == b.Name })
+		return mocks
+	}
+	ast.WalkWiths(c.body(q), note)
+	for _, module := range c.modules {
+		ast.WalkWiths(module, note)
+	}
+	return mocks
+}
+
+// unindexed is OPA's answer without its index.
+func (c *compiledCase) unindexed(ctx context.Context, q question) answer {
+	return c.ask(ctx, func(ctx context.Context, query Query) ([]map[string]ast.Value, error) {
+		return byTopdown(ctx, query, func(query *topdown.Query) *topdown.Query { return query.WithIndexing(false) })
+	}, c.compiler, q)
 }
 
 // rules are questions for each rule by itself, so that the error of one hides

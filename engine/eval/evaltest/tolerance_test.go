@@ -156,6 +156,19 @@ allow if not named[input.action.name]`,
 			got:  no,
 		},
 		{
+			name: "another value where a with replaces what the index looks at",
+			rego: `allow if held with startswith as true
+held if startswith(input.action.name, "w")`,
+			got:  yes,
+			want: true,
+		},
+		{
+			name: "another value where a with replaces what the index looks at by what does not hold",
+			rego: `allow if held with startswith as false
+held if startswith(input.action.name, "w")`,
+			got: yes,
+		},
+		{
 			name: "an error where topdown has none, and no rule has one",
 			rego: `allow if input.action.name == "read"`,
 			got:  *fault(topdown.ConflictErr),
