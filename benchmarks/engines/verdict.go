@@ -105,7 +105,9 @@ func (e *evaluation) Answer(i int) (Answer, error) {
 
 func (e *evaluation) eval(i int) (eval.Output, error) {
 	question := &e.questions[i]
-	in := eval.Input{Request: question.Request, Validated: true, Directory: e.cache.Reader(e.snapshot, pdp.DefaultEntities), Now: e.now}
+	reader := e.cache.Reader(e.snapshot, pdp.DefaultEntities)
+	defer reader.Release()
+	in := eval.Input{Request: question.Request, Validated: true, Directory: reader, Now: e.now}
 	if question.Sent != nil {
 		in.Parts = e.parts
 	}

@@ -211,8 +211,13 @@ func (c *coder) count(e callBuiltin, report reporter) value {
 // settled is the code of an expression that somebody else is to see.
 func (c *coder) settled(e expression) value {
 	v := c.value(e)
-	if _, isConstant := e.(constant); isConstant {
+	switch e := e.(type) {
+	case constant, callBuiltin, literal, length:
 		return v
+	case dot:
+		if c.text(e) != nil {
+			return v
+		}
 	}
 	return func(m *machine) *ast.Term { return settle(m, v(m)) }
 }

@@ -257,6 +257,11 @@ func same(m *machine, a, b *ast.Term) bool {
 	if a == b {
 		return true
 	}
+	if x, isText := a.Value.(ast.String); isText {
+		if y, areTexts := b.Value.(ast.String); areTexts {
+			return x == y
+		}
+	}
 	if x, y, are := setsOf(a, b); are {
 		if equal, known := x.equals(m, y); known {
 			return equal
