@@ -24,14 +24,24 @@ type coder struct {
 	constants map[string]*ast.Term
 }
 
-// constantsOf are the texts that stand in a tree.
+// constantsOf are the texts that stand in a tree, in small collections as well.
 func constantsOf(t *tree) map[string]*ast.Term {
 	constants := make(map[string]*ast.Term)
+	add := func(term *ast.Term) {
+		if text, isText := term.Value.(ast.String); isText {
+			constants[string(text)] = term
+		}
+	}
 	var visit func(e expression) expression
 	visit = func(e expression) expression {
 		if k, isConstant := e.(constant); isConstant {
-			if text, isText := k.term.Value.(ast.String); isText {
-				constants[string(text)] = k.term
+			add(k.term)
+			if size(k.term.Value) <= maxNamed {
+				each(nil, k.term, func(key, value *ast.Term) bool {
+					add(key)
+					add(value)
+					return true
+				})
 			}
 		}
 		return eachPart(e, visit)
@@ -39,6 +49,10 @@ func constantsOf(t *tree) map[string]*ast.Term {
 	t.eachBlock(func(b *block) { everyStatement(b, func(s statement) { eachOperand(s, visit) }) })
 	return constants
 }
+
+// maxNamed is how many members a collection may have for its texts to be taken
+// for names that a policy uses.
+const maxNamed = 100
 
 // A routine is the code of a function. It is there before its code, so that
 // calls can refer to it.
