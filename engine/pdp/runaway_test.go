@@ -51,7 +51,7 @@ func TestRunawaysAreStoppedInTime(t *testing.T) {
 	for _, r := range endless() {
 		t.Run(r.name, func(t *testing.T) {
 			took := r.run(t, pdp.Limits{Evaluation: limit, Steps: math.MaxInt64}, "evaluation time 500ms")
-			if took > 2*limit {
+			if took > 2*limit && !testing.Short() { // which the race detector is run with: it takes its own time
 				t.Errorf("it was stopped after %v, more than twice the limit of %v", took, limit)
 			}
 		})
