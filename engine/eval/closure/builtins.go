@@ -212,8 +212,12 @@ func (c *coder) count(e callBuiltin, report reporter) value {
 func (c *coder) settled(e expression) value {
 	v := c.value(e)
 	switch e := e.(type) {
-	case constant, callBuiltin, literal, length:
+	case constant, literal, length:
 		return v
+	case callBuiltin:
+		if e.name != reachableBuiltin && combinations[e.name] == nil { // they yield sets in the making
+			return v
+		}
 	case dot:
 		if c.text(e) != nil {
 			return v
