@@ -210,6 +210,9 @@ func (c *coder) count(e callBuiltin, report reporter) value {
 
 // settled is the code of an expression that somebody else is to see.
 func (c *coder) settled(e expression) value {
+	if l, isLiteral := e.(literal); isLiteral {
+		return c.literal(l)
+	}
 	v := c.value(e)
 	switch e := e.(type) {
 	case constant, literal, length:

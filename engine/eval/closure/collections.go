@@ -4,7 +4,70 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// literal is the code of a collection written out.
+// making is the code of a collection written out that may not be needed as OPA's.
+func (c *coder) making(e literal) value {
+	of := e.kind
+	keys, values := c.settledAll(e.keys), make([]value, len(e.values))
+	for i, v := range e.values {
+		if values[i] = c.settled(v); of == objectKind {
+			values[i] = c.value(v)
+		}
+	}
+	if len(values) > maxLiteral {
+		return c.literal(e)
+	}
+	return func(m *machine) *ast.Term {
+		base := len(m.operands)
+		for i, v := range values {
+			if of == objectKind {
+				key := keys[i](m)
+				if key == nil {
+					m.operands = m.operands[:base]
+					return nil
+				}
+				m.operands = append(m.operands, key)
+			}
+			term := v(m)
+			if term == nil {
+				m.operands = m.operands[:base]
+				return nil
+			}
+			m.operands = append(m.operands, term)
+		}
+		terms := m.operands[base:]
+		m.operands = m.operands[:base]
+		if !m.work(len(values)) {
+			return nil
+		}
+		b := m.building(of)
+		switch of {
+		case arrayKind:
+			b.elements = append(b.elements, terms...)
+		case setKind:
+			for _, member := range terms {
+				if !m.pay(m.weigh(member.Value)) {
+					return nil
+				}
+				b.add(member)
+			}
+		default:
+			for i := 0; i < len(terms); i += 2 {
+				if at := b.object.position(terms[i]); at >= 0 {
+					b.object.list[at][1] = terms[i+1]
+				} else {
+					b.object.add(terms[i], terms[i+1])
+				}
+			}
+		}
+		return &b.term
+	}
+}
+
+// maxLiteral is up to how many members of a collection written out are looked
+// through one after another.
+const maxLiteral = 16
+
+// literal is the code of a collection written out, as OPA's.
 func (c *coder) literal(e literal) value {
 	keys, values := c.settledAll(e.keys), c.settledAll(e.values)
 	switch e.kind {

@@ -104,6 +104,7 @@ func (p *program) run(ctx context.Context, in eval.Input) run {
 func (p *program) output(m *machine) (eval.Output, error) {
 	var yield eval.Yield
 	var deny, reasons []string
+	var obligations authz.Object
 	var err error
 	for i, l := range p.yields {
 		if l < 0 || m.slots[l] == nil || err != nil {
@@ -117,7 +118,9 @@ func (p *program) output(m *machine) (eval.Output, error) {
 		case rego.Reasons:
 			reasons, yield.Reasons, err = m.strings(rego.Reasons, term)
 		case rego.Obligations:
-			if yield.Obligations = m.whole(term); yield.Obligations != nil {
+			if object, is := m.object(term); is {
+				obligations = object
+			} else if yield.Obligations = m.whole(term); yield.Obligations != nil {
 				m.pay(m.weigh(yield.Obligations)) // it is converted
 			}
 		}
@@ -137,6 +140,9 @@ func (p *program) output(m *machine) (eval.Output, error) {
 	}
 	if reasons != nil {
 		out.Reasons = reasons
+	}
+	if obligations != nil {
+		out.Obligations = obligations
 	}
 	return out, nil
 }

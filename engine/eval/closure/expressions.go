@@ -29,7 +29,7 @@ func (c *coder) value(e expression) value {
 	case length:
 		return c.length(e)
 	case literal:
-		return c.literal(e)
+		return c.making(e)
 	case call:
 		return c.call(e)
 	case callBuiltin:

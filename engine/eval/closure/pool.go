@@ -8,6 +8,9 @@ type pool[T any] struct {
 }
 
 func (p *pool[T]) take() *T {
+	if p.used == maxKept {
+		return new(T)
+	}
 	if p.used == len(p.made) {
 		p.made = append(p.made, new(T))
 	}
@@ -15,18 +18,14 @@ func (p *pool[T]) take() *T {
 	return p.made[p.used-1]
 }
 
-// forget empties those that were used, and keeps some.
+// forget empties those that were used.
 func (p *pool[T]) forget(empty func(*T)) {
 	for _, used := range p.made[:p.used] {
 		empty(used)
-	}
-	if p.used > maxKept {
-		clear(p.made[maxKept:])
-		p.made = p.made[:maxKept]
 	}
 	p.used = 0
 }
 
 // maxKept bounds what is kept to be used again: how many values, and how large
-// each.
+// each. What an evaluation takes beyond is not kept, not even until its end.
 const maxKept = 256
