@@ -33,11 +33,21 @@ func (c *coder) callBuiltin(e callBuiltin) value {
 		if combine := c.combine(e, f, report); combine != nil {
 			return combine
 		}
-		called := callNative(f, args, tollOf(e.name), report, c.callOPA(e, args, report))
-		if text := c.ofTexts(e, called); text != nil {
-			return text
-		}
-		return called
+	}
+	compute := func(args []value) value { return c.compute(e, args, report) }
+	if recall := c.recall(e, args, compute); recall != nil {
+		return recall
+	}
+	if text := c.ofTexts(e, args, compute(args)); text != nil {
+		return text
+	}
+	return compute(args)
+}
+
+// compute is the code of a built-in on operands.
+func (c *coder) compute(e callBuiltin, args []value, report reporter) value {
+	if f, isNative := native.Lookup(e.name); isNative {
+		return callNative(f, args, tollOf(e.name), report, c.callOPA(e, args, report))
 	}
 	for _, s := range rego.StandIns() {
 		if s.Decl.Name == e.name {
@@ -141,16 +151,15 @@ func (c *coder) overMade(e callBuiltin, f native.Spread, list read, report repor
 // ofTexts is the code of a built-in of texts that yields one, which is often one
 // that the machine has come across; nil for others. Called is the code for
 // operands of wrong types.
-func (c *coder) ofTexts(e callBuiltin, called value) value {
+func (c *coder) ofTexts(e callBuiltin, args []value, called value) value {
 	f, isText := native.LookupText(e.name)
 	if !isText {
 		return nil
 	}
 	toll := tollOf(e.name)
-	first := c.value(e.args[0])
-	second := func(*machine) *ast.Term { return ast.InternedEmptyString }
-	if len(e.args) == 2 {
-		second = c.value(e.args[1])
+	first, second := args[0], func(*machine) *ast.Term { return ast.InternedEmptyString }
+	if len(args) == 2 {
+		second = args[1]
 	}
 	return func(m *machine) *ast.Term {
 		x := first(m)

@@ -143,6 +143,7 @@ func (x *executable) release(m *machine) {
 	m.buildings.forget((*building).forget)
 	m.walks.forget()
 	clear(m.operands[:cap(m.operands)])
+	clear(m.passed[:])
 	m.momentTerm, m.err, m.fault, m.builtins, m.answers, m.depth = nil, nil, nil, nil, nil, 0
 	x.idle.Put(m)
 }

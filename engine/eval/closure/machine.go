@@ -60,7 +60,8 @@ type machine struct {
 	known      documents
 	buildings  pool[building]
 	walks      walks
-	operands   []*ast.Term // of the calls that are being made, see spread
+	operands   []*ast.Term          // of the calls that are being made, see spread
+	passed     [maxPassed]*ast.Term // to a call that is remembered
 	weigher    *weigher
 
 	err   error // ends the evaluation at once

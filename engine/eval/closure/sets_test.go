@@ -49,6 +49,31 @@ fixed := "a"
 	} {
 		policies = append(policies, held{name: name, rego: fmt.Sprintf("allow if { %s }", rego) + made, request: request, want: allowed})
 	}
+	policies = append(policies, held{name: "documents replaced by what was just made", rego: `
+allow if {
+	document := {"context": {"x": input.context.few[0], "y": few}}
+	both == ["b", 2] with input as document
+	both == ["c", 2] with input as document with input.context.x as concat("", ["c"])
+	both == ["b", 1] with input as document with input.context as {"x": input.context.few[0], "y": {1}}
+	under == {"k": few} with data.under as {"k": few}
+	under.k == few with data.under.k as few
+}
+both := [input.context.x, count(input.context.y)]
+under := data.under` + made, request: request, want: allowed},
+		held{name: "what was just made as an argument and a result", rego: `
+allow if {
+	pair({"a": few, "b": [few]}) == [few, [few]]
+	pair({"a": 1, "b": {"c": few}})[1].c["a"]
+	some k, v in pair({"a": {"z": 1, "y": 2}, "b": 2})[0]
+	[k, v] == ["y", 2]
+	not pair({"a": few})
+	object.keys({"k": few, fixed: 1}) == {"k", "a"}
+	{"k": few, "k": few} == {"k": {"a", "b"}}
+	{fixed, "a", few} == {"a", {"b", "a"}}
+	is_object({"k": few})
+	json.marshal({"k": [few]}) == "{\"k\":[[\"a\",\"b\"]]}"
+}
+pair(o) := [o.a, o.b]` + made, request: request, want: allowed})
 	for name, rego := range map[string]string{
 		"sum: operand 1 must be":        `sum([x | some x in input.context.few]) == 0`,
 		"lower: operand 1 must be":      `lower(input.context.numbers[_]) == ""`,

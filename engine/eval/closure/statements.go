@@ -320,6 +320,11 @@ func (c *coder) replace(s *replace) step {
 		if value == nil && (m.err != nil || len(path) > 0) {
 			return m.absent()
 		}
+		if value != nil {
+			if b, isBuilding := value.Value.(*building); isBuilding {
+				value = b.settle(m) // the document is asked for by paths
+			}
+		}
 		m.enter(input, path, value)
 		if m.err != nil {
 			return halt

@@ -13,6 +13,7 @@ import (
 type texts struct {
 	seed  maphash.Seed
 	terms [textCount]*ast.Term
+	known recollections // of built-ins
 }
 
 const (
