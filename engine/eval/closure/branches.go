@@ -30,7 +30,12 @@ type settler struct {
 func (s *settler) body(b *block, fixed map[local]bool) {
 	for changed := true; changed; {
 		foldConstants(b, fixed)
-		f := &folding{settler: s, used: usageOf(b), fixed: fixed}
+		f := &folding{settler: s, used: usageOf(b), fixed: fixed, entities: make(map[local]*ast.Term)}
+		everyStatement(b, func(st statement) {
+			if a, isAssign := st.(*assign); isAssign {
+				f.entities[a.to] = entityType(a.value)
+			}
+		})
 		f.block(b)
 		changed = f.changed
 	}
@@ -39,9 +44,10 @@ func (s *settler) body(b *block, fixed map[local]bool) {
 // A folding goes through a body once.
 type folding struct {
 	*settler
-	used    usage
-	fixed   map[local]bool
-	changed bool
+	used     usage
+	fixed    map[local]bool
+	entities map[local]*ast.Term // the types of those that locals hold
+	changed  bool
 }
 
 // An outcome is what is known of a statement.
@@ -117,6 +123,9 @@ func (f *folding) outcome(st statement, defined map[local]bool) (statement, outc
 		if a, b, known := constants(s.a, s.b); known {
 			return st, whether(native.Equal(a, b))
 		}
+		if typ, of := f.typeAsked(s); of != nil && typ != nil {
+			return st, whether(native.Equal(typ, of))
+		}
 		return st, reached(st)
 	case *differ:
 		if a, b, known := constants(s.a, s.b); known {
@@ -154,6 +163,43 @@ func (f *folding) outcome(st statement, defined map[local]bool) (statement, outc
 		}
 	}
 	return st, mayHold
+}
+
+// typeAsked are the type that an equality asks an entity of the directory for,
+// and the type under which that was found, which is the entity's own; nil for
+// other equalities.
+func (f *folding) typeAsked(s *equal) (asked, known *ast.Term) {
+	d, isDot := s.a.(dot)
+	want, isConstant := s.b.(constant)
+	if !isDot || !isConstant || f.dataReplaced {
+		return nil, nil
+	}
+	if name, isName := constantText(d.key); !isName || name != typeName {
+		return nil, nil
+	}
+	r, isRead := d.of.(read)
+	if !isRead || f.used.set[r.from] != 1 {
+		return nil, nil
+	}
+	return want.term, f.entities[r.from]
+}
+
+// entityType is the type of the entity that an expression reads, where it is
+// known; nil for others.
+func entityType(e expression) *ast.Term {
+	d, isDot := within(e).(dot)
+	if !isDot {
+		return nil
+	}
+	p := pathOf(d)
+	if !isData(p.root) || len(p.keys) != 3 {
+		return nil
+	}
+	names := p.names()
+	if len(names) < 2 || names[0] != directoryName || names[1] == refName {
+		return nil
+	}
+	return p.keys[1].(constant).term
 }
 
 // neverHolds reports whether a block ends before it does anything.

@@ -8,6 +8,7 @@ import "slices"
 // be evaluated no more than once for each time that its function is: what a
 // rule yields is otherwise remembered, and in a loop it would not be.
 func inlineCalls(t *tree) {
+	foldAliases(t)
 	calls := make(map[*function]int)
 	count := func(blocks ...*block) {
 		for _, f := range callees(blocks...) {
@@ -24,6 +25,32 @@ func inlineCalls(t *tree) {
 	}
 	i.block(t.plan, &t.locals)
 	t.functions = slices.DeleteFunc(t.functions, func(f *function) bool { return i.gone[f] })
+}
+
+// foldAliases puts the rule that another is but a name for in the place of its
+// calls.
+func foldAliases(t *tree) {
+	by := make(map[*function]*function)
+	for _, f := range t.functions {
+		if len(f.params) > 0 || f.otherwise != nil || !hasOneBody(f, false) || len(f.rules[0].bodies[0].statements) > 1 {
+			continue
+		}
+		same, isCall := f.rules[0].bodies[0].statements[0].(*assignOnce).value.(call)
+		if isCall && len(same.args) == 0 {
+			by[f] = same.function
+		}
+	}
+	var visit func(e expression) expression
+	visit = func(e expression) expression {
+		if called, isCall := e.(call); isCall && len(called.args) == 0 {
+			for by[called.function] != nil {
+				called.function = by[called.function]
+			}
+			e = called
+		}
+		return eachPart(e, visit)
+	}
+	t.eachBlock(func(b *block) { everyStatement(b, func(s statement) { eachOperand(s, visit) }) })
 }
 
 type callInliner struct {

@@ -19,6 +19,7 @@ type lazy struct {
 	kind    lazyKind
 	typ     string // of typeLazy and entityLazy
 	id      string // of entityLazy
+	ref     string // of entityLazy, where it was asked for by that
 	entity  eval.Entity
 	base    *ast.Term // of overLazy; nil where there is nothing below
 	over    *patch    // of overLazy
@@ -43,6 +44,7 @@ const (
 const (
 	directoryName = "directory"
 	refName       = "ref"
+	typeName      = "type" // of an entity's member, which says under what type it stands
 )
 
 // A patch is what a with puts over a document: a value, or patches of its
@@ -111,10 +113,7 @@ func (d *documents) isEverything(t *ast.Term) bool { return t == &d.data.term }
 func (d *documents) entity(m *machine, typ, id string) *ast.Term {
 	for _, e := range d.entities {
 		if e.id == id && e.typ == typ {
-			if e.entity == nil {
-				return nil
-			}
-			return &e.term
+			return e.found()
 		}
 	}
 	if !m.step() {
@@ -152,8 +151,25 @@ func (d *documents) remember(m *machine, typ, id string, found eval.Entity) *ast
 
 // byRef is the entity data.directory.ref[ref], or nil.
 func (d *documents) byRef(m *machine, ref string) *ast.Term {
+	for _, e := range d.entities {
+		if e.ref == ref && ref != "" {
+			return e.found()
+		}
+	}
 	typ, id, _ := strings.Cut(ref, ":")
-	return d.entity(m, typ, id)
+	found := d.entity(m, typ, id)
+	if n := len(d.entities); found != nil && found == &d.entities[n-1].term {
+		d.entities[n-1].ref = ref
+	}
+	return found
+}
+
+// found is an entity, or nil where there is none.
+func (l *lazy) found() *ast.Term {
+	if l.entity == nil {
+		return nil
+	}
+	return &l.term
 }
 
 // get is what stands at key in a lazy value, or nil.
