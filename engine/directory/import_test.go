@@ -338,6 +338,9 @@ func TestLoadIsAllOrNothing(t *testing.T) {
 // TestManyCyclesTakeALoadLittleLonger compares two loads of as many lines, one
 // of which close cycles in pairs.
 func TestManyCyclesTakeALoadLittleLonger(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	const pairs = 5_000
 	load := func(second string) (directory.ImportReport, time.Duration) {
 		var text strings.Builder

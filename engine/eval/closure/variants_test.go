@@ -102,6 +102,9 @@ func TestVariantsAreBounded(t *testing.T) {
 
 // A variant that would be too large is not made.
 func TestVariantIsNoLargerThanItMay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	c := evaltest.Case{
 		Rego: strings.Join(numbered(maxVariantSize, `allow if { input.context.x == %d; input.action.name == "read" }`), "\n"),
 	}
