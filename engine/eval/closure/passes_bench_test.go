@@ -63,12 +63,12 @@ allow if {
 			Data:    itemData(100),
 			Request: asks(authz.Object{"most": 50}),
 		},
-		// What all types permit is collected otherwise.
+		// All that is permitted is collected otherwise.
 		"demand": {
-			Rego: strings.Join(numbered(50, `permits["type-%d"] contains action if { some action in data.actions; action != input.context.revoked }`), "\n") + `
-allow if permits[input.context.as][input.action.name]`,
+			Rego: strings.Join(numbered(50, `permits contains "permission-%d" if { some action in data.actions; action != input.context.revoked }`), "\n") + `
+allow if permits[input.context.asked]`,
 			Data:    `{"actions": ["list", "read", "write"]}`,
-			Request: asks(authz.Object{"as": "type-7", "revoked": "write"}),
+			Request: asks(authz.Object{"asked": "permission-7", "revoked": "write"}),
 		},
 		// The rules are tried one after another otherwise.
 		"dispatch": {
