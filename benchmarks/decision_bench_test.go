@@ -19,6 +19,7 @@ import (
 	"github.com/verdictpdp/verdict/engine/activation"
 	"github.com/verdictpdp/verdict/engine/directory"
 	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/engine/eval/closure"
 	"github.com/verdictpdp/verdict/engine/eval/topdown"
 	"github.com/verdictpdp/verdict/engine/pdp"
 	"github.com/verdictpdp/verdict/engine/pip"
@@ -70,7 +71,7 @@ func openPoint(b *testing.B, w world) *decisionPoint {
 	b.Cleanup(func() { d.Close() })
 	programs := activation.New(activation.Options{
 		Tenants:    []activation.Tenant{{Name: tenant, Load: readPolicy}},
-		Evaluators: []eval.Evaluator{topdown.New()},
+		Evaluators: []eval.Evaluator{closure.New(), topdown.New()}, // as the service
 		Logger:     zap.NewNop(),
 		Clock:      time.Now,
 	})
