@@ -37,6 +37,10 @@ func (v verdict) prepare(ctx context.Context, b *bundle.Bundle) (eval.Program, e
 	return v.evaluator.Prepare(ctx, policy)
 }
 
+// warmUp is how long questions are asked before anything is measured: programs
+// make variants for requests that come often.
+const warmUp = time.Second
+
 // Open prepares the policy, validates the requests, as the decision point does
 // before it evaluates, and fills the cache by asking every question once.
 func (v verdict) Open(ctx context.Context, s scenario.Scenario, w *scenario.World) (Point, error) {
@@ -53,6 +57,11 @@ func (v verdict) Open(ctx context.Context, s scenario.Scenario, w *scenario.Worl
 			return nil, err
 		}
 		if _, err := e.Decide(i); err != nil {
+			return nil, err
+		}
+	}
+	for i, start := 0, time.Now(); time.Since(start) < warmUp; i++ {
+		if _, err := e.Decide(i % len(w.Questions)); err != nil {
 			return nil, err
 		}
 	}

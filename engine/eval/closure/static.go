@@ -15,17 +15,24 @@ import (
 // data anywhere in the policy.
 func foldFunctions(t *tree, static *ast.Term) (bool, error) {
 	s := &statics{known: make(map[*function]verdict), dataReplaced: replacesData(t)}
+	var candidates []*function
+	for _, f := range t.functions {
+		if len(f.params) == 0 && !f.folded && s.of(f) == isStatic {
+			candidates = append(candidates, f)
+		}
+	}
+	if len(candidates) == 0 {
+		return false, nil
+	}
 	x, err := encode(t, static)
 	if err != nil {
 		return false, err
 	}
 	by := make(map[*function]*ast.Term)
-	for _, f := range t.functions {
-		if len(f.params) == 0 && !f.folded && s.of(f) == isStatic {
-			f.folded = true
-			if term := x.yieldOf(f, static); term != nil {
-				by[f] = term
-			}
+	for _, f := range candidates {
+		f.folded = true
+		if term := x.yieldOf(f, static); term != nil {
+			by[f] = term
 		}
 	}
 	if len(by) == 0 {
