@@ -15,9 +15,13 @@ import (
 // data anywhere in the policy.
 func foldFunctions(t *tree, static *ast.Term) (bool, error) {
 	s := &statics{known: make(map[*function]verdict), dataReplaced: replacesData(t)}
+	places, _, err := layout(t) // of what is called: nothing else has places to run in
+	if err != nil {
+		return false, err
+	}
 	var candidates []*function
 	for _, f := range t.functions {
-		if len(f.params) == 0 && !f.folded && s.of(f) == isStatic {
+		if _, isCalled := places[f]; isCalled && len(f.params) == 0 && !f.folded && s.of(f) == isStatic {
 			candidates = append(candidates, f)
 		}
 	}

@@ -169,6 +169,22 @@ held if startswith(input.action.name, "w")`,
 			got: yes,
 		},
 		{
+			name: "another order of members of a set that is written with variables",
+			rego: `allow if [x | some x in {"z", input.action.name}] == ["read", "z"]`,
+			got:  yes,
+			want: true,
+		},
+		{
+			name: "another order of members of a set that is written without",
+			rego: `allow if [x | some x in {"two", "b", "read"}] == ["two", "b", "read"]`,
+			got:  yes,
+		},
+		{
+			name: "another value where a set is written with variables",
+			rego: `allow if {"b", input.context.text} == {"b"}`,
+			got:  yes,
+		},
+		{
 			name: "an error where topdown has none, and no rule has one",
 			rego: `allow if input.action.name == "read"`,
 			got:  *fault(topdown.ConflictErr),
