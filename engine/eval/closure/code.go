@@ -13,10 +13,11 @@ import (
 type coder struct {
 	routines map[*function]*routine
 	bases    map[*function]int
-	base     int       // of the function that is coded
-	inside   *function // nil in the plan
-	leaves   bool      // the body that is coded is left once it has yielded
-	memos    int       // how many functions have a value to remember
+	base     int                // of the function that is coded
+	inside   *function          // nil in the plan
+	often    map[*function]bool // see oftenAsked
+	leaves   bool               // the body that is coded is left once it has yielded
+	memos    int                // how many functions have a value to remember
 	static   *ast.Term
 	parts    map[string]int // paths into the request, and their places
 	// constants are the texts that the policy names, so that one that a request
@@ -69,7 +70,7 @@ func encode(t *tree, static *ast.Term) (*executable, error) {
 	}
 	c := &coder{
 		routines: make(map[*function]*routine), bases: bases, static: static,
-		parts: make(map[string]int), constants: constantsOf(t),
+		parts: make(map[string]int), constants: constantsOf(t), often: oftenAsked(t),
 	}
 	for _, f := range t.functions {
 		r := &routine{memo: -1}

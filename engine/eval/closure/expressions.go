@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/engine/eval/closure/native"
 )
 
 // value is the code of an expression: one case for each kind.
@@ -72,6 +74,9 @@ func (c *coder) call(e call) value {
 	for i, arg := range e.args {
 		params[i], args[i] = base+int(e.function.params[i]), c.value(arg)
 	}
+	if c.often[e.function] {
+		return r.asked(params, args)
+	}
 	if len(args) == 1 {
 		param, arg := params[0], args[0]
 		return func(m *machine) *ast.Term {
@@ -98,6 +103,34 @@ func (c *coder) call(e call) value {
 			m.slots[params[i]] = term
 		}
 		return r.run(m)
+	}
+}
+
+// asked is the value of a function whose answers are remembered. See oftenAsked.
+func (r *routine) asked(params []int, args []value) value {
+	return func(m *machine) *ast.Term {
+		var room [maxAnswered]*ast.Term
+		terms := room[:len(args)]
+		for i, arg := range args {
+			if terms[i] = arg(m); terms[i] == nil {
+				return nil
+			}
+		}
+		w := m.world
+		if term, known := w.answered(r, terms, identical); known {
+			if !m.step() {
+				return nil
+			}
+			return term
+		}
+		for i, term := range terms {
+			m.slots[params[i]] = term
+		}
+		term := r.run(m)
+		if m.err == nil {
+			w.remember(r, terms, term)
+		}
+		return term
 	}
 }
 
@@ -174,7 +207,7 @@ func (c *coder) callOnDemand(e call) value {
 			return at
 		}
 		w := m.world
-		if term, known := w.answered(r, keys); known {
+		if term, known := w.answered(r, keys, native.Equal); known {
 			return term
 		}
 		for i, param := range e.function.params {

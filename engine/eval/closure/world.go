@@ -1,11 +1,7 @@
 package closure
 
 import (
-	"slices"
-
 	"github.com/open-policy-agent/opa/v1/ast"
-
-	"github.com/verdictpdp/verdict/engine/eval/closure/native"
 )
 
 // A world is the documents that rules read, and what rules have yielded from
@@ -20,38 +16,9 @@ type world struct {
 	data *ast.Term
 	// yielded are the values of functions without parameters.
 	yielded []yielded
-	// answers are the last values of partial rules on demand.
+	// answers are the last values of functions and of partial rules on demand.
 	answers []answer
 	oldest  int
-}
-
-// An answer is what a function came out as for some arguments.
-type answer struct {
-	of   *routine
-	args []*ast.Term
-	term *ast.Term
-}
-
-// maxAnswers is how many answers are remembered at a time.
-const maxAnswers = 32
-
-func (w *world) answered(r *routine, args []*ast.Term) (*ast.Term, bool) {
-	for i := range w.answers {
-		if a := &w.answers[i]; a.of == r && slices.EqualFunc(a.args, args, native.Equal) {
-			return a.term, true
-		}
-	}
-	return nil, false
-}
-
-func (w *world) remember(r *routine, args []*ast.Term, term *ast.Term) {
-	a := answer{r, slices.Clone(args), term}
-	if len(w.answers) < maxAnswers {
-		w.answers = append(w.answers, a)
-		return
-	}
-	w.answers[w.oldest%maxAnswers] = a
-	w.oldest++
 }
 
 // A yielded is what a function came out as.
