@@ -27,12 +27,13 @@ type variants struct {
 	names map[string]uint32
 	terms []*ast.Term
 	reads [len(fieldsKnown)]bool // by the policy
+	after uint32                 // so many requests a variant is made; 0 at once
 
 	// programs are there by what is known, nil where one would be too large. The
 	// map is not changed: there is another with each that is added.
 	programs atomic.Pointer[map[knownFields]*executable]
 	asked    [1 << 10]atomic.Uint32 // requests for which there is none yet, by hash
-	after    atomic.Uint32          // so many requests a variant is made; 0 at once
+	full     atomic.Bool            // no more are made
 	making   sync.Mutex
 	size     int // statements of all variants
 }
@@ -49,18 +50,16 @@ const (
 	// variantAfter is how many requests come before a variant is made for those
 	// like them.
 	variantAfter = 50
-	// maxVariants is how many are kept, and maxVariantsSize how many statements
-	// they may have together. Where there are more, all are let go of, and made
-	// again after twice as many requests.
+	// maxVariants is how many are made, and maxVariantsSize how many statements
+	// they may have together: a policy that is asked about more kinds of requests
+	// finds its rules by tables, and does that best in code that all have in common.
 	maxVariants, maxVariantsSize = 500, 100_000
 	// maxVariantSize is how many statements a variant may have.
-	maxVariantSize  = 10_000
-	maxVariantAfter = 1 << 20
+	maxVariantSize = 10_000
 )
 
 func newVariants(t *tree, s source, parent *executable, after uint32) *variants {
-	v := &variants{tree: t, source: s, parent: parent, names: make(map[string]uint32), terms: []*ast.Term{nil}}
-	v.after.Store(after)
+	v := &variants{tree: t, source: s, parent: parent, names: make(map[string]uint32), terms: []*ast.Term{nil}, after: after}
 	for text, term := range constantsOf(t) {
 		v.names[text] = uint32(len(v.terms))
 		v.terms = append(v.terms, term)
@@ -109,12 +108,15 @@ func (v *variants) of(r *authz.Request) *executable {
 	if program, known := (*v.programs.Load())[k]; known {
 		return program
 	}
+	if v.full.Load() {
+		return nil
+	}
 	asked := &v.asked[k.hash()%uint32(len(v.asked))]
-	if asked.Add(1) <= v.after.Load() || !v.making.TryLock() {
+	if asked.Add(1) <= v.after || !v.making.TryLock() {
 		return nil
 	}
 	asked.Store(0)
-	if v.after.Load() == 0 {
+	if v.after == 0 {
 		return v.make(k)
 	}
 	go v.make(k)
@@ -129,14 +131,14 @@ func (v *variants) make(k knownFields) *executable {
 		return program
 	}
 	program, size := v.program(k)
-	if len(programs) >= maxVariants || v.size+size > maxVariantsSize {
-		clear(programs)
-		v.size = 0
-		v.after.Store(min(2*v.after.Load(), maxVariantAfter))
+	if v.size+size > maxVariantsSize {
+		v.full.Store(true)
+		return nil
 	}
 	programs[k] = program
 	v.size += size
 	v.programs.Store(&programs)
+	v.full.Store(len(programs) == maxVariants)
 	return program
 }
 

@@ -76,27 +76,20 @@ func TestVariantKnowsWhatThePolicyNames(t *testing.T) {
 	}
 }
 
-// More kinds of requests than variants are kept for do not make them more, and
-// make the next ones later.
+// There are no more variants than may be; other requests are decided without.
 func TestVariantsAreBounded(t *testing.T) {
-	c := kinds(maxVariants + 10)
-	p := c.Prepare(t, Evaluator{variantAfter: 1}).(*program)
-	most := 0
-	for i := range maxVariants + 10 {
-		k := knownFields{0, p.variants.names[fmt.Sprintf("action-%d", i)], p.variants.names["record"]}
-		p.variants.making.Lock()
-		p.variants.make(k)
-		most = max(most, len(*p.variants.programs.Load()))
-		out, err := p.Eval(t.Context(), kindInput(t, c, fmt.Sprintf("action-%d", i), "record"))
+	c := kinds(maxVariants + 2)
+	p := c.Prepare(t, Evaluator{}).(*program)
+	for i := range maxVariants + 2 {
+		action := fmt.Sprintf("action-%d", i)
+		in := kindInput(t, c, action, "record")
+		out, err := p.Eval(t.Context(), in)
 		if err != nil || !out.Allow {
-			t.Fatalf("action-%d: %+v, %v", i, out, err)
+			t.Fatalf("%s: %+v, %v", action, out, err)
 		}
-	}
-	if most != maxVariants {
-		t.Errorf("there were up to %d variants, want %d", most, maxVariants)
-	}
-	if after := p.variants.after.Load(); after != 2 {
-		t.Errorf("variants are made after %d requests, want 2", after)
+		if got, want := p.variants.of(in.Request) != nil, i < maxVariants; got != want {
+			t.Fatalf("%s has a variant: %t, want %t", action, got, want)
+		}
 	}
 }
 
