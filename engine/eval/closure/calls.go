@@ -173,51 +173,8 @@ func hasOneBody(f *function, truth bool) bool {
 // renumbered is a body with all locals moved up by so many.
 func renumbered(b *block, by local) *block {
 	b = copyOf(b)
-	everyStatement(b, func(s statement) {
-		move(s, by)
-		eachOperand(s, func(e expression) expression {
-			return everyLeaf(e, func(leaf expression) expression {
-				if r, isRead := leaf.(read); isRead {
-					return read{r.from + by}
-				}
-				return leaf
-			})
-		})
-	})
+	renumber(b, func(l local) local { return l + by })
 	return b
-}
-
-// move moves the locals that a statement sets or asks for.
-func move(s statement, by local) {
-	switch s := s.(type) {
-	case *assign:
-		s.to += by
-	case *keep:
-		s.to += by
-	case *assignOnce:
-		s.to += by
-	case *reset:
-		s.local += by
-	case *isDefined:
-		s.local += by
-	case *scan:
-		if s.key != none {
-			s.key += by
-		}
-		s.value += by
-	case *create:
-		s.to += by
-	case *appendTo:
-		s.array += by
-	case *addTo:
-		s.set += by
-	case *insert:
-		s.object += by
-	case *insertDeep:
-		s.object += by
-	case *merge:
-		s.to += by
-	}
 }
 
 // foldQuestions makes conditions of blocks that note that they have come to

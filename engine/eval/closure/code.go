@@ -1,6 +1,8 @@
 package closure
 
 import (
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -23,6 +25,8 @@ type coder struct {
 	// constants are the texts that the policy names, so that one that a request
 	// has needs no term of its own.
 	constants map[string]*ast.Term
+	shared    map[string]step // the code of bodies; see codeText
+	chains    map[chainCode]step
 }
 
 // constantsOf are the texts that stand in a tree, in small collections as well.
@@ -71,6 +75,7 @@ func encode(t *tree, static *ast.Term) (*executable, error) {
 	c := &coder{
 		routines: make(map[*function]*routine), bases: bases, static: static,
 		parts: make(map[string]int), constants: constantsOf(t), often: oftenAsked(t),
+		shared: make(map[string]step), chains: make(map[chainCode]step),
 	}
 	for _, f := range t.functions {
 		r := &routine{memo: -1}
@@ -94,14 +99,13 @@ func (c *coder) slot(l local) int { return c.base + int(l) }
 
 // function is the code of a function, its parameters in their places.
 func (c *coder) function(f *function) value {
-	before := c.unset(f)
 	if hasOneBody(f, false) && f.otherwise == nil {
-		return c.oneBody(f, before)
+		return c.oneBody(f)
 	}
 	result, choose := c.slot(f.result), c.choose(f)
 	otherwise := func(*machine) signal { return goOn }
 	if f.otherwise != nil {
-		otherwise = c.block(f.otherwise)
+		otherwise = c.body(f, f.otherwise)
 	}
 	var none *ast.Term
 	switch f.kind {
@@ -116,9 +120,6 @@ func (c *coder) function(f *function) value {
 			return nil
 		}
 		m.slots[result] = none
-		for _, slot := range before {
-			m.slots[slot] = nil
-		}
 		if choose(m) == halt || otherwise(m) == halt {
 			return nil
 		}
@@ -131,17 +132,15 @@ func (c *coder) function(f *function) value {
 
 // oneBody is the code of a function that is one body, which ends with what it
 // yields: nothing can yield anything else.
-func (c *coder) oneBody(f *function, before []int) value {
-	statements := f.rules[0].bodies[0].statements
+func (c *coder) oneBody(f *function) value {
+	body := f.rules[0].bodies[0]
+	statements := body.statements
 	last := len(statements) - 1
-	holds := c.block(&block{statements[:last]})
+	holds := c.cleared(c.block(&block{statements[:last]}), c.unset(f, body))
 	yields := c.value(statements[last].(*assignOnce).value)
 	return func(m *machine) *ast.Term {
 		if !m.step() {
 			return nil
-		}
-		for _, slot := range before {
-			m.slots[slot] = nil
 		}
 		if holds(m) != goOn {
 			return nil
@@ -152,22 +151,24 @@ func (c *coder) oneBody(f *function, before []int) value {
 
 // choose is the code that runs the rules of a function which may apply.
 func (c *coder) choose(f *function) step {
-	rules := make([]step, len(f.rules))
+	if f.dispatch != nil {
+		return c.dispatch(f, f.dispatch, nil)
+	}
 	all := make([]int, len(f.rules))
-	for i, rule := range f.rules {
-		rules[i], all[i] = c.chain(f, rule), i
+	for i := range all {
+		all[i] = i
 	}
-	if f.dispatch == nil {
-		return c.inTurn(f, rules, all)
-	}
-	return c.dispatch(f, rules, f.dispatch)
+	return c.inTurn(f, all, nil)
 }
 
-// dispatch is the code of a table.
-func (c *coder) dispatch(f *function, rules []step, d *dispatch) step {
+// dispatch is the code of a table, for requests of which some subjects are as the
+// rules ask.
+func (c *coder) dispatch(f *function, d *dispatch, subjects []string) step {
 	if d.subject == nil {
-		return c.inTurn(f, rules, d.rules)
+		return c.inTurn(f, d.rules, subjects)
 	}
+	key, _ := subjectKey(d.subject)
+	found := append(slices.Clone(subjects), key)
 	subject := c.value(d.subject)
 	byText := make(map[string]step)
 	type other struct {
@@ -176,14 +177,14 @@ func (c *coder) dispatch(f *function, rules []step, d *dispatch) step {
 	}
 	var others []other
 	for _, b := range d.byValue {
-		to := c.dispatch(f, rules, b.to)
+		to := c.dispatch(f, b.to, found)
 		if text, isText := b.value.Value.(ast.String); isText {
 			byText[string(text)] = to
 		} else {
 			others = append(others, other{b.value, to})
 		}
 	}
-	otherwise := c.dispatch(f, rules, d.otherwise)
+	otherwise := c.dispatch(f, d.otherwise, subjects)
 	return func(m *machine) signal {
 		value := subject(m)
 		if value == nil {
@@ -212,11 +213,14 @@ func (c *coder) dispatch(f *function, rules []step, d *dispatch) step {
 
 // inTurn is the code of some of a function's rules, one after another. Where
 // all yield the same, the first that yields is enough.
-func (c *coder) inTurn(f *function, rules []step, which []int) step {
+func (c *coder) inTurn(f *function, which []int, subjects []string) step {
 	steps := make([]step, len(which))
 	chains := make([]*chain, len(which))
 	for i, rule := range which {
-		steps[i], chains[i] = rules[rule], f.rules[rule]
+		steps[i], chains[i] = c.chain(f, f.rules[rule], subjects), f.rules[rule]
+	}
+	if len(steps) == 1 {
+		return steps[0]
 	}
 	result, enough := c.slot(f.result), uniform(chains)
 	return func(m *machine) signal {
@@ -232,16 +236,36 @@ func (c *coder) inTurn(f *function, rules []step, which []int) step {
 	}
 }
 
-// chain is the code of a rule and its elses.
-func (c *coder) chain(f *function, rule *chain) step {
+// chain is the code of a rule and its elses, for requests of which some subjects
+// are as it asks.
+func (c *coder) chain(f *function, rule *chain, subjects []string) step {
+	subjects = askedFor(rule, subjects)
+	id := chainCode{rule, strings.Join(subjects, "\x01")}
+	if known := c.chains[id]; known != nil {
+		return known
+	}
 	c.leaves = rule.constant != nil
+	code := c.bodies(f, rule, subjects)
+	c.leaves = false
+	c.chains[id] = code
+	return code
+}
+
+// A chainCode tells the code of a rule from that which is left of it behind a
+// table.
+type chainCode struct {
+	rule     *chain
+	subjects string
+}
+
+// bodies is the code of a rule and its elses.
+func (c *coder) bodies(f *function, rule *chain, subjects []string) step {
+	if len(rule.bodies) == 1 {
+		return c.body(f, pastTable(rule.bodies[0], subjects)) // see yieldDirectly
+	}
 	bodies := make([]step, len(rule.bodies))
 	for i, body := range rule.bodies {
-		bodies[i] = c.block(body)
-	}
-	c.leaves = false
-	if len(bodies) == 1 {
-		return bodies[0] // see yieldDirectly
+		bodies[i] = c.body(f, body)
 	}
 	yield, result := c.slot(rule.yield), c.slot(f.result)
 	conflict := c.conflict(f, rule.at)

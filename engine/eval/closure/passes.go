@@ -43,6 +43,7 @@ func (s source) optimise(t *tree) error {
 		for _, b := range f.blocks() {
 			foldQuestions(b, fixed)
 		}
+		compact(f)
 	}
 	foldQuestions(t.plan, t.answers)
 	return nil

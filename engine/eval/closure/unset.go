@@ -5,18 +5,12 @@ import (
 	"slices"
 )
 
-// unset are the places of the locals of a function that have to be cleared when
-// it begins, for it may look at them before it sets them. Others may hold what
-// an earlier call has left there.
-func (c *coder) unset(f *function) []int {
+// unset are the places of the locals of a body of a function that have to be
+// cleared before it runs, for it may look at them before it sets them. Others may
+// hold what an earlier body, or an earlier call, has left there.
+func (c *coder) unset(f *function, b *block) []int {
 	u := &unsetFinder{found: make(map[local]bool)}
-	set := map[local]bool{f.result: true}
-	for _, param := range f.params {
-		set[param] = true
-	}
-	for _, b := range f.blocks() {
-		u.block(b, maps.Clone(set))
-	}
+	u.block(b, f.fixed())
 	var places []int
 	for _, l := range slices.Sorted(maps.Keys(u.found)) {
 		places = append(places, c.slot(l))

@@ -228,6 +228,49 @@ func substitute(b *block, by map[local]expression) {
 	})
 }
 
+// renumber gives all locals in a block other numbers.
+func renumber(b *block, number func(local) local) {
+	everyStatement(b, func(s statement) {
+		switch s := s.(type) {
+		case *assign:
+			s.to = number(s.to)
+		case *keep:
+			s.to = number(s.to)
+		case *assignOnce:
+			s.to = number(s.to)
+		case *reset:
+			s.local = number(s.local)
+		case *isDefined:
+			s.local = number(s.local)
+		case *scan:
+			if s.key != none {
+				s.key = number(s.key)
+			}
+			s.value = number(s.value)
+		case *create:
+			s.to = number(s.to)
+		case *appendTo:
+			s.array = number(s.array)
+		case *addTo:
+			s.set = number(s.set)
+		case *insert:
+			s.object = number(s.object)
+		case *insertDeep:
+			s.object = number(s.object)
+		case *merge:
+			s.to = number(s.to)
+		}
+		eachOperand(s, func(e expression) expression {
+			return everyLeaf(e, func(leaf expression) expression {
+				if r, isRead := leaf.(read); isRead {
+					return read{number(r.from)}
+				}
+				return leaf
+			})
+		})
+	})
+}
+
 // copyOf is a block with statements and blocks of its own.
 func copyOf(b *block) *block {
 	copied := &block{statements: make([]statement, len(b.statements))}
