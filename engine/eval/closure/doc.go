@@ -34,6 +34,19 @@
 // sees them who could not tell. What a compact representation of entities buys
 // over OPA's objects is told in package pip, which has one.
 //
+// # What is not made
+//
+// A collection is mostly made to be asked something, so it is asked before it is
+// made OPA's: how many members it has, whether it has one, whether it equals
+// another (building.go, sets.go, members.go), its sum (overMade). A loop that looks
+// for one member looks it up, by the directory's index where that has one (seek.go);
+// graph.reachable goes through a graph as far as it is asked for (reachable.go,
+// walk.go, neighborhood.go). Machines keep what they make for the next decision
+// (pool.go): terms of texts (texts.go), what dear built-ins came to (recall.go), and
+// for the time of a decision what dear functions came out as (answers.go). What is
+// kept is bounded in number and in size, and none of it rests on anything but the
+// operands.
+//
 // # Places instead of frames
 //
 // Rego has no recursion, so a function is at work once at a time, and all locals
