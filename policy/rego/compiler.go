@@ -11,7 +11,8 @@ import (
 )
 
 // newCompiler is a compiler for the modules of b. It finds rules that stand
-// where b has static data, of which an evaluator would see only one.
+// where b has static data, of which an evaluator would see only one, and values
+// that OPA's type checker could not come to the end of.
 func newCompiler(b *bundle.Bundle, opts Options) (*ast.Compiler, error) {
 	capabilities, err := capabilities(opts.Builtins)
 	if err != nil {
@@ -20,7 +21,12 @@ func newCompiler(b *bundle.Bundle, opts Options) (*ast.Compiler, error) {
 	return ast.NewCompiler().
 		WithCapabilities(capabilities).
 		WithDefaultRegoVersion(ast.RegoV1).
-		WithPathConflictsCheck(func(path []string) (bool, error) { return defined(b.Data, path), nil }), nil
+		WithPathConflictsCheck(func(path []string) (bool, error) { return defined(b.Data, path), nil }).
+		WithStageAfterID(ast.StageCheckRecursion, ast.CompilerStageDefinition{
+			Name:       "RefuseLargeShapes",
+			MetricName: "compile_stage_refuse_large_shapes",
+			Stage:      refuseLargeShapes,
+		}), nil
 }
 
 // replacing says of a function that is missing from a package which the bundle
