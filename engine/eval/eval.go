@@ -11,11 +11,12 @@
 // wherever it arises: under not, or in a rule that does not decide. Which rules
 // are evaluated is up to the evaluator's index, and what topdown's passes over
 // is the reference: a rule whose body has an equality of input or data with a
-// constant (or with what the index knows otherwise) that does not hold may or
-// may not be evaluated, and so may its errors deny or not. So may a rule that
-// could only yield what another has yielded already. A portable policy does not
-// let a decision rest on that: it guards what may err, such as by is_number(x),
-// and not by the order of expressions or rules.
+// constant (or with what the index knows otherwise) that does not hold, or that
+// compares a path of them at which there is nothing, may or may not be evaluated,
+// and so may its errors deny or not. So may a rule that could only yield what
+// another has yielded already. A portable policy does not let a decision rest on
+// that: it guards what may err, such as by is_number(x), and not by the order of
+// expressions or rules.
 //
 // The package knows neither where the directory is kept nor who asks. What a
 // policy reads of the directory comes through Directory, at one revision.

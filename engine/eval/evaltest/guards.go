@@ -1,6 +1,7 @@
 package evaltest
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -8,7 +9,8 @@ import (
 
 // guardsFirst moves what an index may look at to the front of each body, in the
 // order in which it stands. It neither fails nor binds what stands before it, so
-// that the body holds for the same.
+// that the body holds for the same. Before all that, it asks that the paths are
+// there with which comprehensions are compared.
 func guardsFirst(compiler *ast.Compiler) *ast.Error {
 	for _, module := range compiler.Modules {
 		for _, rule := range module.Rules {
@@ -33,7 +35,11 @@ type guards struct {
 
 func (g guards) first(body ast.Body) ast.Body {
 	var guards, others ast.Body
-	for _, expr := range body {
+	for i, expr := range body {
+		if path := g.compared(expr); path != nil {
+			there := ast.Equality.Expr(ast.VarTerm(fmt.Sprintf("__there%d__", i)), path)
+			guards = append(guards, there.SetLocation(expr.Location))
+		}
 		if g.guard(expr) {
 			guards = append(guards, expr)
 		} else {
@@ -45,6 +51,22 @@ func (g guards) first(body ast.Body) ast.Body {
 		expr.Index = i
 	}
 	return body
+}
+
+// compared is the path in a base document that an expression compares with a
+// comprehension; nil for other expressions.
+func (g guards) compared(expr *ast.Expr) *ast.Term {
+	if expr.Negated || len(expr.With) > 0 || !expr.IsEquality() {
+		return nil
+	}
+	a, b := expr.Operand(0), expr.Operand(1)
+	if ast.IsComprehension(b.Value) {
+		a, b = b, a
+	}
+	if _, isRef := b.Value.(ast.Ref); !isRef || !ast.IsComprehension(a.Value) || !g.simple(b) {
+		return nil
+	}
+	return b
 }
 
 // guard reports whether an expression is one, and knows what it binds.

@@ -185,6 +185,17 @@ held if startswith(input.action.name, "w")`,
 			got:  yes,
 		},
 		{
+			name: "no error before a comparison of a comprehension with what is not there",
+			rego: `allow if { 1 / input.context.zero == 1; [x | x := 1] == input.context.missing }`,
+			got:  no,
+			want: true,
+		},
+		{
+			name: "no error before a comparison of a comprehension that does not hold",
+			rego: `allow if { 1 / input.context.zero == 1; [x | x := 1] == input.context.object }`,
+			got:  no,
+		},
+		{
 			name: "an error where topdown has none, and no rule has one",
 			rego: `allow if input.action.name == "read"`,
 			got:  *fault(topdown.ConflictErr),
