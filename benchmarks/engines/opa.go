@@ -44,7 +44,7 @@ func (OPA) Open(ctx context.Context, s scenario.Scenario, w *scenario.World) (Po
 	if p.query, err = prepare(ctx, w.Bundle, inmem.NewFromASTObject(data)); err != nil {
 		return nil, err
 	}
-	parts := eval.NewParts()
+	parts := eval.PartsOf(w.Requests())
 	for _, question := range w.Questions {
 		input, err := parts.Document(question.Request)
 		if err != nil {

@@ -50,7 +50,7 @@ func (v verdict) Open(ctx context.Context, s scenario.Scenario, w *scenario.Worl
 	}
 	e := &evaluation{
 		ctx: ctx, program: program, cache: pip.NewCache(pip.Options{}),
-		snapshot: directory(w).Latest(), now: w.Now, questions: w.Questions, parts: eval.NewParts(),
+		snapshot: directory(w).Latest(), now: w.Now, questions: w.Questions, parts: eval.PartsOf(w.Requests()),
 	}
 	for i, question := range w.Questions {
 		if err := (&eval.Input{Request: question.Request}).Validate(); err != nil {

@@ -51,6 +51,15 @@ type World struct {
 	Cedar *Cedar
 }
 
+// Requests are those of the questions.
+func (w *World) Requests() []*authz.Request {
+	requests := make([]*authz.Request, len(w.Questions))
+	for i, question := range w.Questions {
+		requests[i] = question.Request
+	}
+	return requests
+}
+
 // A Question is a request and the answer to expect.
 type Question struct {
 	Request *authz.Request

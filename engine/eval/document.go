@@ -17,21 +17,59 @@ import (
 // kind Invalid that name the field. Nesting is the caller's to bound.
 func Document(r *authz.Request) (*ast.Term, error) { return (*Parts)(nil).Document(r) }
 
-// Parts remembers the terms of properties and contexts, so that what several
-// requests share, the same map and not only an equal one, is converted once.
-// None of them may be changed meanwhile. It is not safe for use by several
-// goroutines; nil remembers nothing.
-type Parts struct{ known map[uintptr]part }
+// Parts are properties and contexts that several requests share, the same map and
+// not only an equal one: those are converted once. None of them may be changed
+// meanwhile. They are not safe for use by several goroutines; nil shares nothing.
+type Parts struct{ shared map[uintptr]*part }
 
-// A part is a map and its term. It keeps the map, so that its address stays its
-// own.
+// A part is a map and its term, nil before it is asked for. It keeps the map, so
+// that its address stays its own.
 type part struct {
 	object authz.Object
 	term   *ast.Term
 }
 
-// NewParts remembers nothing yet.
-func NewParts() *Parts { return &Parts{known: make(map[uintptr]part)} }
+// PartsOf are what requests share; nil where that is nothing. Requests that are
+// nil have no parts.
+func PartsOf(requests []*authz.Request) *Parts {
+	seen := make(map[uintptr]authz.Object)
+	var p *Parts
+	for _, r := range requests {
+		if r == nil {
+			continue
+		}
+		for _, o := range [...]authz.Object{r.Subject.Properties, r.Action.Properties, r.Resource.Properties, r.Context} {
+			if len(o) == 0 {
+				continue
+			}
+			identity := identityOf(o)
+			if seen[identity] == nil {
+				seen[identity] = o
+				continue
+			}
+			if p == nil {
+				p = &Parts{shared: make(map[uintptr]*part)}
+			}
+			if p.shared[identity] == nil {
+				p.shared[identity] = &part{object: o}
+			}
+		}
+	}
+	return p
+}
+
+func identityOf(o authz.Object) uintptr { return reflect.ValueOf(o).Pointer() }
+
+// of is the part that an object is, nil where it is not shared.
+func (p *Parts) of(o authz.Object) *part {
+	if p == nil || len(o) == 0 {
+		return nil
+	}
+	return p.shared[identityOf(o)]
+}
+
+// Shares reports whether an object is one that several requests share.
+func (p *Parts) Shares(o authz.Object) bool { return p.of(o) != nil }
 
 // Document is the document input of a request, as the function of that name.
 func (p *Parts) Document(r *authz.Request) (*ast.Term, error) {
@@ -92,19 +130,16 @@ var inputNames = struct {
 
 // Object is the term of a part of a request, which an error names as field.
 func (p *Parts) Object(field string, o authz.Object) (*ast.Term, error) {
-	var identity uintptr
-	if p != nil && len(o) > 0 {
-		identity = reflect.ValueOf(o).Pointer()
-		if known, ok := p.known[identity]; ok {
-			return known.term, nil
-		}
+	shared := p.of(o)
+	if shared != nil && shared.term != nil {
+		return shared.term, nil
 	}
 	term, err := objectTerm(o)
 	if err != nil {
 		return nil, authz.InField(field, err)
 	}
-	if identity != 0 {
-		p.known[identity] = part{o, term}
+	if shared != nil {
+		shared.term = term
 	}
 	return term, nil
 }

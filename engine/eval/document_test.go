@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"runtime"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -36,40 +35,27 @@ func TestDoublesAreWrittenAsInJSON(t *testing.T) {
 }
 
 func TestPartsConvertWhatIsSharedOnce(t *testing.T) {
-	shared := authz.Object{"a": []any{"b"}}
-	parts := NewParts()
-	document := func(context authz.Object) *ast.Term {
-		term, err := parts.Document(&authz.Request{Context: context})
+	shared, own, equal := authz.Object{"a": []any{"b"}}, authz.Object{"a": []any{"c"}}, authz.Object{"a": []any{"b"}}
+	requests := []*authz.Request{{Context: shared}, nil, {Context: own}, {Context: equal}, {}, {}, {Resource: authz.Resource{Properties: shared}}}
+	parts := PartsOf(requests)
+	term := func(o authz.Object) *ast.Term {
+		term, err := parts.Object("context", o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return term.Value.(ast.Object).Get(ast.StringTerm("context"))
+		return term
 	}
-	first := document(shared)
-	if document(shared) != first {
-		t.Error("a map that is shared was converted again")
+	if !parts.Shares(shared) || term(shared) != term(shared) {
+		t.Error("a map that is shared is converted again")
 	}
-	if equal := document(authz.Object{"a": []any{"b"}}); equal == first || !equal.Equal(first) {
+	if parts.Shares(own) || parts.Shares(equal) || parts.Shares(nil) {
+		t.Error("a map of one request is taken for one that is shared")
+	}
+	if got := term(equal); got == term(shared) || !got.Equal(term(shared)) {
 		t.Error("an equal map is not converted by itself, or to another value")
 	}
-	if document(nil) == first {
-		t.Error("no map is taken for one that is")
+	if PartsOf(requests[2:6]) != nil {
+		t.Error("requests that share nothing have parts in common")
 	}
 }
 
-// A map that is made where one was that nobody holds any more is another.
-func TestPartsHoldWhatTheyKnow(t *testing.T) {
-	parts := NewParts()
-	for i := range 10_000 {
-		if i%1_000 == 0 {
-			runtime.GC()
-		}
-		term, err := parts.Document(&authz.Request{Context: authz.Object{"n": i}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n := term.Value.(ast.Object).Get(ast.StringTerm("context")).Value.(ast.Object).Get(ast.StringTerm("n")); !n.Equal(ast.IntNumberTerm(i)) {
-			t.Fatalf("context %d became that of another, %v", i, n)
-		}
-	}
-}

@@ -33,7 +33,7 @@ func (p *Parts) validate(r *authz.Request) error {
 		if len(part.object) == 0 {
 			continue
 		}
-		if p != nil {
+		if p.Shares(part.object) {
 			if _, err := p.Object(part.field, part.object); err != nil {
 				return err
 			}

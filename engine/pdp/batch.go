@@ -57,7 +57,7 @@ func (p *PDP) DecideBatch(ctx context.Context, batch Batch) ([]authz.Decision, e
 		return nil, err
 	}
 	defer pinned.snapshot.Close()
-	pinned.parts = eval.NewParts()
+	pinned.parts = eval.PartsOf(batch.Requests)
 	end := time.Now().Add(p.limits.Batch)
 	decisions := make([]authz.Decision, 0, len(batch.Requests))
 	for _, request := range batch.Requests {

@@ -80,13 +80,16 @@ func TestBatchSharesWhatItsRequestsShare(t *testing.T) {
 		parts = append(parts, in.Parts)
 		return eval.Output{}, nil
 	}, pdp.Limits{})
-	if _, err := p.DecideBatch(t.Context(), pdp.Batch{Tenant: "t", Requests: []*authz.Request{newRequest(), newRequest()}}); err != nil {
+	one, other := newRequest(), newRequest()
+	one.Context = authz.Object{"ip": "192.0.2.1"}
+	other.Context = one.Context
+	if _, err := p.DecideBatch(t.Context(), pdp.Batch{Tenant: "t", Requests: []*authz.Request{one, other}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Decide(t.Context(), newRequest(), pdp.DecideOptions{}); err != nil {
+	if _, err := p.Decide(t.Context(), one, pdp.DecideOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if len(parts) != 3 || parts[0] == nil || parts[0] != parts[1] || parts[2] != nil {
+	if len(parts) != 3 || !parts[0].Shares(one.Context) || parts[0] != parts[1] || parts[2] != nil {
 		t.Errorf("two requests of a batch and one by itself got parts %v", parts)
 	}
 }

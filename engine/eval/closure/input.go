@@ -101,7 +101,7 @@ func inObject(field string, object func(*authz.Request) authz.Object, names []st
 	}
 	return func(m *machine) *ast.Term {
 		sent := object(m.request)
-		if m.shared == nil {
+		if !m.shared.Shares(sent) {
 			return m.sent(sent, names)
 		}
 		term, err := m.shared.Object(field, sent)
