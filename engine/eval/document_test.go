@@ -58,4 +58,3 @@ func TestPartsConvertWhatIsSharedOnce(t *testing.T) {
 		t.Error("requests that share nothing have parts in common")
 	}
 }
-
