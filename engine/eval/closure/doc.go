@@ -14,6 +14,7 @@
 //	decode.go       decode     the plan as a tree: names resolved, rules found again
 //	tree.go                    what a tree consists of
 //	passes.go       optimise   the passes, in order, each in a file of its own
+//	specialise.go   specialise the tree for requests of a kind, see below
 //	layout.go       layout     a place for every local
 //	code.go, …      encode     the tree as closures: functions, statements.go, expressions.go
 //	executable.go   run        a machine runs the code
@@ -52,19 +53,36 @@
 // Rego has no recursion, so a function is at work once at a time, and all locals
 // of a program have places in one array that are known at activation: those of a
 // function stand behind those of whoever calls it. A call passes arguments by
-// setting places. Machines are used again; between decisions their places are
-// cleared.
+// setting places. Machines are used again, by all variants of a program; between
+// decisions their places are cleared, and before a body those that it may look at
+// before it sets them (unset.go).
+//
+// # Variants
+//
+// What a policy mostly asks is what a request is about: of a decision of the
+// shipped bundles, two thirds were questions for the action and the types of the
+// subject and the resource, with the same answers for every request of the kind.
+// So a program makes variants of itself for the kinds that come often, while
+// decisions go on (variants.go). In a variant's tree the fields are constants
+// (specialise.go); what follows from them is resolved (resolve.go): conditions
+// hold or do not, rules about other things are gone, built-ins of constants are
+// computed, functions that are called with constants have variants of their own.
+// A rule that is left with one caller becomes part of it (calls.go). Variants are
+// bounded in number and in size; a policy that is asked about very many kinds of
+// things finds its rules by tables instead (dispatch.go), in code that rules which
+// are alike have in common (share.go), so that it stays in the processor's cache.
 //
 // # What may not change
 //
 // A pass may evaluate less, but it decides which errors are met, and an error is
 // a deny. So the rules are OPA's own: what its index passes over is not evaluated
-// (hoist.go, dispatch.go); what has yielded a constant is left (exits.go,
-// scopes.go, every.go); a partial rule asked for a key is evaluated for that key
-// alone (demand.go); a reference over rules and documents goes through the
-// documents first (order.go); and nothing that may err is moved over something
-// that may be undefined (inline.go). What a built-in does wrong makes its call
-// undefined, and fails the evaluation when it has come to its end.
+// (hoist.go, once for each body, as the policy has it; dispatch.go); what has
+// yielded a constant is left (exits.go, scopes.go, every.go); a partial rule asked
+// for a key is evaluated for that key alone (demand.go); a reference over rules
+// and documents goes through the documents first (order.go); and nothing that may
+// err is moved over something that may be undefined (inline.go). What a built-in
+// does wrong makes its call undefined, and fails the evaluation when it has come
+// to its end.
 //
 // # Limits
 //

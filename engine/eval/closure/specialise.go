@@ -22,12 +22,12 @@ import (
 // tree are called as they are.
 func specialise(t *tree, known map[string]*ast.Term, static *ast.Term, most int) *tree {
 	s := &specialiser{
-		known:  known,
-		to:     &tree{locals: t.locals, answers: t.answers},
-		copies: make(map[variantName]*function),
-		taken:  make(map[*function]bool),
-		left:   most,
-		settle: settler{static: static, dataReplaced: replacesData(t)},
+		known:   known,
+		to:      &tree{locals: t.locals, answers: t.answers},
+		copies:  make(map[variantName]*function),
+		taken:   make(map[*function]bool),
+		left:    most,
+		resolve: resolver{static: static, dataReplaced: replacesData(t)},
 	}
 	s.to.plan = s.body(t.plan, nil, t.answers)
 	if s.left < 0 {
@@ -42,12 +42,12 @@ func specialise(t *tree, known map[string]*ast.Term, static *ast.Term, most int)
 }
 
 type specialiser struct {
-	known  map[string]*ast.Term // by the names of fields
-	to     *tree
-	copies map[variantName]*function
-	taken  map[*function]bool // as they are
-	left   int                // statements, before it is too many
-	settle settler
+	known   map[string]*ast.Term // by the names of fields
+	to      *tree
+	copies  map[variantName]*function
+	taken   map[*function]bool // as they are
+	left    int                // statements, before it is too many
+	resolve resolver
 }
 
 // A variantName tells the variants of a function apart: by the arguments that
@@ -141,7 +141,7 @@ func (s *specialiser) applicable(f *function, args map[local]*ast.Term) []int {
 			}
 			return
 		}
-		switch subject := s.settle.expression(s.substituted(d.subject, args)).(type) {
+		switch subject := s.resolve.expression(s.substituted(d.subject, args)).(type) {
 		case constant:
 			for _, b := range d.byValue {
 				if native.Equal(b.value, subject.term) {
@@ -170,9 +170,9 @@ func (s *specialiser) body(b *block, args map[local]*ast.Term, fixed map[local]b
 		}
 	}
 	s.substitute(b, args, false)
-	s.settle.body(b, fixed)
+	s.resolve.body(b, fixed)
 	s.calls(b, false)
-	s.settle.body(b, fixed)
+	s.resolve.body(b, fixed)
 	everyStatement(b, func(statement) { s.left-- })
 	return b
 }

@@ -16,21 +16,21 @@ type nothing struct{}
 
 func (nothing) expression() {}
 
-// A settler decides what needs no request to be decided: conditions of
+// A resolver decides what needs no request to be decided: conditions of
 // constants, built-ins of constants, and what stands behind a condition that
 // never holds. Nothing that may err is left out, unless what stands before it
 // never lets it be reached.
-type settler struct {
+type resolver struct {
 	static       *ast.Term
 	dataReplaced bool        // by a with, somewhere in the policy
 	calculator   *executable // for what is evaluated
 }
 
-// body settles a body.
-func (s *settler) body(b *block, fixed map[local]bool) {
+// body resolves a body.
+func (s *resolver) body(b *block, fixed map[local]bool) {
 	for changed := true; changed; {
 		foldConstants(b, fixed)
-		f := &folding{settler: s, used: usageOf(b), fixed: fixed, entities: make(map[local]*ast.Term)}
+		f := &folding{resolver: s, used: usageOf(b), fixed: fixed, entities: make(map[local]*ast.Term)}
 		everyStatement(b, func(st statement) {
 			if a, isAssign := st.(*assign); isAssign {
 				f.entities[a.to] = entityType(a.value)
@@ -43,7 +43,7 @@ func (s *settler) body(b *block, fixed map[local]bool) {
 
 // A folding goes through a body once.
 type folding struct {
-	*settler
+	*resolver
 	used     usage
 	fixed    map[local]bool
 	entities map[local]*ast.Term // the types of those that locals hold
@@ -271,15 +271,15 @@ func (f *folding) expression(e expression) expression {
 	if r, isRead := e.(read); isRead && f.used.set[r.from] == 0 && !f.fixed[r.from] {
 		e = nothing{}
 	} else {
-		e = f.settler.part(e, f.expression)
+		e = f.resolver.part(e, f.expression)
 	}
 	return e
 }
 
 // expression is an expression without locals with what is known of it put in.
-func (s *settler) expression(e expression) expression { return s.part(e, s.expression) }
+func (s *resolver) expression(e expression) expression { return s.part(e, s.expression) }
 
-func (s *settler) part(e expression, visit func(expression) expression) expression {
+func (s *resolver) part(e expression, visit func(expression) expression) expression {
 	if d, isDot := e.(dot); isDot {
 		if p := pathOf(d); isData(p.root) {
 			return s.inData(p, visit)
@@ -308,7 +308,7 @@ func (s *settler) part(e expression, visit func(expression) expression) expressi
 
 // inData is a path in the document data, where numbers are found as texts: it is
 // looked up as a whole.
-func (s *settler) inData(p path, visit func(expression) expression) expression {
+func (s *resolver) inData(p path, visit func(expression) expression) expression {
 	var e expression = dataDocument{}
 	known := true
 	for _, key := range p.keys {
@@ -351,7 +351,7 @@ func areConstants(e expression) bool {
 
 // evaluated is the value of an expression that is known; the expression itself
 // where finding it takes long or errs, which is then the evaluation's.
-func (s *settler) evaluated(e expression) expression {
+func (s *resolver) evaluated(e expression) expression {
 	if s.calculator == nil {
 		s.calculator = &executable{idle: new(sync.Pool)}
 	}
