@@ -9,6 +9,7 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/eval/explain"
+	"github.com/verdictpdp/verdict/engine/panics"
 	"github.com/verdictpdp/verdict/policy/rego"
 )
 
@@ -21,7 +22,8 @@ type explainer struct {
 }
 
 // newExplainer compiles the policy of a program once more.
-func newExplainer(policy *rego.Policy, p *program) (*explainer, error) {
+func newExplainer(policy *rego.Policy, p *program) (_ *explainer, err error) {
+	defer panics.Catch("explainer", &err)
 	query, err := policy.Query()
 	if err != nil {
 		return nil, err

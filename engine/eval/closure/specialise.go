@@ -25,7 +25,7 @@ func specialise(t *tree, known map[string]*ast.Term, static *ast.Term, most int)
 		known:   known,
 		to:      &tree{locals: t.locals, answers: t.answers},
 		copies:  make(map[variantName]*function),
-		taken:   make(map[*function]bool),
+		taken:   make(map[*function]*function),
 		left:    most,
 		resolve: resolver{static: static, dataReplaced: replacesData(t)},
 	}
@@ -33,9 +33,9 @@ func specialise(t *tree, known map[string]*ast.Term, static *ast.Term, most int)
 	if s.left < 0 {
 		return nil
 	}
-	for _, f := range s.to.functions {
-		if f.rests != nil && f.origin != nil {
-			f.rests = s.copies[variantName{f.rests, ""}]
+	for _, v := range s.copies {
+		if whole := s.copies[variantName{v.rests, ""}]; whole != nil {
+			v.rests = whole
 		}
 	}
 	return s.to
@@ -45,8 +45,8 @@ type specialiser struct {
 	known   map[string]*ast.Term // by the names of fields
 	to      *tree
 	copies  map[variantName]*function
-	taken   map[*function]bool // as they are
-	left    int                // statements, before it is too many
+	taken   map[*function]*function // as they are
+	left    int                     // statements, before it is too many
 	resolve resolver
 }
 
@@ -237,11 +237,11 @@ func (s *specialiser) calls(b *block, other bool) {
 			if !other {
 				return s.call(e)
 			}
-			s.take(e.function)
+			e.function = s.take(e.function)
+			return e
 		case callDynamic:
-			for _, f := range e.group.byPath {
-				s.take(f)
-			}
+			e.group = s.group(e.group)
+			return e
 		}
 		return e
 	}
@@ -254,19 +254,45 @@ func (s *specialiser) calls(b *block, other bool) {
 	}
 }
 
-// take takes a function and those that it calls as they are.
-func (s *specialiser) take(f *function) {
-	if s.taken[f] {
-		return
+// take is a copy of a function as it is, with copies of those that it calls.
+func (s *specialiser) take(f *function) *function {
+	if known := s.taken[f]; known != nil {
+		return known
 	}
-	s.taken[f] = true
-	s.to.functions = append(s.to.functions, f)
-	for _, b := range f.blocks() {
+	v := new(*f)
+	s.taken[f] = v
+	v.origin, v.rules, v.otherwise = f.first(), nil, nil
+	if f.rests != nil {
+		v.rests = s.take(f.rests)
+	}
+	whole := func(b *block) *block {
+		b = copyOf(b)
+		s.calls(b, true)
 		everyStatement(b, func(statement) { s.left-- })
+		return b
 	}
-	for _, callee := range callees(f.blocks()...) {
-		s.take(callee)
+	for _, rule := range f.rules {
+		copied := new(*rule)
+		copied.bodies = nil
+		for _, b := range rule.bodies {
+			copied.bodies = append(copied.bodies, whole(b))
+		}
+		v.rules = append(v.rules, copied)
 	}
+	if f.otherwise != nil {
+		v.otherwise = whole(f.otherwise)
+	}
+	s.to.functions = append(s.to.functions, v)
+	return v
+}
+
+// group is a group of functions as they are.
+func (s *specialiser) group(g *functionGroup) *functionGroup {
+	copied := &functionGroup{byPath: make(map[string]*function)}
+	for path, f := range g.byPath {
+		copied.byPath[path] = s.take(f)
+	}
+	return copied
 }
 
 // call is a call of the variant for the arguments that are constants.

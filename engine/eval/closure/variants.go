@@ -9,6 +9,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/panics"
 )
 
 // A program runs as one of its variants for requests that come often: for
@@ -119,8 +120,17 @@ func (v *variants) of(r *authz.Request) *executable {
 	if v.after == 0 {
 		return v.make(k)
 	}
-	go v.make(k)
+	go v.makeBeside(k)
 	return nil
+}
+
+// makeBeside is make beside decisions. If it panics, no more variants are made:
+// the program itself decides the same.
+func (v *variants) makeBeside(k knownFields) {
+	var err error
+	defer func() { v.full.Store(v.full.Load() || err != nil) }()
+	defer panics.Catch("making of a variant", &err)
+	v.make(k)
 }
 
 // make makes a variant, and unlocks making.

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/eval/evaltest"
@@ -76,6 +78,40 @@ func TestVariantKnowsWhatThePolicyNames(t *testing.T) {
 	}
 }
 
+// What a variant knows of a request does not hold for another one, which a with
+// makes of it.
+func TestVariantKnowsNothingUnderWith(t *testing.T) {
+	c := evaltest.Case{Rego: `
+allow if {
+	may
+	not may with input.action.name as "write"
+	may with input.action.name as "list"
+	may with input as {"action": {"name": "read"}, "resource": {"type": "record"}}
+	not may with input as {"action": {"name": "read"}, "resource": {"type": "file"}}
+	not may with input.resource.type as "file"
+	may with input.context.ip as "192.0.2.1"
+}
+may if {
+	input.action.name in {"read", "list"}
+	about("record")
+}
+about(typ) if input.resource.type == typ
+deny contains "another" if { not may; input.action.name == "read" }
+deny contains concat(" ", ["may", action]) if {
+	some action in ["write", "delete"]
+	may with input.action.name as action
+}`}
+	p := c.Prepare(t, Evaluator{}).(*program)
+	in := kindInput(t, c, "read", "record")
+	if p.variants.of(in.Request) == nil {
+		t.Fatal("there is no variant")
+	}
+	out, err := p.Eval(t.Context(), in)
+	if diff := cmp.Diff(eval.Output{Allow: true}, out); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
 // There are no more variants than may be; other requests are decided without.
 func TestVariantsAreBounded(t *testing.T) {
 	c := kinds(maxVariants + 2)
@@ -108,6 +144,22 @@ func TestVariantIsNoLargerThanItMay(t *testing.T) {
 	}
 	if _, known := (*p.variants.programs.Load())[knownFields{0, p.variants.names["read"], 0}]; !known {
 		t.Error("it is not known that there is none")
+	}
+}
+
+// A variant that cannot be made for a fault of ours leaves the program as it is.
+func TestPanicOfAVariantIsContained(t *testing.T) {
+	c := kinds(1)
+	p := c.Prepare(t, Evaluator{variantAfter: 1}).(*program)
+	p.variants.tree = nil // whoever reads it panics
+	in := kindInput(t, c, "action-0", "record")
+	p.variants.making.Lock()
+	p.variants.makeBeside(knownFields{1, 0, 0})
+	if out, err := p.Eval(t.Context(), in); err != nil || !out.Allow {
+		t.Errorf("%+v, %v", out, err)
+	}
+	if p.variants.of(in.Request) != nil || !p.variants.full.Load() {
+		t.Error("variants are made after that")
 	}
 }
 
