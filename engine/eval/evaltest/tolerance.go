@@ -115,7 +115,7 @@ func (c *compiledCase) rules(q question) []question {
 		}
 	}
 	ast.WalkRefs(c.body(q), func(ref ast.Ref) bool {
-		for _, rule := range c.compiler.GetRulesDynamic(ref) {
+		for _, rule := range c.compiler.GetRulesDynamicWithOpts(ref, ast.RulesOptions{}) {
 			add(rule)
 		}
 		return false
