@@ -72,25 +72,38 @@ func (s source) refine(t *tree, functions []*function) {
 		yieldDirectly(f)
 		fixed := f.fixed()
 		for _, b := range f.blocks() {
+			if !f.refined {
+				asPlanned(b)
+			}
 			s.body(b, fixed)
-			if s.runs(hoistPass) && !f.hoisted {
+			if s.runs(hoistPass) && !f.refined {
 				hoist(b, fixed)
 			}
 		}
-		f.hoisted = true
+		f.refined = true
 		if s.runs(exitsPass) {
 			findExits(f)
 		}
 	}
+	if !t.refined {
+		asPlanned(t.plan)
+	}
 	s.body(t.plan, t.answers)
+	t.refined = true
+}
+
+// asPlanned runs the passes that know statements by the form that the plan gives
+// them: once, before others change it.
+func asPlanned(b *block) {
+	simplify(b)
+	baseFirst(b)
+	endEvery(b)
+	endScopes(b)
 }
 
 // body refines one body.
 func (s source) body(b *block, fixed map[local]bool) {
 	simplify(b)
-	baseFirst(b)
-	endEvery(b)
-	endScopes(b)
 	if s.runs(constantsPass) {
 		foldConstants(b, fixed)
 	}

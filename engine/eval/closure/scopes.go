@@ -2,8 +2,8 @@ package closure
 
 // endScopes ends the body of an every or an operand of and and or once it has
 // held for one binding, as OPA does: whether it holds is all that is asked. That
-// of a not OPA goes through to its end, where errors may be met, and so it is left
-// as it is. The plan notes that a body has held, and goes on:
+// of a not OPA goes through to its end, and so it is ended only where nothing in
+// it may err. The plan notes that a body has held, and goes on:
 //
 //	group: …; held = true
 //	is defined held
@@ -13,12 +13,18 @@ package closure
 func endScopes(b *block) {
 	everyBlock(b, func(b *block) {
 		for i, s := range b.statements {
-			scope, isGroup := s.(*group)
-			if !isGroup || len(scope.blocks) != 1 || i+1 == len(b.statements) {
-				continue
-			}
-			if asked := askedFirst(b.statements[i+1]); asked != none {
-				endWith(scope.blocks[0], asked, 1)
+			switch s := s.(type) {
+			case *negate:
+				if !mayErrWithin(s.body) {
+					setApart(s.body)
+				}
+			case *group:
+				if i+1 == len(b.statements) || len(s.blocks) != 1 {
+					continue
+				}
+				if asked := askedFirst(b.statements[i+1]); asked != none {
+					endWith(s.blocks[0], asked, 1)
+				}
 			}
 		}
 	})
@@ -36,6 +42,22 @@ func askedFirst(s statement) local {
 		}
 	}
 	return none
+}
+
+// setApart puts all of a negated block but the question at its end into a block
+// of its own.
+func setApart(b *block) {
+	last := len(b.statements) - 1
+	if last < 1 {
+		return
+	}
+	asked, isCheck := b.statements[last].(*isDefined)
+	if _, isApart := b.statements[0].(*group); !isCheck || !asked.defined || isApart && last == 1 {
+		return
+	}
+	inside := &block{b.statements[:last:last]}
+	endWith(inside, asked.local, 1)
+	b.statements = []statement{&group{blocks: []*block{inside}}, asked}
 }
 
 // endWith leaves a block, so many deep, where a local is set.

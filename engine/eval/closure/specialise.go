@@ -23,7 +23,7 @@ import (
 func specialise(t *tree, known map[string]*ast.Term, static *ast.Term, most int) *tree {
 	s := &specialiser{
 		known:   known,
-		to:      &tree{locals: t.locals, answers: t.answers},
+		to:      &tree{locals: t.locals, answers: t.answers, refined: true},
 		copies:  make(map[variantName]*function),
 		taken:   make(map[*function]*function),
 		left:    most,

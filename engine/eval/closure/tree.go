@@ -254,7 +254,7 @@ type function struct {
 	rests         *function
 	keys          []local // the last of the parameters of a variant
 	absentIfEmpty bool    // an empty collection is none
-	hoisted       bool    // its bodies begin with what is looked at first; see hoist
+	refined       bool    // its bodies are no more as the plan has them; see asPlanned
 	folded        bool    // what it yields has been asked for at activation
 	// origin is the function that this is a variant of for known requests; nil for
 	// others. See specialise.
@@ -292,6 +292,7 @@ type tree struct {
 	plan      *block
 	locals    int            // of the plan
 	answers   map[local]bool // locals of the plan that are read when it has run
+	refined   bool           // the plan's block is; see function
 }
 
 // eachBlock calls visit with the blocks of all functions and the plan's.
