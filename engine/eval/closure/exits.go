@@ -8,7 +8,10 @@ import (
 
 // findExits notes which rules yield nothing but one constant. Such a body is
 // left once it has yielded, for all that it could do is yield the same again;
-// and of rules with the same constant, the first that yields is enough.
+// and of rules with the same constant, the first that yields is enough. OPA does
+// the same where the policy writes the constant out. What is found to be constant
+// otherwise, by folding, does not count: OPA evaluates the other rules, which may
+// err.
 func findExits(f *function) {
 	for _, rule := range f.rules {
 		rule.constant = constantOf(f, rule)

@@ -80,10 +80,10 @@ func (s source) refine(t *tree, functions []*function) {
 				hoist(b, fixed)
 			}
 		}
-		f.refined = true
-		if s.runs(exitsPass) {
+		if s.runs(exitsPass) && !f.refined {
 			findExits(f)
 		}
+		f.refined = true
 	}
 	if !t.refined {
 		asPlanned(t.plan)

@@ -111,7 +111,7 @@ func (f *function) first() *function {
 func (s *specialiser) rule(v *function, rule *chain, args map[local]*ast.Term) *chain {
 	fixed := v.fixed()
 	fixed[rule.yield] = true
-	copied := &chain{yield: rule.yield, at: rule.at}
+	copied := &chain{yield: rule.yield, constant: rule.constant, at: rule.at}
 	for _, b := range rule.bodies {
 		if b = s.body(b, args, fixed); !neverHolds(b) {
 			copied.bodies = append(copied.bodies, b)
@@ -351,10 +351,7 @@ func outcomeOf(f *function) expression {
 	case len(f.rules) == 0:
 		return yieldOf(f.otherwise, f.result)
 	}
-	for _, rule := range f.rules {
-		rule.constant = constantOf(f, rule)
-	}
-	if uniform(f.rules) && len(f.rules[0].bodies) == 1 {
+	if (len(f.rules) == 1 || uniform(f.rules)) && len(f.rules[0].bodies) == 1 {
 		return yieldOf(f.rules[0].bodies[0], f.rules[0].yield)
 	}
 	return nil
