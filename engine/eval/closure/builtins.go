@@ -230,10 +230,6 @@ func (c *coder) settled(e expression) value {
 		if e.name != reachableBuiltin && combinations[e.name] == nil { // they yield sets in the making
 			return v
 		}
-	case dot:
-		if c.text(e) != nil {
-			return v
-		}
 	}
 	return func(m *machine) *ast.Term { return settle(m, v(m)) }
 }

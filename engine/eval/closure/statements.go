@@ -110,14 +110,8 @@ func (c *coder) assignOnce(s *assignOnce) step {
 }
 
 func (c *coder) equal(s *equal) step {
-	if t := c.text(s.b); t != nil {
-		return c.equalText(s.a, t)
-	}
-	if t := c.text(s.a); t != nil {
-		return c.equalText(s.b, t)
-	}
 	a, b := c.value(s.a), c.value(s.b)
-	return func(m *machine) signal {
+	whole := func(m *machine) signal {
 		x := a(m)
 		if x == nil {
 			return m.absent()
@@ -131,18 +125,28 @@ func (c *coder) equal(s *equal) step {
 		}
 		return goOn
 	}
+	if t := c.text(s.b); t != nil {
+		return c.equalText(s.a, t, whole)
+	}
+	if t := c.text(s.a); t != nil {
+		return c.equalText(s.b, t, whole)
+	}
+	return whole
 }
 
-// equalText is the code of an equality of which one side is a text.
-func (c *coder) equalText(e expression, other text) step {
+// equalText is the code of an equality of which one side is mostly a text. Whole
+// is that of all values, for when it is none: under a with, a field of the
+// request may be anything.
+func (c *coder) equalText(e expression, other text, whole step) step {
 	if t := c.text(e); t != nil {
 		return func(m *machine) signal {
 			x, isText := t(m)
-			if !isText {
-				return m.absent()
+			y, areTexts := other(m)
+			if !isText || !areTexts {
+				return whole(m)
 			}
-			if y, isText := other(m); !isText || x != y {
-				return m.absent()
+			if x != y {
+				return undefined
 			}
 			return goOn
 		}
@@ -153,11 +157,11 @@ func (c *coder) equalText(e expression, other text) step {
 		if term == nil {
 			return m.absent()
 		}
-		x, isText := term.Value.(ast.String)
+		y, isText := other(m)
 		if !isText {
-			return undefined
+			return whole(m)
 		}
-		if y, isText := other(m); !isText || string(x) != y {
+		if x, isText := term.Value.(ast.String); !isText || string(x) != y {
 			return m.absent()
 		}
 		return goOn
