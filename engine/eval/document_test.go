@@ -45,7 +45,7 @@ func TestPartsConvertWhatIsSharedOnce(t *testing.T) {
 		}
 		return term
 	}
-	if !parts.Shares(shared) || term(shared) != term(shared) {
+	if first, again := term(shared), term(shared); !parts.Shares(shared) || first != again {
 		t.Error("a map that is shared is converted again")
 	}
 	if parts.Shares(own) || parts.Shares(equal) || parts.Shares(nil) {

@@ -2,6 +2,7 @@ package closure
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,7 +60,16 @@ const (
 	maxVariantSize = 10_000
 )
 
+// newVariants has no variants yet. It is nil for a policy whose tables tell more
+// kinds of requests apart than there may be variants.
 func newVariants(t *tree, s source, parent *executable, after uint32) *variants {
+	kinds := 0
+	for _, f := range t.functions {
+		kinds += kindsOf(f.dispatch)
+	}
+	if kinds > maxVariants {
+		return nil
+	}
 	v := &variants{tree: t, source: s, parent: parent, names: make(map[string]uint32), terms: []*ast.Term{nil}, after: after}
 	for text, term := range constantsOf(t) {
 		v.names[text] = uint32(len(v.terms))
@@ -71,6 +81,23 @@ func newVariants(t *tree, s source, parent *executable, after uint32) *variants 
 	}
 	v.programs.Store(&map[knownFields]*executable{})
 	return v
+}
+
+// kindsOf is how many values of fields that variants know lead somewhere in a
+// table.
+func kindsOf(d *dispatch) int {
+	if d == nil || d.subject == nil {
+		return 0
+	}
+	kinds := kindsOf(d.otherwise)
+	subject, _ := d.subject.(dot)
+	if p := pathOf(subject); isInput(p.root) && slices.Contains(fieldsKnown[:], strings.Join(p.names(), ".")) {
+		kinds += len(d.byValue)
+	}
+	for _, b := range d.byValue {
+		kinds += kindsOf(b.to)
+	}
+	return kinds
 }
 
 // readFields are the names of the fields of the request that a tree reads.

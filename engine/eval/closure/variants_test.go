@@ -114,7 +114,11 @@ deny contains concat(" ", ["may", action]) if {
 
 // There are no more variants than may be; other requests are decided without.
 func TestVariantsAreBounded(t *testing.T) {
-	c := kinds(maxVariants + 2)
+	var c evaltest.Case
+	for i := 0; i < maxVariants+2; i += 50 {
+		named := strings.Join(numbered(maxVariants+50, `"action-%d"`)[i:i+50], ", ")
+		c.Rego += fmt.Sprintf("allow if { some action in [%s]; input.resource.type == \"record\"; action == input.action.name }\n", named)
+	}
 	p := c.Prepare(t, Evaluator{}).(*program)
 	for i := range maxVariants + 2 {
 		action := fmt.Sprintf("action-%d", i)
@@ -125,6 +129,15 @@ func TestVariantsAreBounded(t *testing.T) {
 		}
 		if got, want := p.variants.of(in.Request) != nil, i < maxVariants; got != want {
 			t.Fatalf("%s has a variant: %t, want %t", action, got, want)
+		}
+	}
+}
+
+// A policy about more kinds of things finds its rules by tables.
+func TestTablesInsteadOfVariants(t *testing.T) {
+	for n, want := range map[int]bool{maxVariants / 2: true, maxVariants + 1: false} {
+		if got := kinds(n).Prepare(t, Evaluator{}).(*program).variants != nil; got != want {
+			t.Errorf("%d actions have variants: %t, want %t", n, got, want)
 		}
 	}
 }
