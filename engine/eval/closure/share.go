@@ -123,11 +123,11 @@ func (t *codeText) statement(s statement) {
 func (t *codeText) expression(e expression) {
 	switch e := e.(type) {
 	case read:
-		fmt.Fprintf(t, "%d", t.coder.slot(e.from))
+		fmt.Fprintf(t, "local %d", t.coder.slot(e.from))
 		return
 	case constant:
 		if !ast.IsScalar(e.term.Value) {
-			fmt.Fprintf(t, "%p", e.term)
+			fmt.Fprintf(t, "collection %p", e.term)
 			return
 		}
 		t.WriteString(e.term.String())
