@@ -152,21 +152,22 @@ func (c *coder) oneBody(f *function) value {
 // choose is the code that runs the rules of a function which may apply.
 func (c *coder) choose(f *function) step {
 	if f.dispatch != nil {
-		return c.dispatch(f, f.dispatch, nil)
+		return c.dispatch(f, f.dispatch, nil, true)
 	}
 	all := make([]int, len(f.rules))
 	for i := range all {
 		all[i] = i
 	}
-	return c.inTurn(f, all, nil)
+	return c.inTurn(f, all, nil, true)
 }
 
 // dispatch is the code of a table, for requests of which some subjects are as the
-// rules ask.
-func (c *coder) dispatch(f *function, d *dispatch, subjects []string) step {
+// rules ask. Indexed is whether OPA's index looks at all of them.
+func (c *coder) dispatch(f *function, d *dispatch, subjects []string, indexed bool) step {
 	if d.subject == nil {
-		return c.inTurn(f, d.rules, subjects)
+		return c.inTurn(f, d.rules, subjects, indexed)
 	}
+	indexed = indexed && !d.ours
 	key, _ := subjectKey(d.subject)
 	found := append(slices.Clone(subjects), key)
 	subject := c.value(d.subject)
@@ -177,14 +178,14 @@ func (c *coder) dispatch(f *function, d *dispatch, subjects []string) step {
 	}
 	var others []other
 	for _, b := range d.byValue {
-		to := c.dispatch(f, b.to, found)
+		to := c.dispatch(f, b.to, found, indexed)
 		if text, isText := b.value.Value.(ast.String); isText {
 			byText[string(text)] = to
 		} else {
 			others = append(others, other{b.value, to})
 		}
 	}
-	otherwise := c.dispatch(f, d.otherwise, subjects)
+	otherwise := c.dispatch(f, d.otherwise, subjects, indexed)
 	return func(m *machine) signal {
 		value := subject(m)
 		if value == nil {
@@ -212,8 +213,8 @@ func (c *coder) dispatch(f *function, d *dispatch, subjects []string) step {
 }
 
 // inTurn is the code of some of a function's rules, one after another. Where
-// all yield the same, the first that yields is enough.
-func (c *coder) inTurn(f *function, which []int, subjects []string) step {
+// all that OPA tries yield the same, the first that yields is enough.
+func (c *coder) inTurn(f *function, which []int, subjects []string, indexed bool) step {
 	steps := make([]step, len(which))
 	chains := make([]*chain, len(which))
 	for i, rule := range which {
@@ -222,7 +223,10 @@ func (c *coder) inTurn(f *function, which []int, subjects []string) step {
 	if len(steps) == 1 {
 		return steps[0]
 	}
-	result, enough := c.slot(f.result), uniform(chains)
+	if !indexed {
+		chains = f.rules
+	}
+	result, enough := c.slot(f.result), uniform(chains) && !f.mixed
 	return func(m *machine) signal {
 		for _, rule := range steps {
 			if rule(m) == halt {

@@ -52,10 +52,11 @@ func (c *coder) making(e literal) value {
 			}
 		default:
 			for i := 0; i < len(terms); i += 2 {
-				if at := b.object.position(terms[i]); at >= 0 {
-					b.object.list[at][1] = terms[i+1]
-				} else {
+				switch at := b.object.position(terms[i]); {
+				case at < 0:
 					b.object.add(terms[i], terms[i+1])
+				case e.written[i/2]: // see precedence
+					b.object.list[at][1] = terms[i+1]
 				}
 			}
 		}
@@ -93,13 +94,14 @@ func (c *coder) literal(e literal) value {
 			return ast.SetTerm(elements...)
 		}
 	default:
+		places := precedence(e.written)
 		return func(m *machine) *ast.Term {
 			members := make([][2]*ast.Term, len(keys))
-			for i := range keys {
-				if members[i][0] = keys[i](m); members[i][0] == nil {
+			for i, at := range places {
+				if members[at][0] = keys[i](m); members[at][0] == nil {
 					return nil
 				}
-				if members[i][1] = values[i](m); members[i][1] == nil {
+				if members[at][1] = values[i](m); members[at][1] == nil {
 					return nil
 				}
 			}
@@ -109,6 +111,23 @@ func (c *coder) literal(e literal) value {
 			return ast.ObjectTerm(members...)
 		}
 	}
+}
+
+// precedence are the places of the members of an object written out, where the
+// last of equal keys counts. For OPA's evaluator it is the one that is written as a
+// constant, and else the first.
+func precedence(written []bool) []int {
+	places := make([]int, len(written))
+	last := len(written) - 1
+	for _, constants := range []bool{true, false} {
+		for i, is := range written {
+			if is == constants {
+				places[i] = last
+				last--
+			}
+		}
+	}
+	return places
 }
 
 func (c *coder) settledAll(list []expression) []value {

@@ -99,6 +99,9 @@ func collection(of kind, filling []statement) *ast.Term {
 		object := ast.NewObject()
 		for _, s := range filling {
 			member := s.(*insert)
+			if key := member.key.(constant).term; !member.written && object.Get(key) != nil {
+				continue // see precedence
+			}
 			object.Insert(member.key.(constant).term, member.value.(constant).term)
 		}
 		term := ast.NewTerm(object)

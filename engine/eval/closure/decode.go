@@ -239,9 +239,10 @@ func (d *decoder) statement(s ir.Stmt) statement {
 	case *ir.ArrayAppendStmt:
 		return &appendTo{d.local(s.Array), d.operand(s.Value)}
 	case *ir.ObjectInsertStmt:
-		return &insert{d.local(s.Object), d.operand(s.Key), d.operand(s.Value), false, at}
+		key := d.operand(s.Key)
+		return &insert{d.local(s.Object), key, d.operand(s.Value), false, at, isConstant(key)}
 	case *ir.ObjectInsertOnceStmt:
-		return &insert{d.local(s.Object), d.operand(s.Key), d.operand(s.Value), true, at}
+		return &insert{d.local(s.Object), d.operand(s.Key), d.operand(s.Value), true, at, false}
 	case *ir.ObjectMergeStmt:
 		return &merge{d.local(s.Target), d.read(s.A), d.read(s.B), at}
 	case *ir.SetAddStmt:

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/engine/eval/closure/native"
 )
 
 // A dispatch is a table that finds the rules of a function which may apply, by
@@ -18,6 +20,9 @@ type dispatch struct {
 	// which no other stands.
 	otherwise *dispatch
 	rules     []int // of a leaf, in order
+	// ours is whether OPA's index does not look at the subject: the rules that a
+	// value leads to are not those that OPA tries.
+	ours bool
 }
 
 // A branch is where a value leads.
@@ -34,6 +39,7 @@ type guard struct {
 	subject expression
 	key     string // tells subjects apart
 	values  []*ast.Term
+	ours    bool // see dispatch
 }
 
 // dispatchOf finds a table for rules; nil where none would help.
@@ -78,10 +84,16 @@ func split(rules []int, guards [][]guard, done []string) *dispatch {
 			}
 			continue
 		}
+		d.ours = d.ours || g.ours
 		seen := make(map[*branch]bool)
 		for _, value := range g.values {
 			name := value.String()
 			b := under[name]
+			if b == nil && isNumber(value) { // equal ones may be written in two ways
+				if i := slices.IndexFunc(order, func(b *branch) bool { return native.Equal(b.value, value) }); i >= 0 {
+					b = order[i]
+				}
+			}
 			if b == nil {
 				b = &branch{value: value}
 				under[name] = b
@@ -101,6 +113,8 @@ func split(rules []int, guards [][]guard, done []string) *dispatch {
 	d.otherwise = split(others, guards, done)
 	return d
 }
+
+func isNumber(t *ast.Term) bool { _, is := t.Value.(ast.Number); return is }
 
 // mostAsked is the subject that most rules ask for, of those not done yet; nil
 // where fewer than two do.
@@ -210,7 +224,18 @@ func (g *guardFinder) add(subject expression, values ...*ast.Term) {
 	if !isSubject || find(g.found, key) != nil || slices.ContainsFunc(values, isComposite) {
 		return
 	}
-	g.found = append(g.found, guard{subject, key, values})
+	g.found = append(g.found, guard{subject, key, values, insideParameter(subject)})
+}
+
+// insideParameter reports whether a subject is a part of a parameter. OPA's index
+// looks at parameters as a whole.
+func insideParameter(subject expression) bool {
+	d, isDot := subject.(dot)
+	if !isDot {
+		return false
+	}
+	_, isRead := pathOf(d).root.(read)
+	return isRead
 }
 
 // conditionCall is the function without parameters that a statement asks the
@@ -251,6 +276,7 @@ func (g *guardFinder) borrow(f *function) {
 	}
 	for _, lent := range guardsOf(f.rules[0].bodies[0]) {
 		if find(g.found, lent.key) == nil {
+			lent.ours = true
 			g.found = append(g.found, lent)
 		}
 	}

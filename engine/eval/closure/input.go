@@ -25,6 +25,17 @@ var fields = map[string]field{
 	"resource.id":   func(r *authz.Request) string { return r.Resource.ID },
 }
 
+// fieldName is the name of a field of a request by the names on the way to it;
+// empty where that is none, for they have no dots in them.
+func fieldName(names []string) string {
+	for _, name := range names {
+		if strings.Contains(name, ".") {
+			return ""
+		}
+	}
+	return strings.Join(names, ".")
+}
+
 // objects are the parts of a request that are objects.
 var objects = map[string]func(*authz.Request) authz.Object{
 	"subject.properties":  func(r *authz.Request) authz.Object { return r.Subject.Properties },
@@ -73,7 +84,7 @@ func (c *coder) part(names []string) int {
 // fromRequest is the code that makes the value at a path of a request; nil
 // where the path is none that a request has its own place for.
 func (c *coder) fromRequest(names []string) value {
-	if f := fields[strings.Join(names, ".")]; f != nil {
+	if f := fields[fieldName(names)]; f != nil {
 		constants := c.constants
 		return func(m *machine) *ast.Term {
 			text := f(m.request)
@@ -84,8 +95,8 @@ func (c *coder) fromRequest(names []string) value {
 		}
 	}
 	for n := 1; n <= min(2, len(names)); n++ {
-		if object := objects[strings.Join(names[:n], ".")]; object != nil {
-			return inObject(strings.Join(names[:n], "."), object, slices.Clone(names[n:]))
+		if object := objects[fieldName(names[:n])]; object != nil {
+			return inObject(fieldName(names[:n]), object, slices.Clone(names[n:]))
 		}
 	}
 	return nil
@@ -127,7 +138,7 @@ func (c *coder) inRequestObject(e expression) func(m *machine, name string) bool
 	}
 	p := pathOf(d)
 	names := p.names()
-	object := objects[strings.Join(names, ".")]
+	object := objects[fieldName(names)]
 	if _, inInput := p.root.(inputDocument); !inInput || len(names) != len(p.keys) || object == nil {
 		return nil
 	}
@@ -149,7 +160,7 @@ func (c *coder) text(e expression) text {
 	}
 	p := pathOf(d)
 	names := p.names()
-	f := fields[strings.Join(names, ".")]
+	f := fields[fieldName(names)]
 	if _, inInput := p.root.(inputDocument); !inInput || len(names) != len(p.keys) || f == nil {
 		return nil
 	}

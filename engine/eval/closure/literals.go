@@ -54,8 +54,8 @@ func constantLiterals(e expression) expression {
 		made = ast.SetTerm(values...)
 	default:
 		members := make([][2]*ast.Term, len(keys))
-		for i := range keys {
-			members[i] = [2]*ast.Term{keys[i], values[i]}
+		for i, at := range precedence(l.written) {
+			members[at] = [2]*ast.Term{keys[i], values[i]}
 		}
 		made = ast.ObjectTerm(members...)
 	}
@@ -86,6 +86,7 @@ func literalFrom(made *create, filling []statement) (literal, int) {
 				return l, n
 			}
 			l.keys, l.values, l.at = append(l.keys, s.key), append(l.values, s.value), s.at
+			l.written = append(l.written, s.written)
 		default:
 			return l, n
 		}

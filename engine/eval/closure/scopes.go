@@ -15,9 +15,7 @@ func endScopes(b *block) {
 		for i, s := range b.statements {
 			switch s := s.(type) {
 			case *negate:
-				if !mayErrWithin(s.body) {
-					setApart(s.body)
-				}
+				setApart(s.body, !mayErrWithin(s.body))
 			case *group:
 				if i+1 == len(b.statements) || len(s.blocks) != 1 {
 					continue
@@ -45,8 +43,9 @@ func askedFirst(s statement) local {
 }
 
 // setApart puts all of a negated block but the question at its end into a block
-// of its own.
-func setApart(b *block) {
+// of its own, so that the question is asked even if a part of it, such as a loop
+// over what is not there, ends the block. Early ends that block once it has held.
+func setApart(b *block, early bool) {
 	last := len(b.statements) - 1
 	if last < 1 {
 		return
@@ -56,7 +55,9 @@ func setApart(b *block) {
 		return
 	}
 	inside := &block{b.statements[:last:last]}
-	endWith(inside, asked.local, 1)
+	if early {
+		endWith(inside, asked.local, 1)
+	}
 	b.statements = []statement{&group{blocks: []*block{inside}}, asked}
 }
 

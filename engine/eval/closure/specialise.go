@@ -84,14 +84,21 @@ func (s *specialiser) function(f *function, args map[local]*ast.Term) *function 
 		v.rests = nil
 	}
 	v.folded = f.folded && len(f.params) == 0
-	for _, i := range s.applicable(f, args) {
+	var tried []*chain
+	applicable, indexed := s.applicable(f, args)
+	for _, i := range applicable {
 		if s.left < 0 {
 			break
 		}
+		tried = append(tried, f.rules[i])
 		if rule := s.rule(v, f.rules[i], args); rule != nil {
 			v.rules = append(v.rules, rule)
 		}
 	}
+	if !indexed {
+		tried = f.rules
+	}
+	v.mixed = f.mixed || !uniform(tried)
 	if f.otherwise != nil {
 		v.otherwise = s.body(f.otherwise, args, v.fixed())
 	}
@@ -123,15 +130,17 @@ func (s *specialiser) rule(v *function, rule *chain, args map[local]*ast.Term) *
 	return copied
 }
 
-// applicable are the rules of a function that its table does not rule out.
-func (s *specialiser) applicable(f *function, args map[local]*ast.Term) []int {
+// applicable are the rules of a function that its table does not rule out, and
+// whether OPA's index looks at all that the table was asked for.
+func (s *specialiser) applicable(f *function, args map[local]*ast.Term) (rules []int, indexed bool) {
 	if f.dispatch == nil {
 		all := make([]int, len(f.rules))
 		for i := range all {
 			all[i] = i
 		}
-		return all
+		return all, true
 	}
+	indexed = true
 	found := make(map[int]bool)
 	var visit func(d *dispatch)
 	visit = func(d *dispatch) {
@@ -141,6 +150,7 @@ func (s *specialiser) applicable(f *function, args map[local]*ast.Term) []int {
 			}
 			return
 		}
+		indexed = indexed && !d.ours
 		switch subject := s.resolve.expression(s.substituted(d.subject, args)).(type) {
 		case constant:
 			for _, b := range d.byValue {
@@ -158,7 +168,7 @@ func (s *specialiser) applicable(f *function, args map[local]*ast.Term) []int {
 		visit(d.otherwise)
 	}
 	visit(f.dispatch)
-	return slices.Sorted(maps.Keys(found))
+	return slices.Sorted(maps.Keys(found)), indexed
 }
 
 // body is a body with all that is known put in.
@@ -223,7 +233,7 @@ func (s *specialiser) field(d dot) *ast.Term {
 	if _, inInput := p.root.(inputDocument); !inInput || len(names) != len(p.keys) {
 		return nil
 	}
-	return s.known[strings.Join(names, ".")]
+	return s.known[fieldName(names)]
 }
 
 // calls puts variants in the place of the functions that a block calls, and what
@@ -351,7 +361,7 @@ func outcomeOf(f *function) expression {
 	case len(f.rules) == 0:
 		return yieldOf(f.otherwise, f.result)
 	}
-	if (len(f.rules) == 1 || uniform(f.rules)) && len(f.rules[0].bodies) == 1 {
+	if (len(f.rules) == 1 || uniform(f.rules) && !f.mixed) && len(f.rules[0].bodies) == 1 {
 		return yieldOf(f.rules[0].bodies[0], f.rules[0].yield)
 	}
 	return nil

@@ -381,6 +381,7 @@ func keyConflict(at *ast.Location) step {
 
 func (c *coder) insert(s *insert) step {
 	slot, k, v, once := c.slot(s.object), c.value(s.key), c.value(s.value), s.once
+	written := s.written
 	conflict := keyConflict(s.at)
 	return func(m *machine) signal {
 		key := settle(m, k(m))
@@ -404,8 +405,10 @@ func (c *coder) insert(s *insert) step {
 		switch at := object.object.position(key); {
 		case at < 0:
 			object.object.add(key, value)
-		case !once:
-			object.object.list[at][1] = value
+		case !once: // see precedence
+			if written {
+				object.object.list[at][1] = value
+			}
 		case !same(m, object.object.list[at][1], value):
 			return conflict(m)
 		}

@@ -60,6 +60,7 @@ type (
 	literal struct {
 		kind         kind
 		keys, values []expression
+		written      []bool // which keys the policy writes as constants
 		at           *ast.Location
 	}
 )
@@ -187,6 +188,7 @@ type (
 		key, value expression
 		once       bool
 		at         *ast.Location
+		written    bool // the policy writes the key as a constant; see precedence
 	}
 	// insertDeep sets a value at a path in an object, or adds a member to the set
 	// there, and makes what is not there yet. Two different values are a
@@ -256,6 +258,9 @@ type function struct {
 	absentIfEmpty bool    // an empty collection is none
 	refined       bool    // its bodies are no more as the plan has them; see asPlanned
 	folded        bool    // what it yields has been asked for at activation
+	// mixed is whether rules that are gone from a variant, and that OPA tries, yield
+	// something else than those that are left.
+	mixed bool
 	// origin is the function that this is a variant of for known requests; nil for
 	// others. See specialise.
 	origin *function

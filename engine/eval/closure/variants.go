@@ -3,7 +3,6 @@ package closure
 import (
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -91,7 +90,7 @@ func kindsOf(d *dispatch) int {
 	}
 	kinds := kindsOf(d.otherwise)
 	subject, _ := d.subject.(dot)
-	if p := pathOf(subject); isInput(p.root) && slices.Contains(fieldsKnown[:], strings.Join(p.names(), ".")) {
+	if p := pathOf(subject); isInput(p.root) && slices.Contains(fieldsKnown[:], fieldName(p.names())) {
 		kinds += len(d.byValue)
 	}
 	for _, b := range d.byValue {
@@ -107,7 +106,7 @@ func readFields(t *tree) map[string]bool {
 	visit = func(e expression) expression {
 		if d, isDot := e.(dot); isDot {
 			if p := pathOf(d); isInput(p.root) {
-				read[strings.Join(p.names(), ".")] = true
+				read[fieldName(p.names())] = true
 			}
 		}
 		return eachPart(e, visit)
