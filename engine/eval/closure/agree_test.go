@@ -107,3 +107,15 @@ r.record contains v if v := input.tenant`,
 		})
 	}
 }
+
+// What depends on the time is found for every decision.
+func TestClockIsReadForEveryDecision(t *testing.T) {
+	for _, name := range []string{
+		"time.now_ns", "io.jwt.decode_verify", "crypto.x509.parse_and_verify_certificates",
+		"crypto.x509.parse_and_verify_certificates_with_options", "rand.intn", "uuid.rfc4122", "http.send", "opa.runtime",
+	} {
+		if deterministic(name) {
+			t.Errorf("%s is taken for one that depends on its operands alone", name)
+		}
+	}
+}
