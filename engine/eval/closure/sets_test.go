@@ -98,7 +98,10 @@ func TestConstantLiterals(t *testing.T) {
 	}{
 		{"an array", literal{kind: arrayKind, values: []expression{text, literal{kind: setKind}}}, `["a", set()]`},
 		{"a set", literal{kind: setKind, values: []expression{text, text}}, `{"a"}`},
-		{"an object", literal{kind: objectKind, keys: []expression{text}, values: []expression{text}}, `{"a": "a"}`},
+		{"an object", literal{kind: objectKind, keys: []expression{text}, values: []expression{text}, written: []bool{true}}, `{"a": "a"}`},
+		{"a key that is written and one that is found", literal{
+			kind: objectKind, keys: []expression{text, text}, values: []expression{constant{ast.StringTerm("b")}, text}, written: []bool{true, false},
+		}, `{"a": "b"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got, is := constantLiterals(c.of).(constant); !is || got.term.String() != c.want {
