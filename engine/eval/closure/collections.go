@@ -108,9 +108,18 @@ func (c *coder) literal(e literal) value {
 			if !m.work(len(members)) {
 				return nil
 			}
-			return ast.ObjectTerm(members...)
+			return object(members)
 		}
 	}
+}
+
+// object is an object of members, of which the last of equal keys counts.
+func object(members [][2]*ast.Term) *ast.Term {
+	o := ast.NewObjectWithCapacity(len(members))
+	for _, member := range members {
+		o.Insert(member[0], member[1])
+	}
+	return ast.NewTerm(o)
 }
 
 // precedence are the places of the members of an object written out, where the

@@ -57,7 +57,7 @@ func constantLiterals(e expression) expression {
 		for i, at := range precedence(l.written) {
 			members[at] = [2]*ast.Term{keys[i], values[i]}
 		}
-		made = ast.ObjectTerm(members...)
+		made = object(members)
 	}
 	sorted(made)
 	return constant{made}
