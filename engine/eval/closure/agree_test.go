@@ -82,7 +82,6 @@ deny contains "a" if {input.action.name: 1, "read": 2}.read == 2
 deny contains "b" if {input.context.a: 1, input.context.b: 2}.k == 1
 deny contains "c" if {input.context.b: 1, input.context.a: 2}.k == 1
 deny contains "d" if { o := {"read": [x | some x in [1]], input.action.name: 2}; o.read == [1] }
-deny contains "f" if [v | some v in {"read": 1, input.action.name: 2}] == [1]
 deny contains "e" if count({"read": 1, input.action.name: 2}) == 1`,
 		},
 		"a loop over what is not there, negated": {
