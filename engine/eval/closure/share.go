@@ -2,6 +2,7 @@ package closure
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -187,14 +188,7 @@ func pastTable(b *block, subjects []string) *block {
 			kept = append(kept, b.statements[i:]...)
 			break
 		}
-		asks := len(g.found) > found
-		for _, subject := range subjects {
-			if asks && g.found[found].key == subject {
-				s = nil
-				break
-			}
-		}
-		if s != nil {
+		if len(g.found) == found || !slices.Contains(subjects, g.found[found].key) {
 			kept = append(kept, s)
 		}
 	}

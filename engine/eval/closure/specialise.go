@@ -174,9 +174,12 @@ func (s *specialiser) applicable(f *function, args map[local]*ast.Term) (rules [
 // body is a body with all that is known put in.
 func (s *specialiser) body(b *block, args map[local]*ast.Term, fixed map[local]bool) *block {
 	b = copyOf(b)
-	for l := range args {
-		if usageOf(b).set[l] > 0 {
-			panic("a parameter is set") // see constants
+	if len(args) > 0 {
+		used := usageOf(b)
+		for l := range args {
+			if used.set[l] > 0 {
+				panic("a parameter is set") // see constants
+			}
 		}
 	}
 	s.substitute(b, args, false)
