@@ -1,15 +1,16 @@
 package rego
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// ordered is a compiler's outcome with two things in the order in which OPA's
-// planner has to find them, where the order in which they are written means
-// nothing to OPA's evaluator:
+// ordered is a compiler's outcome as OPA's planner has to find it. Two things are
+// in another order, where the order in which they are written means nothing to
+// OPA's evaluator:
 //
 //   - The equality of a comprehension and a reference has the reference first. OPA
 //     evaluates the reference first wherever it stands, and the comprehension, with
@@ -19,7 +20,11 @@ import (
 //     place of functions. The planner counts the former by themselves, and then
 //     takes one for another.
 //
-// What needs no other order is shared.
+// And what stands under a with that puts something in the place of functions has a
+// place that says so, for there is nothing of such a with in a plan; see
+// MocksFunction.
+//
+// What may stay as it is is shared.
 func ordered(compiler *ast.Compiler) *ast.Compiler {
 	turned := *compiler
 	turned.Modules = maps.Clone(compiler.Modules)
@@ -41,16 +46,16 @@ func ordered(compiler *ast.Compiler) *ast.Compiler {
 type orderer struct{ compiler *ast.Compiler }
 
 // isOutOfOrder reports whether an expression in a rule or body needs another
-// order.
+// order or place.
 func (o orderer) isOutOfOrder(in any) (found bool) {
 	ast.WalkExprs(in, func(expr *ast.Expr) bool {
-		found = found || isComprehensionFirst(expr) || !slices.IsSortedFunc(expr.With, o.documentsFirst)
+		found = found || isComprehensionFirst(expr) || slices.ContainsFunc(expr.With, o.replacesFunction)
 		return found
 	})
 	return found
 }
 
-// order puts the expressions in a rule or body in order.
+// order puts the expressions in a rule or body in order and in their places.
 func (o orderer) order(in any) {
 	ast.WalkExprs(in, func(expr *ast.Expr) bool {
 		if isComprehensionFirst(expr) {
@@ -58,9 +63,23 @@ func (o orderer) order(in any) {
 			terms[1], terms[2] = terms[2], terms[1]
 		}
 		slices.SortStableFunc(expr.With, o.documentsFirst)
+		if slices.ContainsFunc(expr.With, o.replacesFunction) && expr.Location != nil {
+			at := *expr.Location
+			at.Text = slices.Concat(at.Text, underMock)
+			expr.Location = &at
+		}
 		return false
 	})
 }
+
+// underMock ends the text of a place under a with that replaces functions. No
+// expression ends with it.
+var underMock = []byte("\n")
+
+// MocksFunction reports whether the place of a statement of a plan says that it
+// stands under a with that puts something in the place of functions. OPA's index
+// does not look at what does.
+func MocksFunction(at *ast.Location) bool { return at != nil && bytes.HasSuffix(at.Text, underMock) }
 
 func isComprehensionFirst(expr *ast.Expr) bool {
 	if !expr.IsCall() || len(expr.Operands()) != 2 {

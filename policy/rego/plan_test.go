@@ -4,7 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/ir"
 )
 
 func TestPlanSaysWhatThePlannerCannotTake(t *testing.T) {
@@ -68,4 +70,46 @@ deny contains x if some x in {k: v | some k, v in [1 | [x | x := 1] == input.a]}
 	if after := query.String(); after != written[1] {
 		t.Errorf("the query is %s but was %s", after, written[1])
 	}
+}
+
+// A plan has nothing of a with that replaces functions but the places of what
+// stands under it.
+func TestPlanTellsWhatStandsUnderAMock(t *testing.T) {
+	compiler := ast.MustCompileModulesWithOpts(map[string]string{"policy.rego": `package authz
+allow if {
+	input.a == "mocked" with count as 1
+	input.b == "not mocked" with data.x as 1
+	input.c == "not mocked"
+}`}, ast.CompileOpts{ParserOptions: ast.ParserOptions{RegoVersion: ast.RegoV1}})
+	plan, err := Plan(t.Context(), compiler, ast.MustParseBody("x = data.authz.allow"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &equalities{plan: plan, told: make(map[string]bool)}
+	if err := ir.Walk(w, plan); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]bool{"mocked": true, "not mocked": false}, w.told); diff != "" {
+		t.Errorf("what stands under a mock (-want +got):\n%s", diff)
+	}
+}
+
+// equalities notes what is told of the places of a plan's equalities, by the texts
+// that they are with.
+type equalities struct {
+	plan *ir.Policy
+	told map[string]bool
+}
+
+func (w *equalities) Before(any) {}
+func (w *equalities) After(any)  {}
+
+func (w *equalities) Visit(node any) (ir.Visitor, error) {
+	if s, is := node.(*ir.EqualStmt); is {
+		if index, isText := s.B.Value.(ir.StringIndex); isText {
+			at := ast.NewLocation(s.Text, "policy.rego", s.Row, s.Col)
+			w.told[w.plan.Static.Strings[index].Value] = MocksFunction(at)
+		}
+	}
+	return w, nil
 }

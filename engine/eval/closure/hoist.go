@@ -1,6 +1,10 @@
 package closure
 
-import "github.com/open-policy-agent/opa/v1/ast"
+import (
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/policy/rego"
+)
 
 // hoist moves what OPA's index looks at before all else in a body: equality and
 // membership of a path of the input or of a parameter with what is constant,
@@ -55,20 +59,22 @@ func (h *hoister) movable(s statement) bool {
 		h.inside[s.to] = h.isInside(s.value)
 		return true
 	case *equal:
-		return (isConstant(s.a) && h.isPath(s.b) || h.isPath(s.a) && isConstant(s.b)) && !inPattern(s.at)
+		return (isConstant(s.a) && h.isPath(s.b) || h.isPath(s.a) && isConstant(s.b)) && isIndexed(s.at)
 	case *differ:
 		member, isCall := s.a.(callBuiltin)
-		return isCall && isFalse(s.b) && member.name == memberBuiltin && h.isPath(member.args[0]) && isCollection(member.args[1])
+		return isCall && isFalse(s.b) && member.name == memberBuiltin && h.isPath(member.args[0]) && isCollection(member.args[1]) && isIndexed(s.at)
 	default:
 		return false
 	}
 }
 
-// inPattern reports whether an equality is one of those that the plan makes of
-// an array or an object on both sides, [input.x, y] == ["a", z], into which the
-// index does not look.
-func inPattern(at *ast.Location) bool {
-	return at != nil && len(at.Text) > 0 && (at.Text[0] == '[' || at.Text[0] == '{')
+// isIndexed reports whether the index looks at what stands at a place. It does
+// not where a with puts something in the place of functions, nor into an array or
+// an object on both sides, [input.x, y] == ["a", z], of which the plan makes
+// several equalities.
+func isIndexed(at *ast.Location) bool {
+	inPattern := at != nil && len(at.Text) > 0 && (at.Text[0] == '[' || at.Text[0] == '{')
+	return !inPattern && !rego.MocksFunction(at)
 }
 
 // isPath reports whether an expression is a path of constants in the input, in a
@@ -80,7 +86,7 @@ func (h *hoister) isPath(e expression) bool {
 	case inputDocument:
 		return true
 	case dot:
-		return h.isPath(e.of) && isConstant(e.key) && !(h.loud && h.isInside(e))
+		return h.isPath(e.of) && isConstant(e.key) && !(h.loud && h.isInside(e)) && !rego.MocksFunction(e.at)
 	default:
 		return false
 	}

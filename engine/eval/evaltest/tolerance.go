@@ -18,7 +18,7 @@ import (
 // The exhaustive one has no index and no early exit: it evaluates every rule
 // that any evaluator may. Hence an error that topdown does not report is
 // tolerated only if the exhaustive evaluation meets one of the same code, be it in
-// another rule of the decision.
+// another rule of the decision or of the package that is asked for.
 //
 // The laziest one evaluates no rule that an evaluator may pass over; see
 // laziness. Hence an error that topdown reports and the other does not is
@@ -81,17 +81,37 @@ func (c *compiledCase) unindexed(ctx context.Context, q question) answer {
 	}, c.compiler, q)
 }
 
-// parts are a question and, of a decision, one for each of its rules: the error of
-// one hides that of the next.
+// parts are a question and, of a decision or of a whole package, one for each of
+// its rules: the error of one hides that of the next.
 func (c *compiledCase) parts(q question) []question {
 	all := []question{q}
+	ask := func(ref string) {
+		one := question{query: "x = " + ref, request: q.request}
+		if !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
 	if q.query == "" {
 		for _, rule := range decisionRules {
 			if c.policy.Has(rule) {
-				all = append(all, question{query: "x = data.authz." + rule, request: q.request})
+				ask("data.authz." + rule)
 			}
 		}
+		return all
 	}
+	ast.WalkRefs(c.body(q), func(ref ast.Ref) bool {
+		for _, module := range c.modules {
+			if !module.Package.Path.HasPrefix(ref) {
+				continue
+			}
+			for _, rule := range module.Rules {
+				if len(rule.Head.Args) == 0 {
+					ask(named(rule).String())
+				}
+			}
+		}
+		return false
+	})
 	return all
 }
 
@@ -107,8 +127,7 @@ func (c *compiledCase) rules(q question) []question {
 		}
 		seen[rule] = true
 		if len(rule.Head.Args) == 0 {
-			ref := rule.Module.Package.Path.Append(ast.StringTerm(string(rule.Head.Ref()[0].Value.(ast.Var))))
-			all = append(all, question{query: "x = " + ref.String(), request: q.request})
+			all = append(all, question{query: "x = " + named(rule).String(), request: q.request})
 		}
 		for next := range c.compiler.Graph.Dependencies(rule) {
 			add(next.(*ast.Rule))
@@ -121,6 +140,11 @@ func (c *compiledCase) rules(q question) []question {
 		return false
 	})
 	return all
+}
+
+// named refers to all that the rules of a rule's name yield.
+func named(rule *ast.Rule) ast.Ref {
+	return rule.Module.Package.Path.Append(ast.StringTerm(string(rule.Head.Ref()[0].Value.(ast.Var))))
 }
 
 // inReverse has compiled modules with their rules in reverse order.

@@ -208,6 +208,15 @@ allow if input.action.name == "read"`,
 			want: true,
 		},
 		{
+			name: "an error in a rule that could only yield what another has yielded, where the index passes over one of another value",
+			rego: `allow if level == 1
+level := 1 if input.action.name == "read"
+level := 1 if 1 / input.context.zero == 1
+level := 2 if input.action.name == "write"`,
+			got:  *fault(topdown.BuiltinErr),
+			want: true,
+		},
+		{
 			name: "another error than in the rule that the index passes over",
 			rego: `allow if { 1 / input.context.zero == 1; input.action.name == "write" }
 allow if input.action.name == "read"`,
