@@ -13,7 +13,7 @@ var (
 )
 
 // differential holds this evaluator to OPA's on generated policies.
-var differential = evaltest.Differential{Evaluator: Evaluator{}, Querier: query}
+var differential = evaltest.Differential{Evaluator: Evaluator{}, Querier: rememberingQueries()}
 
 func TestGeneratedPolicies(t *testing.T) {
 	differential.RunDifferences(t)

@@ -41,6 +41,37 @@ func query(ctx context.Context, q evaltest.Query) ([]map[string]ast.Value, error
 
 // queryWithout is query without some passes.
 func queryWithout(ctx context.Context, q evaltest.Query, off pass) ([]map[string]ast.Value, error) {
+	x, err := queryable(ctx, q, off)
+	if err != nil {
+		return nil, err
+	}
+	return x.answers(ctx, q)
+}
+
+// rememberingQueries is query for whoever asks the same of several inputs: it
+// keeps what it has made of the queries on one compiler's modules. It is not for
+// use by several goroutines.
+func rememberingQueries() evaltest.Querier {
+	var of *ast.Compiler
+	var known map[string]*executable
+	return func(ctx context.Context, q evaltest.Query) ([]map[string]ast.Value, error) {
+		if of != q.Compiler {
+			of, known = q.Compiler, make(map[string]*executable)
+		}
+		x := known[q.Text]
+		if x == nil {
+			var err error
+			if x, err = queryable(ctx, q, 0); err != nil {
+				return nil, err
+			}
+			known[q.Text] = x
+		}
+		return x.answers(ctx, q)
+	}
+}
+
+// queryable is the executable of a query.
+func queryable(ctx context.Context, q evaltest.Query, off pass) (*executable, error) {
 	body, err := q.Body()
 	if err != nil {
 		return nil, err
@@ -49,10 +80,11 @@ func queryWithout(ctx context.Context, q evaltest.Query, off pass) ([]map[string
 	if err != nil {
 		return nil, err
 	}
-	x, err := newExecutable(source{plan: plan, static: ast.NewTerm(q.Data), off: off})
-	if err != nil {
-		return nil, err
-	}
+	return newExecutable(source{plan: plan, static: ast.NewTerm(q.Data), off: off})
+}
+
+// answers runs the executable of a query.
+func (x *executable) answers(ctx context.Context, q evaltest.Query) ([]map[string]ast.Value, error) {
 	r := run{ctx: ctx, input: q.Input, static: ast.NewTerm(q.Data), directory: q.Directory, now: q.Now, steps: math.MaxInt64, lenient: !q.Strict}
 	if q.Now.IsZero() {
 		r.now = time.Now()
