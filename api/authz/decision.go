@@ -36,6 +36,17 @@ type Explanation struct {
 	// Facts are the entities that were read, by ref, in the order of the
 	// first read. An entity that the directory does not know is among them.
 	Facts []Fact
+	// RulesLeftOut is how many more rules were tried, of those that came least
+	// close, for which an explanation has no room.
+	RulesLeftOut int
+	// FactsLeftOut is how many more entities were read, after Facts, for which
+	// an explanation has no room.
+	FactsLeftOut int
+	// CutShort is what ended the explaining before all was tried, such as a
+	// limit; empty when nothing did. Rules may then be missing, or have come
+	// further than is told. An error of the policy, with which the decision ends
+	// as well, is not told here.
+	CutShort string
 }
 
 // A RuleOutcome is what became of one rule in one decision.
@@ -55,12 +66,16 @@ type RuleOutcome struct {
 	// FailedAt and FailedExpr are the expression of the body that did not hold,
 	// in the attempt that came furthest, the first of those; or the expression
 	// that erred. They are the rule's head where its arguments were others or it
-	// was false, and empty when the rule held or the error arose in another.
+	// was false, and empty when the rule held or the error arose in another. A
+	// long expression is cut off with ….
 	FailedAt   string
 	FailedExpr string
 	// Values are what the refs, variables and calls in FailedExpr were, in the
-	// order of the source. Some may be left out.
+	// order of the source.
 	Values []ExprValue
+	// ValuesLeftOut is how many more there are, whose values are not told: there
+	// was no room for them, or they could not be found.
+	ValuesLeftOut int
 	// Passed is how many of the rule's Expressions held in that attempt: all of
 	// them when the rule held. The head is one of them where it asks for more
 	// than the body.
@@ -78,7 +93,8 @@ type RuleOutcome struct {
 
 // An ExprValue is what a part of an expression was.
 type ExprValue struct {
-	// Text is the part as it stands in the policy.
+	// Text is the part as it stands in the policy, cut off with … where it is
+	// long.
 	Text string
 	// Value is its value as compact JSON, sets as in Rego, cut off with … where
 	// it is long; empty when the part is undefined. Of a part that goes through

@@ -200,12 +200,15 @@ func explanationFrom(message *verdictv1.Explanation) *authz.Explanation {
 	if message == nil {
 		return nil
 	}
-	e := &authz.Explanation{}
+	e := &authz.Explanation{
+		RulesLeftOut: int(message.GetRulesLeftOut()), FactsLeftOut: int(message.GetFactsLeftOut()), CutShort: message.GetCutShort(),
+	}
 	for _, rule := range message.GetRules() {
 		outcome := authz.RuleOutcome{
 			Rule: rule.GetRule(), Title: rule.GetTitle(), Location: rule.GetLocation(),
 			Held: rule.GetHeld(), Erred: rule.GetErred(), FailedAt: rule.GetFailedAt(), FailedExpr: rule.GetFailedExpression(),
 			Passed: int(rule.GetPassed()), Expressions: int(rule.GetExpressions()), RestsOn: rule.GetRestsOn(), Rank: int(rule.GetRank()),
+			ValuesLeftOut: int(rule.GetValuesLeftOut()),
 		}
 		for _, v := range rule.GetValues() {
 			outcome.Values = append(outcome.Values, authz.ExprValue{Text: v.GetText(), Value: v.GetValue()})

@@ -12,23 +12,27 @@ import (
 
 // An explanationReport is an explanation as --output json prints it.
 type explanationReport struct {
-	Rules []ruleReport `json:"rules"`
-	Facts []factReport `json:"facts"`
+	Rules        []ruleReport `json:"rules"`
+	Facts        []factReport `json:"facts"`
+	RulesLeftOut int          `json:"rules_left_out,omitempty"`
+	FactsLeftOut int          `json:"facts_left_out,omitempty"`
+	CutShort     string       `json:"cut_short,omitempty"`
 }
 
 type ruleReport struct {
-	Rule        string        `json:"rule"`
-	Title       string        `json:"title,omitempty"`
-	Location    string        `json:"location"`
-	Held        bool          `json:"held"`
-	Erred       bool          `json:"erred,omitempty"`
-	FailedAt    string        `json:"failed_at,omitempty"`
-	FailedExpr  string        `json:"failed_expr,omitempty"`
-	Values      []valueReport `json:"values,omitempty"`
-	Passed      int           `json:"passed"`
-	Expressions int           `json:"expressions"`
-	RestsOn     []string      `json:"rests_on,omitempty"`
-	Rank        int           `json:"rank,omitempty"`
+	Rule          string        `json:"rule"`
+	Title         string        `json:"title,omitempty"`
+	Location      string        `json:"location"`
+	Held          bool          `json:"held"`
+	Erred         bool          `json:"erred,omitempty"`
+	FailedAt      string        `json:"failed_at,omitempty"`
+	FailedExpr    string        `json:"failed_expr,omitempty"`
+	Values        []valueReport `json:"values,omitempty"`
+	ValuesLeftOut int           `json:"values_left_out,omitempty"`
+	Passed        int           `json:"passed"`
+	Expressions   int           `json:"expressions"`
+	RestsOn       []string      `json:"rests_on,omitempty"`
+	Rank          int           `json:"rank,omitempty"`
 }
 
 type valueReport struct {
@@ -42,11 +46,14 @@ type factReport struct {
 }
 
 func newExplanationReport(e *authz.Explanation) *explanationReport {
-	report := &explanationReport{Rules: []ruleReport{}, Facts: []factReport{}}
+	report := &explanationReport{
+		Rules: []ruleReport{}, Facts: []factReport{},
+		RulesLeftOut: e.RulesLeftOut, FactsLeftOut: e.FactsLeftOut, CutShort: e.CutShort,
+	}
 	for _, r := range e.Rules {
 		rule := ruleReport{
 			Rule: r.Rule, Title: r.Title, Location: r.Location, Held: r.Held, Erred: r.Erred, FailedAt: r.FailedAt, FailedExpr: r.FailedExpr,
-			Passed: r.Passed, Expressions: r.Expressions, RestsOn: r.RestsOn, Rank: r.Rank,
+			ValuesLeftOut: r.ValuesLeftOut, Passed: r.Passed, Expressions: r.Expressions, RestsOn: r.RestsOn, Rank: r.Rank,
 		}
 		for _, v := range r.Values {
 			rule.Values = append(rule.Values, valueReport(v))
@@ -77,6 +84,7 @@ type explainedRule struct {
 const (
 	maxDetailed   = 5  // rules beside each other, with all that is told of them
 	maxListed     = 20 // rules beside each other
+	maxFacts      = 50 // entities read
 	maxValueWidth = 80 // characters of a value
 )
 
@@ -93,6 +101,9 @@ func (p *printer) printExplanation(d authz.Decision) error {
 		t.byPath[rule.Rule] = append(t.byPath[rule.Rule], rule)
 	}
 	held := func(r *explainedRule) bool { return r.Held }
+	if d.Explanation.CutShort != "" {
+		t.printf("\nnot all rules could be tried for this: %s\n", printable(d.Explanation.CutShort))
+	}
 	if d.Err != nil {
 		t.section("errors", t.roots(func(r *explainedRule) bool { return r.Erred }))
 	}
@@ -102,7 +113,10 @@ func (p *printer) printExplanation(d authz.Decision) error {
 	t.section("closest to an allow", t.roots(func(r *explainedRule) bool { return r.Rank > 0 }))
 	t.section("held", t.roots(held))
 	t.section("did not hold", t.rest())
-	return t.printFacts(d.Explanation.Facts)
+	if n := d.Explanation.RulesLeftOut; n > 0 {
+		t.printf("\n%s and %s, of those that came least close\n", more, counted(n, "rule"))
+	}
+	return t.printFacts(d.Explanation.Facts, d.Explanation.FactsLeftOut)
 }
 
 // isConstant reports whether a rule asks for nothing and says nothing of the
@@ -158,6 +172,7 @@ func (t *explainedTree) section(title string, rules []*explainedRule) {
 
 // list prints rules that stand beside each other, the first ones in full.
 func (t *explainedTree) list(rules []*explainedRule, indent string, full bool) {
+	short := 0
 	for i, r := range rules {
 		switch {
 		case i == maxListed:
@@ -167,8 +182,12 @@ func (t *explainedTree) list(rules []*explainedRule, indent string, full bool) {
 			t.detail(r, indent)
 		default:
 			t.line(r, indent)
+			short++
 		}
 		r.shown = true
+	}
+	if full && short > 0 && len(rules) <= maxListed {
+		t.printf("%s%s of the last %d, --output json shows the values\n", indent, more, short)
 	}
 }
 
@@ -224,6 +243,9 @@ func (t *explainedTree) detail(r *explainedRule, indent string) {
 			t.printf("%s    %s = %s\n", inner, printable(v.Text), printable(shortened(v.Value)))
 		}
 	}
+	if r.ValuesLeftOut > 0 {
+		t.printf("%s    %s and %s, not told\n", inner, more, counted(r.ValuesLeftOut, "value"))
+	}
 	t.list(t.causes(r), inner, true)
 	r.open, r.shown = false, true
 }
@@ -253,18 +275,37 @@ func (t *explainedTree) causes(r *explainedRule) []*explainedRule {
 	return causes
 }
 
-func (t *explainedTree) printFacts(facts []authz.Fact) error {
+func (t *explainedTree) printFacts(facts []authz.Fact, leftOut int) error {
 	if len(facts) == 0 {
 		return nil
 	}
 	t.printf("\nfacts\n")
 	var rows [][]string
-	for _, fact := range facts {
+	for _, fact := range facts[:min(len(facts), maxFacts)] {
 		known := ""
 		if !fact.Known {
 			known = "unknown to the directory"
 		}
 		rows = append(rows, []string{"  " + fact.Ref, known})
 	}
-	return t.table(rows)
+	if err := t.table(rows); err != nil {
+		return err
+	}
+	switch rest := len(facts) - len(rows); {
+	case rest > 0 && leftOut > 0:
+		t.printf("  %s and %d more, of which --output json shows %d\n", more, rest+leftOut, rest)
+	case rest > 0:
+		t.printf("  %s and %d more, which --output json shows\n", more, rest)
+	case leftOut > 0:
+		t.printf("  %s and %d more\n", more, leftOut)
+	}
+	return nil
+}
+
+// counted is a number of more things, such as 1 more rule.
+func counted(n int, thing string) string {
+	if n > 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d more %s", n, thing)
 }

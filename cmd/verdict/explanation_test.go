@@ -36,6 +36,34 @@ func TestExplanationOfManyRules(t *testing.T) {
 	}
 }
 
+// A person is told what an explanation leaves out, and what the tree does.
+func TestExplanationSaysWhatIsLeftOut(t *testing.T) {
+	e := &authz.Explanation{RulesLeftOut: 1, FactsLeftOut: 2, CutShort: "the time is up", Facts: []authz.Fact{{Ref: "user:mina", Known: true}}}
+	for i := range maxDetailed + 1 {
+		e.Rules = append(e.Rules, authz.RuleOutcome{
+			Rule: "data.authz.allow", Location: fmt.Sprintf("authz.rego:%d", i+1), FailedAt: fmt.Sprintf("authz.rego:%d", i+1),
+			FailedExpr: "x == y", Values: []authz.ExprValue{{Text: "x", Value: "1"}}, ValuesLeftOut: 1, Expressions: 1, Rank: i + 1,
+		})
+	}
+	var out bytes.Buffer
+	p := &printer{out: &out}
+	if err := p.printExplanation(authz.Decision{Explanation: e}); err != nil {
+		t.Fatal(err)
+	}
+	text := out.String()
+	for part, want := range map[string]int{
+		"\nnot all rules could be tried for this: the time is up\n\nclosest":  1,
+		"          x = 1\n          … and 1 more value, not told\n":           maxDetailed,
+		"not so: x == y\n  … of the last 1, --output json shows the values\n": 1,
+		"\n… and 1 more rule, of those that came least close\n":               1,
+		"  user:mina\n  … and 2 more\n":                                       1,
+	} {
+		if strings.Count(text, part) != want {
+			t.Errorf("%q is there %d times, want %d:\n%s", part, strings.Count(text, part), want, text)
+		}
+	}
+}
+
 // Rules that several rest on are shown in full once, and no rule below itself.
 func TestExplanationOfSharedRules(t *testing.T) {
 	failed := func(rule string, rank int, restsOn ...string) authz.RuleOutcome {

@@ -422,7 +422,17 @@ type Explanation struct {
 	Rules []*RuleOutcome `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
 	// The entities that were read, in the order of the first read. Entities that
 	// the directory does not know are among them.
-	Facts         []*Fact `protobuf:"bytes,2,rep,name=facts,proto3" json:"facts,omitempty"`
+	Facts []*Fact `protobuf:"bytes,2,rep,name=facts,proto3" json:"facts,omitempty"`
+	// How many more rules were tried, of those that came least close, for which
+	// an explanation has no room.
+	RulesLeftOut uint32 `protobuf:"varint,3,opt,name=rules_left_out,json=rulesLeftOut,proto3" json:"rules_left_out,omitempty"`
+	// How many more entities were read, after those in facts, for which an
+	// explanation has no room.
+	FactsLeftOut uint32 `protobuf:"varint,4,opt,name=facts_left_out,json=factsLeftOut,proto3" json:"facts_left_out,omitempty"`
+	// What ended the explaining before all was tried, such as a limit; empty when
+	// nothing did. Rules may then be missing, or have come further than is told. An
+	// error of the policy, with which the decision ends as well, is not told here.
+	CutShort      string `protobuf:"bytes,5,opt,name=cut_short,json=cutShort,proto3" json:"cut_short,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -471,6 +481,27 @@ func (x *Explanation) GetFacts() []*Fact {
 	return nil
 }
 
+func (x *Explanation) GetRulesLeftOut() uint32 {
+	if x != nil {
+		return x.RulesLeftOut
+	}
+	return 0
+}
+
+func (x *Explanation) GetFactsLeftOut() uint32 {
+	if x != nil {
+		return x.FactsLeftOut
+	}
+	return 0
+}
+
+func (x *Explanation) GetCutShort() string {
+	if x != nil {
+		return x.CutShort
+	}
+	return ""
+}
+
 // RuleOutcome is what became of one rule in one decision.
 type RuleOutcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -488,13 +519,14 @@ type RuleOutcome struct {
 	// others or it was false. Empty when the rule held, or when the error arose in
 	// another rule.
 	FailedAt string `protobuf:"bytes,5,opt,name=failed_at,json=failedAt,proto3" json:"failed_at,omitempty"`
-	// The expression that did not hold there, or that erred.
+	// The expression that did not hold there, or that erred, cut off with an
+	// ellipsis where it is long.
 	FailedExpression string `protobuf:"bytes,6,opt,name=failed_expression,json=failedExpression,proto3" json:"failed_expression,omitempty"`
 	// Whether an error arose in the rule, or in one that it holds by. Then it
 	// neither held nor failed.
 	Erred bool `protobuf:"varint,7,opt,name=erred,proto3" json:"erred,omitempty"`
 	// What the refs, variables and calls in the expression were, in the order of
-	// the source. Some may be left out.
+	// the source.
 	Values []*ExpressionValue `protobuf:"bytes,8,rep,name=values,proto3" json:"values,omitempty"`
 	// How many of the rule's expressions held in that attempt: all of them when
 	// the rule held.
@@ -509,7 +541,10 @@ type RuleOutcome struct {
 	// the one that came closest: by the share of its expressions that held, where
 	// the one that did not counts as much as the closest rule that it asks for. 0
 	// for all others, and for all when allow is true.
-	Rank          uint32 `protobuf:"varint,12,opt,name=rank,proto3" json:"rank,omitempty"`
+	Rank uint32 `protobuf:"varint,12,opt,name=rank,proto3" json:"rank,omitempty"`
+	// How many more refs, variables and calls the expression has whose values are
+	// not told: there was no room for them, or they could not be found.
+	ValuesLeftOut uint32 `protobuf:"varint,13,opt,name=values_left_out,json=valuesLeftOut,proto3" json:"values_left_out,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -628,10 +663,18 @@ func (x *RuleOutcome) GetRank() uint32 {
 	return 0
 }
 
+func (x *RuleOutcome) GetValuesLeftOut() uint32 {
+	if x != nil {
+		return x.ValuesLeftOut
+	}
+	return 0
+}
+
 // ExpressionValue is what a part of an expression was.
 type ExpressionValue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The part as it stands in the policy.
+	// The part as it stands in the policy, cut off with an ellipsis where it is
+	// long.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
 	// Its value as compact JSON, sets as in Rego, cut off with an ellipsis where
 	// it is long; empty when the part is undefined. Of a part that goes through a
@@ -771,10 +814,13 @@ const file_verdict_v1_access_proto_rawDesc = "" +
 	"violations\"H\n" +
 	"\x0eFieldViolation\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12 \n" +
-	"\vdescription\x18\x02 \x01(\tR\vdescription\"d\n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\"\xcd\x01\n" +
 	"\vExplanation\x12-\n" +
 	"\x05rules\x18\x01 \x03(\v2\x17.verdict.v1.RuleOutcomeR\x05rules\x12&\n" +
-	"\x05facts\x18\x02 \x03(\v2\x10.verdict.v1.FactR\x05facts\"\xe5\x02\n" +
+	"\x05facts\x18\x02 \x03(\v2\x10.verdict.v1.FactR\x05facts\x12$\n" +
+	"\x0erules_left_out\x18\x03 \x01(\rR\frulesLeftOut\x12$\n" +
+	"\x0efacts_left_out\x18\x04 \x01(\rR\ffactsLeftOut\x12\x1b\n" +
+	"\tcut_short\x18\x05 \x01(\tR\bcutShort\"\x8d\x03\n" +
 	"\vRuleOutcome\x12\x12\n" +
 	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x1a\n" +
@@ -788,7 +834,8 @@ const file_verdict_v1_access_proto_rawDesc = "" +
 	"\vexpressions\x18\n" +
 	" \x01(\rR\vexpressions\x12\x19\n" +
 	"\brests_on\x18\v \x03(\tR\arestsOn\x12\x12\n" +
-	"\x04rank\x18\f \x01(\rR\x04rank\";\n" +
+	"\x04rank\x18\f \x01(\rR\x04rank\x12&\n" +
+	"\x0fvalues_left_out\x18\r \x01(\rR\rvaluesLeftOut\";\n" +
 	"\x0fExpressionValue\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\".\n" +

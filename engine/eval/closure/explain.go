@@ -82,7 +82,8 @@ func (p *program) explain(ctx context.Context, in eval.Input) (eval.Output, erro
 	out, failure := p.decide(ctx, in)
 	e, err := p.explainer()
 	if err != nil { // see TestWhatCanBePlannedCanBeExplained
-		out.Explanation = &authz.Explanation{Rules: []authz.RuleOutcome{}, Facts: decided.And(looked)}
+		facts := decided.And(looked)
+		out.Explanation = &authz.Explanation{Rules: []authz.RuleOutcome{}, Facts: facts.Told, FactsLeftOut: facts.LeftOut, CutShort: err.Error()}
 		return out, failure
 	}
 	o := newObserver(e.rules)
@@ -90,8 +91,10 @@ func (p *program) explain(ctx context.Context, in eval.Input) (eval.Output, erro
 	m := e.executable.machine(p.run(ctx, in))
 	defer e.executable.release(m)
 	m.observer = o
+	var cut error
 	if in.Validate() == nil {
 		_ = e.executable.run(m)
+		cut = eval.Failure(m.err) // the fault of a built-in lets it come to its end
 	}
 	m.directory = directory
 	o.blind = true
@@ -99,6 +102,7 @@ func (p *program) explain(ctx context.Context, in eval.Input) (eval.Output, erro
 		Output: out,
 		Err:    failure,
 		Facts:  looked.And(decided),
+		Cut:    cut,
 		Values: func(trial *explain.Trial) []*ast.Array { return m.values(o.scenes[trial]) },
 	})
 	return out, failure

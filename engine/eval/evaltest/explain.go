@@ -2,6 +2,9 @@ package evaltest
 
 import (
 	"context"
+	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -147,7 +150,7 @@ allow if 1 / data.directory.user.mina.attributes.zero == 1
 }
 
 // runCutShort checks that an explanation which takes longer than there is time is
-// cut short, and that the decision stands.
+// cut short and says so, and that the decision stands.
 func runCutShort(t *testing.T, evaluator eval.Evaluator) {
 	c := Case{Rego: `
 allow if input.action.name == "read"
@@ -169,5 +172,97 @@ deny contains "never" if {
 	compare(t, out.Explanation.Rules, []authz.RuleOutcome{
 		{Rule: "data.authz.allow", Location: "policy.rego:5", Held: true, Passed: 1, Expressions: 1},
 		{Rule: "data.authz.deny", Location: "policy.rego:6", Expressions: 2},
+	})
+	compare(t, out.Explanation.CutShort, context.DeadlineExceeded.Error())
+}
+
+// runAtBounds checks that an explanation says what it has left out beyond its
+// bounds, and nothing at them. The bounds are those of package explain.
+func runAtBounds(t *testing.T, evaluator eval.Evaluator) {
+	explain := func(t *testing.T, c Case) *authz.Explanation {
+		t.Helper()
+		in := c.Input(t)
+		in.Explain = true
+		out, err := c.Prepare(t, evaluator).Eval(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.Explanation
+	}
+	repeat := func(n int, line string) string {
+		var text strings.Builder
+		for i := range n {
+			text.WriteString(strings.ReplaceAll(line, "#", strconv.Itoa(i)))
+		}
+		return text.String()
+	}
+	for _, beyond := range []int{0, 1, 20} {
+		t.Run(fmt.Sprintf("%d rules beyond", beyond), func(t *testing.T) {
+			e := explain(t, Case{Rego: repeat(1_000+beyond, "allow if input.context.x == #\n")})
+			if len(e.Rules) != 1_000 || e.RulesLeftOut != beyond || e.CutShort != "" {
+				t.Errorf("%d rules are told, %d are left out, cut short by %q", len(e.Rules), e.RulesLeftOut, e.CutShort)
+			}
+		})
+		t.Run(fmt.Sprintf("%d facts beyond", beyond), func(t *testing.T) {
+			e := explain(t, Case{
+				Rego:      "allow if { some i in numbers.range(1, " + strconv.Itoa(1_000+beyond) + "); data.directory.user[sprintf(\"u%d\", [i])].attributes.x }\n",
+				Directory: repeat(5, `{"entity": {"type": "user", "id": "u#"}}`+"\n"),
+				Entities:  10_000,
+			})
+			if len(e.Facts) != 1_000 || e.FactsLeftOut != beyond {
+				t.Errorf("%d facts are told, %d are left out", len(e.Facts), e.FactsLeftOut)
+			}
+		})
+		t.Run(fmt.Sprintf("%d operands beyond", beyond), func(t *testing.T) {
+			e := explain(t, Case{Rego: "allow if {1" + repeat(15+beyond, ", input.context.x#") + "} == {input.action.name}\n"})
+			if told := e.Rules[0]; len(told.Values) != 16 || told.ValuesLeftOut != beyond {
+				t.Errorf("%d values are told, %d are left out", len(told.Values), told.ValuesLeftOut)
+			}
+		})
+		t.Run(fmt.Sprintf("a text %d characters too long", beyond), func(t *testing.T) {
+			const expr = "input.context.x == ``"
+			text := strings.Replace(expr, "``", "`"+strings.Repeat("x", 300-len(expr)+beyond)+"`", 1)
+			want := text
+			if beyond > 0 {
+				want = text[:300] + "…"
+			}
+			compare(t, explain(t, Case{Rego: "allow if " + text + "\n"}).Rules[0].FailedExpr, want)
+		})
+	}
+	t.Run("what would read all of the directory", func(t *testing.T) {
+		e := explain(t, Case{Rego: "allow if data.directory[input.subject.type] == {}\n", Directory: ward})
+		if told := e.Rules[0]; len(told.Values) != 1 || told.ValuesLeftOut != 1 {
+			t.Errorf("values %v are told, %d are left out", told.Values, told.ValuesLeftOut)
+		}
+	})
+	t.Run("steps that the decision does not take", func(t *testing.T) {
+		if evaluator.Name() == "topdown" {
+			t.Skip("topdown counts no steps")
+		}
+		c := Case{Rego: `
+allow if input.action.name == "read"
+allow if {
+	count([1 | some i in numbers.range(1, 1000); some j in numbers.range(1, 1000); i == j]) == 1000
+	input.action.name == "write"
+}
+`}
+		in := c.Input(t)
+		in.Steps, in.Explain = 100_000, true
+		out, err := c.Prepare(t, evaluator).Eval(t.Context(), in)
+		if err != nil || !out.Allow {
+			t.Fatalf("allow is %v, error %v", out.Allow, err)
+		}
+		if !strings.Contains(out.Explanation.CutShort, "100000") {
+			t.Errorf("the explanation is cut short by %q", out.Explanation.CutShort)
+		}
+	})
+	t.Run("an error with which the decision ends", func(t *testing.T) {
+		c := Case{Rego: "allow if level == 1\nlevel := 1 if input.action.name == \"read\"\nlevel := 2 if input.subject.id == \"mina\"\n"}
+		in := c.Input(t)
+		in.Explain = true
+		out, err := c.Prepare(t, evaluator).Eval(t.Context(), in)
+		if err == nil || out.Explanation.CutShort != "" {
+			t.Errorf("error %v, the explanation is cut short by %q", err, out.Explanation.CutShort)
+		}
 	})
 }

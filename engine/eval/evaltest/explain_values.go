@@ -239,7 +239,7 @@ level := 3
 			Rules: []authz.RuleOutcome{
 				{
 					Rule: "data.authz.allow", Location: "policy.rego:5", Erred: true, FailedAt: "policy.rego:5", FailedExpr: "level == 3",
-					Expressions: 1, RestsOn: []string{"data.authz.level"},
+					ValuesLeftOut: 1, Expressions: 1, RestsOn: []string{"data.authz.level"},
 				},
 				{
 					Rule: "data.authz.level", Location: "policy.rego:6", FailedAt: "policy.rego:6", FailedExpr: "input.context.low",

@@ -102,7 +102,7 @@ func compiled(t *testing.T, rules int) *Policy {
 }
 
 // Of more rules than an explanation has room for, those are told that came
-// closest, in the order of the source.
+// closest, in the order of the source, and how many more there are.
 func TestTheClosestOfTooManyRulesAreTold(t *testing.T) {
 	policy := compiled(t, maxRules+200)
 	record := policy.NewRecord()
@@ -113,9 +113,10 @@ func TestTheClosestOfTooManyRulesAreTold(t *testing.T) {
 			trial.Reach(1)
 		}
 	}
-	told := record.Explain(Decision{Values: func(*Trial) []*ast.Array { return nil }}).Rules
-	if len(told) != maxRules {
-		t.Fatalf("%d rules are told, want %d", len(told), maxRules)
+	explanation := record.Explain(Decision{Values: func(*Trial) []*ast.Array { return nil }})
+	told := explanation.Rules
+	if len(told) != maxRules || explanation.RulesLeftOut != 200 {
+		t.Fatalf("%d rules are told and %d left out, want %d and 200", len(told), explanation.RulesLeftOut, maxRules)
 	}
 	closest := slices.IndexFunc(told, func(r authz.RuleOutcome) bool { return r.Rank == 1 })
 	if closest != maxRules-1 || told[closest].Passed != 1 || told[closest].Location != fmt.Sprintf("policy.rego:%d", maxRules+105) {
@@ -123,8 +124,8 @@ func TestTheClosestOfTooManyRulesAreTold(t *testing.T) {
 	}
 }
 
-// Values beyond what an explanation has room for are left out, those of the
-// closest rules last.
+// Values beyond what an explanation has room for are left out and counted, those
+// of the closest rules last.
 func TestValuesAreBounded(t *testing.T) {
 	policy := compiled(t, maxRules)
 	record := policy.NewRecord()
@@ -136,15 +137,18 @@ func TestValuesAreBounded(t *testing.T) {
 		}
 	}
 	long := ast.NewArray(ast.StringTerm(strings.Repeat("x", 10_000)))
-	size, last := 0, authz.RuleOutcome{}
+	size, leftOut, last := 0, 0, authz.RuleOutcome{}
 	for _, rule := range record.Explain(Decision{Values: func(*Trial) []*ast.Array { return []*ast.Array{long} }}).Rules {
 		for _, v := range rule.Values {
 			size += len(v.Text) + len(v.Value)
 		}
+		if leftOut += rule.ValuesLeftOut; len(rule.Values)+rule.ValuesLeftOut != 1 {
+			t.Errorf("%s: values %v are told and %d left out", rule.Location, rule.Values, rule.ValuesLeftOut)
+		}
 		last = rule
 	}
-	if size > maxAllValues || size < maxAllValues-1_000 {
-		t.Errorf("%d bytes of values are told, of %d", size, maxAllValues)
+	if size > maxAllValues || size < maxAllValues-1_000 || leftOut == 0 {
+		t.Errorf("%d bytes of values are told, of %d, and %d values left out", size, maxAllValues, leftOut)
 	}
 	if len(last.Values) != 1 {
 		t.Errorf("the values of the closest rule are not told: %+v", last)

@@ -1,8 +1,6 @@
 package explain
 
 import (
-	"slices"
-
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
@@ -38,8 +36,9 @@ func (r *reader) read(source *ast.Rule) {
 	bodies := r.rule.divide(source)
 	r.follow()
 	r.rule.operands = make([][]Operand, r.rule.End()+1)
+	r.rule.untold = make([]int, r.rule.End()+1)
 	if r.rule.head >= 0 {
-		r.rule.operands[r.rule.End()] = r.operands(r.rule.End(), nil, partsOf(source.Head))
+		r.operands(r.rule.End(), nil, partsOf(source.Head))
 	}
 	for step, owner := range r.rule.owner {
 		if owner < 0 {
@@ -51,7 +50,7 @@ func (r *reader) read(source *ast.Rule) {
 		} else {
 			parts = partsOf(source.Head)
 		}
-		r.rule.operands[step] = r.operands(step, r.withs[owner], parts)
+		r.operands(step, r.withs[owner], parts)
 	}
 	r.rule.asks = asksOf(asksOf(nil, r.rule.Compiled.Body), r.rule.Compiled.Head)
 }
@@ -126,25 +125,27 @@ func result(expr *ast.Expr) (ast.Var, *ast.Location) {
 	return name, of.Location
 }
 
-// maxOperands is how many operands of an expression are told.
-const maxOperands = 16
-
-// operands are those of an expression, under its withs, where a step is come to.
-func (r *reader) operands(step int, withs []*ast.With, parts []part) []Operand {
-	var operands []Operand
+// operands finds those of an expression, under its withs, where a step is come to,
+// and how many more there are than are told.
+func (r *reader) operands(step int, withs []*ast.With, parts []part) {
+	seen := make(map[string]bool)
 	for _, p := range parts {
-		text := line(p.term.Location.Text, maxTextBytes)
-		if len(operands) == maxOperands || slices.ContainsFunc(operands, func(o Operand) bool { return o.Text == text }) {
+		text := line(p.term.Location.Text)
+		if seen[text] {
 			continue
 		}
 		b := builder{reader: r, step: step, at: p.term.Location}
 		if !p.with {
 			b.with = withs
 		}
-		if o, found := b.operand(p.term); found {
-			o.Text = text
-			operands = append(operands, o)
+		o, found := b.operand(p.term)
+		switch {
+		case found && len(r.rule.operands[step]) < maxOperands:
+			o.Text = cut(text, maxTextBytes)
+			r.rule.operands[step] = append(r.rule.operands[step], o)
+		case found || b.large:
+			r.rule.untold[step]++
 		}
+		seen[text] = found || b.large
 	}
-	return operands
 }

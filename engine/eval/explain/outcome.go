@@ -11,10 +11,12 @@ import (
 	"github.com/verdictpdp/verdict/policy/rego"
 )
 
-// Bounds of an explanation. What goes beyond is left out.
+// Bounds of an explanation. What goes beyond is left out, and the explanation
+// says how much that is; texts end in what says that they were cut.
 const (
 	maxRules      = 1_000   // rules
 	maxFacts      = 1_000   // entities read
+	maxOperands   = 16      // operands of an expression
 	maxTextBytes  = 300     // bytes of an expression's text
 	maxValueBytes = 300     // bytes of a value's text
 	maxAllValues  = 1 << 18 // bytes of all values
@@ -25,7 +27,10 @@ type Decision struct {
 	Output eval.Output
 	Err    error
 	// Facts are what it read.
-	Facts []authz.Fact
+	Facts Facts
+	// Cut is the error that ended the evaluation which tells before all was
+	// tried, nil if none did. It may be that of the decision itself.
+	Cut error
 	// Values finds the values of the operands of the step that a rule came to,
 	// each an array that is empty where the operand is undefined; nil where they
 	// are not known.
@@ -51,7 +56,25 @@ func (r *Record) Explain(d Decision) *authz.Explanation {
 		outcomes[i] = f.outcome(found)
 	}
 	tellValues(chosen, outcomes, d.Values)
-	return &authz.Explanation{Rules: outcomes, Facts: d.Facts}
+	return &authz.Explanation{
+		Rules: outcomes, Facts: d.Facts.Told,
+		RulesLeftOut: len(f.ordered) - len(chosen), FactsLeftOut: d.Facts.LeftOut, CutShort: d.cutShort(),
+	}
+}
+
+// cutShort says what ended the explaining, unless it ended as the decision did,
+// with a fault of the policy: that has its place among the rules.
+func (d *Decision) cutShort() string {
+	switch {
+	case d.Cut == nil:
+		return ""
+	case d.Err != nil && authz.KindOf(d.Err) == authz.Evaluation && d.Err.Error() == d.Cut.Error():
+		return ""
+	case authz.KindOf(d.Cut) == authz.Internal:
+		return "an internal error"
+	default:
+		return d.Cut.Error()
+	}
 }
 
 // A finding is what is said of a rule.
@@ -242,7 +265,7 @@ func (f *finder) outcome(found *finding) authz.RuleOutcome {
 		if expression := rule.expression(found.failed); expression != nil {
 			at = expression.at
 		}
-		outcome.FailedAt, outcome.FailedExpr = rego.Location(at), line(at.Text, maxTextBytes)
+		outcome.FailedAt, outcome.FailedExpr = rego.Location(at), cut(line(at.Text), maxTextBytes)
 	}
 	return outcome
 }
@@ -273,19 +296,31 @@ func tellValues(findings []*finding, outcomes []authz.RuleOutcome, values func(*
 	for _, i := range order {
 		found := findings[i]
 		rule, expression := found.Rule, found.Rule.expression(found.failed)
-		if expression == nil || expression != rule.expression(found.Step) || len(rule.operands[found.Step]) == 0 {
+		if expression == nil {
+			continue
+		}
+		// What operands were is known where the rule came furthest.
+		told := expression == rule.expression(found.Step)
+		step := found.failed
+		if told {
+			step = found.Step
+		}
+		operands := rule.operands[step]
+		outcomes[i].ValuesLeftOut = rule.untold[step] + len(operands)
+		if !told || room < 0 || len(operands) == 0 {
 			continue
 		}
 		known := values(found.Trial)
-		for j, operand := range rule.operands[found.Step] {
+		for j, operand := range operands {
 			if j >= len(known) || known[j] == nil {
 				continue
 			}
 			told := authz.ExprValue{Text: operand.Text, Value: operand.text(known[j])}
 			if room -= len(told.Text) + len(told.Value); room < 0 {
-				return
+				break
 			}
 			outcomes[i].Values = append(outcomes[i].Values, told)
+			outcomes[i].ValuesLeftOut--
 		}
 	}
 }

@@ -22,6 +22,7 @@ type Rule struct {
 	owner       []int       // the expression that each step is of, or -1
 	head        int         // the expression that is the head, or -1
 	operands    [][]Operand // by step, and of the head where the body has held
+	untold      []int       // how many operands there are beyond those
 	asks        []ast.Ref   // for what of data
 	mocked      bool
 }

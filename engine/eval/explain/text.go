@@ -8,10 +8,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// line is a piece of source on one line, of at most so many bytes.
-func line(source []byte, most int) string {
-	return cut(strings.Join(strings.Fields(string(source)), " "), most)
-}
+// line is a piece of source on one line.
+func line(source []byte) string { return strings.Join(strings.Fields(string(source)), " ") }
 
 // cut is a text of at most so many bytes, and what says that there is more.
 func cut(text string, most int) string {

@@ -7,7 +7,8 @@ import (
 	"github.com/verdictpdp/verdict/engine/eval"
 )
 
-// A Witness is a directory that notes what is read from it.
+// A Witness is a directory that notes what is read from it. How much that may be
+// is bounded by the directory.
 type Witness struct {
 	eval.Directory
 	read []authz.Fact
@@ -32,7 +33,7 @@ func (w *Witness) EachEntity(ctx context.Context, typ string, visit func(eval.En
 }
 
 func (w *Witness) note(ref string, known bool) {
-	if w.seen[ref] || len(w.read) == maxFacts {
+	if w.seen[ref] {
 		return
 	}
 	if w.seen == nil {
@@ -42,10 +43,17 @@ func (w *Witness) note(ref string, known bool) {
 	w.read = append(w.read, authz.Fact{Ref: ref, Known: known})
 }
 
-// And is what either has noted, what w has first. It is never nil.
-func (w *Witness) And(other *Witness) []authz.Fact {
+// Facts are the entities that were read.
+type Facts struct {
+	Told    []authz.Fact // never nil
+	LeftOut int          // how many more there are
+}
+
+// And is what either has noted, what w has first.
+func (w *Witness) And(other *Witness) Facts {
 	for _, fact := range other.read {
 		w.note(fact.Ref, fact.Known)
 	}
-	return append([]authz.Fact{}, w.read...)
+	told := min(len(w.read), maxFacts)
+	return Facts{append([]authz.Fact{}, w.read[:told]...), len(w.read) - told}
 }

@@ -28,7 +28,7 @@ func (p *program) explain(ctx context.Context, in eval.Input) (eval.Output, erro
 	decided, looked := &explain.Witness{Directory: directory}, &explain.Witness{Directory: directory}
 	in.Directory = decided
 	out, err := p.run(ctx, in, deciding)
-	if ctx.Err() == nil {
+	if beyond.ended = ctx.Err(); beyond.ended == nil {
 		in.Directory = looked
 		_, _ = p.run(ctx, in, beyond)
 	}
@@ -41,6 +41,7 @@ func (p *program) explain(ctx context.Context, in eval.Input) (eval.Output, erro
 		Output: out,
 		Err:    err,
 		Facts:  looked.And(decided),
+		Cut:    beyond.ended,
 		Values: func(t *explain.Trial) []*ast.Array { return p.values(ctx, in, t, scenes[t]) },
 	})
 	return out, err
@@ -56,6 +57,7 @@ type tracer struct {
 	last    uint64                    // the query of the last event
 	drawn   builtins.NDBCache         // what the network and chance have yielded
 	beyond  bool                      // it sees what the index would pass over
+	ended   error                     // what ended the run before its end, if anything
 }
 
 // A scene is what a rule's body has found when it came to where it failed.
@@ -64,7 +66,8 @@ type scene struct {
 	found map[ast.Var]*ast.Term
 }
 
-// maxOpen is up to how many bodies it is remembered whose they are.
+// maxOpen is of how many queries it is remembered where they stand, before those
+// are forgotten that do not stand around the present one: most have ended.
 const maxOpen = 1 << 16
 
 func newTracer(rules *explain.Policy) *tracer {
@@ -100,7 +103,7 @@ func (t *tracer) watch(query *topdown.Query, run func(*topdown.Query) (eval.Yiel
 	if fault, ok := errors.AsType[*topdown.Error](err); ok {
 		t.record.Mark(fault.Location)
 	}
-	if err != nil {
+	if t.ended = err; err != nil {
 		t.cut()
 	}
 	if len(faults) > 0 {
@@ -144,11 +147,27 @@ func (t *tracer) TraceEvent(event topdown.Event) {
 
 // goTo notes which query is evaluated at present, and in which that stands.
 func (t *tracer) goTo(query, parent uint64) {
-	if len(t.parents) == maxOpen {
-		clear(t.open)
-		clear(t.parents)
-	}
 	t.last, t.parents[query] = query, parent
+	if len(t.parents) > maxOpen {
+		t.forget()
+	}
+}
+
+// forget keeps the queries around the present one alone.
+func (t *tracer) forget() {
+	open, parents := t.open, t.parents
+	t.open, t.parents = make(map[uint64]*explain.Trial), make(map[uint64]uint64)
+	for query := t.last; ; {
+		parent, known := parents[query]
+		if _, again := t.parents[query]; !known || again {
+			return
+		}
+		t.parents[query] = parent
+		if trial := open[query]; trial != nil {
+			t.open[query] = trial
+		}
+		query = parent
+	}
 }
 
 func (t *tracer) enter(event *topdown.Event) {

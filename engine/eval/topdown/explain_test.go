@@ -11,12 +11,35 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/engine/eval/evaltest"
 	"github.com/verdictpdp/verdict/engine/eval/topdown"
 	"github.com/verdictpdp/verdict/engine/pip"
 	"github.com/verdictpdp/verdict/engine/pip/piptest"
 	"github.com/verdictpdp/verdict/policy/bundle"
 	"github.com/verdictpdp/verdict/policy/rego"
 )
+
+// Of a policy that makes very many queries, what stands around them is remembered.
+func TestRulesAroundManyQueriesAreExplained(t *testing.T) {
+	c := evaltest.Case{Rego: `
+allow if {
+	every i in numbers.range(1, 40000) { small(i) }
+	input.action.name == "read"
+}
+small(i) if i < 100000
+`}
+	in := c.Input(t)
+	in.Explain = true
+	out, err := c.Prepare(t, topdown.New()).Eval(t.Context(), in)
+	if err != nil || !out.Allow {
+		t.Fatalf("allow is %v, error %v", out.Allow, err)
+	}
+	for _, rule := range out.Explanation.Rules {
+		if !rule.Held {
+			t.Errorf("%s is told as one that does not hold: %+v", rule.Rule, rule)
+		}
+	}
+}
 
 // An explanation runs the policy twice, and whoever is asked over the network is
 // asked once.

@@ -89,6 +89,9 @@ func (p *program) run(ctx context.Context, in eval.Input, tracer *tracer) (eval.
 	txn := &transaction{ctx: ctx, directory: in.Directory, static: p.policy.Data()}
 	query := p.newQuery(input, in.Now).WithStore(store{}).WithTransaction(txn).WithCancel(txn)
 	yield, err := tracer.watch(query, func(query *topdown.Query) (eval.Yield, error) { return yieldOf(ctx, query) })
+	if tracer != nil && (tracer.ended != nil || txn.failure != nil) {
+		tracer.ended = txn.outcome(tracer.ended)
+	}
 	if err := txn.outcome(err); err != nil {
 		return eval.Output{}, err
 	}

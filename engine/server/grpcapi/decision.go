@@ -68,6 +68,10 @@ func explanationOf(explanation *authz.Explanation) *verdictv1.Explanation {
 	message := &verdictv1.Explanation{
 		Rules: make([]*verdictv1.RuleOutcome, len(explanation.Rules)),
 		Facts: make([]*verdictv1.Fact, len(explanation.Facts)),
+
+		RulesLeftOut: uint32(explanation.RulesLeftOut),
+		FactsLeftOut: uint32(explanation.FactsLeftOut),
+		CutShort:     explanation.CutShort,
 	}
 	for i, rule := range explanation.Rules {
 		message.Rules[i] = &verdictv1.RuleOutcome{
@@ -79,6 +83,7 @@ func explanationOf(explanation *authz.Explanation) *verdictv1.Explanation {
 			FailedAt:         rule.FailedAt,
 			FailedExpression: rule.FailedExpr,
 			Values:           valuesOf(rule.Values),
+			ValuesLeftOut:    uint32(rule.ValuesLeftOut),
 			Passed:           uint32(rule.Passed),
 			Expressions:      uint32(rule.Expressions),
 			RestsOn:          rule.RestsOn,
