@@ -29,17 +29,27 @@ import (
 // the other's, be it with the rules in reverse or of each rule by itself: which of
 // several comes first follows from the order in which rules are evaluated, and
 // that order is nobody's promise. Two values are not tolerated: to pass over what
-// yields no error and nothing else changes nothing. Two faults of OPA's are left
+// yields no error and nothing else changes nothing. Three faults of OPA's are left
 // out, on which there is no way to rest a policy. Its index looks at calls of
 // startswith and a few others even where a with has put something else in their
-// place: there, and only there, OPA without its index is right. For the other, see
-// withSetsMade.
+// place: there, and only there, OPA without its index is right. For the others, see
+// withSetsMade and keysApart.
 
 // tolerates reports whether an answer that is not topdown's may stand beside it.
 func (c *compiledCase) tolerates(ctx context.Context, q question, want, got answer) bool {
-	switch {
-	case got.panicked:
+	if got.panicked {
 		return false
+	}
+	if c.mayStandBeside(ctx, q, want, got) {
+		return true
+	}
+	apart, want, made := c.keysApart(ctx, q)
+	return made && (want.agrees(got) || apart.mayStandBeside(ctx, q, want, got))
+}
+
+// mayStandBeside is tolerates for an answer of OPA's that is right as to keys.
+func (c *compiledCase) mayStandBeside(ctx context.Context, q question, want, got answer) bool {
+	switch {
 	case got.err != nil && want.err != nil:
 		questions := slices.Concat([]question{q}, c.rules(q))
 		return got.code == "" ||

@@ -230,6 +230,31 @@ allow if objects["b"] == 2`,
 			got: *fault(topdown.ConflictErr),
 		},
 		{
+			name: "a conflict of a function that yields the key that is asked for",
+			rego: `allow if not names[input.action.name]
+names contains f(1) if input.action.name == "read"
+f(x) := data.names[_] if x > 0
+f(x) := data.levels.a if x > 0`,
+			got:  *fault(topdown.ConflictErr),
+			want: true,
+		},
+		{
+			name: "a conflict of a function that yields what is asked for otherwise",
+			rego: `allow if not named[input.action.name]
+named[x] := y if { some x in ["read"]; y := f(1) }
+f(_) := 1`,
+			got: *fault(topdown.ConflictErr),
+		},
+		{
+			name: "a key that only the default of a function would yield",
+			rego: `allow if names[input.action.name]
+names contains f(1) if input.action.name == "read"
+default f(_) := "read"
+f(x) := "write" if x > 0`,
+			got:  no,
+			want: true,
+		},
+		{
 			name: "another error than those that there are",
 			rego: `allow if zero
 zero := 1 / input.context.zero`,
