@@ -84,6 +84,22 @@ deny contains "c" if {input.context.b: 1, input.context.a: 2}.k == 1
 deny contains "d" if { o := {"read": [x | some x in [1]], input.action.name: 2}; o.read == [1] }
 deny contains "e" if count({"read": 1, input.action.name: 2}) == 1`,
 		},
+		"the time of the decision": {
+			Rego: `
+allow if { now := time.now_ns(); now <= time.now_ns(); now >= now; not now < now }
+others := array.concat([0, -1, 1.5, 1e3, 1e30, 99999999999999999999, "a", null, [1], {}, input.context.n], [now, now - 1, now + 1, now + 0.5]) if now := time.now_ns()
+deny contains sprintf("< %d", [i]) if { some i, x in others; time.now_ns() < x }
+deny contains sprintf("<= %d", [i]) if { some i, x in others; time.now_ns() <= x }
+deny contains sprintf("> %d", [i]) if { some i, x in others; time.now_ns() > x }
+deny contains sprintf(">= %d", [i]) if { some i, x in others; time.now_ns() >= x }
+deny contains sprintf("%d <", [i]) if { some i, x in others; x < time.now_ns() }
+deny contains sprintf("%d <=", [i]) if { some i, x in others; x <= time.now_ns() }
+deny contains sprintf("%d >", [i]) if { some i, x in others; now := time.now_ns(); x > now; now == time.now_ns() }
+deny contains sprintf("%d >=", [i]) if { some i, x in others; now := time.now_ns(); x >= now; [now] == [time.now_ns()] }
+deny contains "gone" if time.now_ns() > input.context.gone
+deny contains "not gone" if not time.now_ns() > input.context.gone
+deny contains "with" if { now := time.now_ns(); now > 5 with time.now_ns as 4; time.now_ns() < 5 with time.now_ns as 4 }`,
+		},
 		"a loop over what is not there, negated": {
 			Rego: `
 allow if true

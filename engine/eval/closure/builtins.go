@@ -15,7 +15,7 @@ import (
 // callBuiltin is the value of a built-in: computed natively where package
 // native can, by a stand-in where package rego has put one in, or else by OPA.
 func (c *coder) callBuiltin(e callBuiltin) value {
-	if e.name == ast.NowNanos.Name {
+	if isMoment(e) {
 		return (*machine).moment
 	}
 	report := reporter{name: e.name, at: e.at}
@@ -79,8 +79,7 @@ func (c *coder) spread(e callBuiltin, report reporter) value {
 	if len(e.args) == 2 {
 		operand = c.settled(e.args[0])
 	}
-	first, joins := len(e.args) == 2, e.name == ast.Concat.Name
-	toll := tollOf(e.name)
+	first, yields := len(e.args) == 2, spreading(e, f, report)
 	return func(m *machine) *ast.Term {
 		x := operand(m)
 		if x == nil && first {
@@ -97,17 +96,27 @@ func (c *coder) spread(e callBuiltin, report reporter) value {
 		}
 		terms := m.operands[base:]
 		m.operands = m.operands[:base]
-		if joins {
-			if between, isText := x.Value.(ast.String); isText {
-				if term, short := m.texts.joined(string(between), terms); short {
-					return term
-				}
-			}
-		}
-		if !toll.chargeSpread(m, x, terms) {
+		return yields(m, x, terms)
+	}
+}
+
+// spreading is the code of a built-in on the elements of its last operand, once
+// those are there. A text that it yields is often one that the machine has come
+// across.
+func spreading(e callBuiltin, f native.Spread, report reporter) func(m *machine, operand *ast.Term, elements []*ast.Term) *ast.Term {
+	toll := tollOf(e.name)
+	appends, yieldsText := native.LookupAppend(e.name)
+	return func(m *machine, operand *ast.Term, elements []*ast.Term) *ast.Term {
+		if !toll.chargeSpread(m, operand, elements) {
 			return nil
 		}
-		term, err := f(x, terms)
+		if yieldsText {
+			text, known := appends(m.line[:0], operand, elements)
+			if m.line = text; known {
+				return toll.made(m, m.texts.made(text))
+			}
+		}
+		term, err := f(operand, elements)
 		if err != nil {
 			return report.note(m, err)
 		}
@@ -121,7 +130,7 @@ func (c *coder) overMade(e callBuiltin, f native.Spread, list read, report repor
 	args := c.settledAll(e.args)
 	whole, _ := native.Lookup(e.name)
 	called := callNative(whole, args, tollOf(e.name), report, c.callOPA(e, args, report))
-	slot, toll := c.slot(list.from), tollOf(e.name)
+	slot, yields := c.slot(list.from), spreading(e, f, report)
 	return func(m *machine) *ast.Term {
 		list := m.slots[slot]
 		if list == nil {
@@ -137,14 +146,7 @@ func (c *coder) overMade(e callBuiltin, f native.Spread, list read, report repor
 				return nil
 			}
 		}
-		if !toll.chargeSpread(m, first, b.all()) {
-			return nil
-		}
-		term, err := f(first, b.all())
-		if err != nil {
-			return report.note(m, err)
-		}
-		return toll.made(m, term)
+		return yields(m, first, b.all())
 	}
 }
 
@@ -349,7 +351,7 @@ func (c *coder) predicate(e expression) step {
 	}
 	a, b := c.settled(called.args[0]), c.settled(called.args[1])
 	toll, report := tollOf(called.name), reporter{name: called.name, at: called.at}
-	return func(m *machine) signal {
+	whole := func(m *machine) signal {
 		x := a(m)
 		if x == nil {
 			return m.absent()
@@ -368,6 +370,10 @@ func (c *coder) predicate(e expression) step {
 		}
 		return goOn
 	}
+	if step := c.withMoment(called, whole); step != nil {
+		return step
+	}
+	return whole
 }
 
 // terms are the values of arguments, none where one is undefined.

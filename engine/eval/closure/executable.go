@@ -144,9 +144,15 @@ func (x *executable) release(m *machine) {
 	m.walks.forget()
 	clear(m.operands[:cap(m.operands)])
 	clear(m.passed[:])
+	if cap(m.line) > maxLine {
+		m.line = nil
+	}
 	m.momentTerm, m.err, m.fault, m.builtins, m.answers, m.depth = nil, nil, nil, nil, nil, 0
 	x.idle.Put(m)
 }
+
+// maxLine is how many bytes are kept for the next text that is made.
+const maxLine = 4 << 10
 
 // run runs the plan to its end.
 func (x *executable) run(m *machine) error {
@@ -169,11 +175,3 @@ func (s *stopper) Cancelled() bool { return !(*machine)(s).step() }
 
 // Cancel does nothing: it is the context that ends an evaluation.
 func (*stopper) Cancel() {}
-
-// moment is the time of the evaluation as policies see it.
-func (m *machine) moment() *ast.Term {
-	if m.momentTerm == nil {
-		m.momentTerm = integer(m.now.UnixNano())
-	}
-	return m.momentTerm
-}

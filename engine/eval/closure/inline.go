@@ -140,7 +140,8 @@ func dropKeys(b *block) {
 	})
 }
 
-// foldCopies puts a local in the place of its copies.
+// foldCopies puts a local in the place of its copies, and the time of the decision
+// in the place of its names.
 func foldCopies(b *block, fixed map[local]bool) {
 	used := usageOf(b)
 	by := make(map[local]expression)
@@ -160,9 +161,9 @@ func foldCopies(b *block, fixed map[local]bool) {
 	everyBlock(b, func(b *block) {
 		kept := b.statements[:0]
 		for _, s := range b.statements {
-			k, isKeep := s.(*keep)
-			if isKeep && !fixed[k.to] && used.set[k.to] == 1 && !used.asked[k.to] && settled(k.value, fixed, used) {
-				by[k.to] = k.value
+			to, value := copied(s)
+			if value != nil && !fixed[to] && used.set[to] == 1 && !used.asked[to] && settled(value, fixed, used) {
+				by[to] = value
 				continue
 			}
 			kept = append(kept, s)
@@ -175,8 +176,22 @@ func foldCopies(b *block, fixed map[local]bool) {
 	substitute(b, by)
 }
 
-// settled reports whether an expression is a local that is set once, or a
-// parameter. The documents are not: a with may stand between.
+// copied is the local that a statement sets, and what to; nil where it may not hold
+// or does more.
+func copied(s statement) (to local, value expression) {
+	switch s := s.(type) {
+	case *keep:
+		return s.to, s.value
+	case *assign:
+		if isMoment(s.value) {
+			return s.to, s.value
+		}
+	}
+	return none, nil
+}
+
+// settled reports whether an expression is a local that is set once, a parameter, a
+// constant or the time of the decision. The documents are not: a with may stand between.
 func settled(e expression, fixed map[local]bool, used usage) bool {
 	switch e := e.(type) {
 	case read:
@@ -184,6 +199,6 @@ func settled(e expression, fixed map[local]bool, used usage) bool {
 	case constant:
 		return true
 	default:
-		return false
+		return isMoment(e)
 	}
 }

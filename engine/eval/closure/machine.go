@@ -77,6 +77,7 @@ type machine struct {
 	builtins *topdown.BuiltinContext // see opa
 	answers  []*ast.Term
 	texts    *texts
+	line     []byte // of a text that is being made
 
 	observer *observer // of a program that explains
 

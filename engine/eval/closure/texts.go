@@ -18,7 +18,7 @@ type texts struct {
 
 const (
 	textCount    = 256
-	maxTextBytes = 64
+	maxTextBytes = 128
 )
 
 // term is the term of a text.
@@ -46,24 +46,15 @@ func (t *texts) part(text string) *ast.Term {
 	return *place
 }
 
-// joined is the term of texts one after another, with one between them. It is
-// false where they are too long to be worth a place.
-func (t *texts) joined(between string, parts []*ast.Term) (*ast.Term, bool) {
-	var room [maxTextBytes]byte
-	text := room[:0]
-	for i, part := range parts {
-		s, isText := part.Value.(ast.String)
-		if !isText || len(text)+len(between)+len(s) > maxTextBytes {
-			return nil, false
-		}
-		if i > 0 {
-			text = append(text, between...)
-		}
-		text = append(text, s...)
+// made is the term of a text that was just put together, whose bytes it does not
+// hold on to.
+func (t *texts) made(text []byte) *ast.Term {
+	if len(text) > maxTextBytes {
+		return ast.StringTerm(string(text))
 	}
 	place := &t.terms[maphash.Bytes(t.seed, text)%textCount]
 	if *place == nil || string((*place).Value.(ast.String)) != string(text) {
 		*place = ast.StringTerm(string(text))
 	}
-	return *place, true
+	return *place
 }

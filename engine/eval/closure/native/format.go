@@ -2,6 +2,7 @@ package native
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -51,31 +52,35 @@ func spreadSprintf(format *ast.Term, operands []*ast.Term) (*ast.Term, error) {
 
 // formatted is nil where fmt has to be asked.
 func formatted(format *ast.Term, operands elements) *ast.Term {
+	var room [line]byte
+	if text, ok := appendFormatted(room[:0], format, operands); ok {
+		return stringTerm(string(text))
+	}
+	return nil
+}
+
+// appendFormatted is false where fmt has to be asked.
+func appendFormatted(text []byte, format *ast.Term, operands elements) ([]byte, bool) {
 	f, ok := format.Value.(ast.String)
 	if !ok {
-		return nil
+		return text, false
 	}
-	var room [line]byte
-	text := room[:0]
-	used := 0
-	for i := 0; i < len(f); i++ {
-		if f[i] != '%' {
-			text = append(text, f[i])
-			continue
+	rest, used := string(f), 0
+	for {
+		verb := strings.IndexByte(rest, '%')
+		if verb < 0 {
+			return append(text, rest...), used == operands.len()
 		}
-		i++
-		if i == len(f) || used == operands.len() {
-			return nil
+		text = append(text, rest[:verb]...)
+		if verb+1 == len(rest) || used == operands.len() {
+			return text, false
 		}
-		if text, ok = appendVerb(text, f[i], operands.at(used).Value); !ok {
-			return nil
+		if text, ok = appendVerb(text, rest[verb+1], operands.at(used).Value); !ok {
+			return text, false
 		}
 		used++
+		rest = rest[verb+2:]
 	}
-	if used != operands.len() {
-		return nil
-	}
-	return stringTerm(string(text))
 }
 
 // appendVerb is false where fmt has to be asked. To sprintf everything but a
@@ -119,14 +124,21 @@ func spreadTemplateString(_ *ast.Term, parts []*ast.Term) (*ast.Term, error) {
 // joinedParts is nil where OPA has to be asked.
 func joinedParts(parts elements) *ast.Term {
 	var room [line]byte
-	text := room[:0]
+	if text, ok := appendParts(room[:0], nil, parts); ok {
+		return stringTerm(string(text))
+	}
+	return nil
+}
+
+// appendParts is false where OPA has to be asked.
+func appendParts(text []byte, _ *ast.Term, parts elements) ([]byte, bool) {
 	for i := range parts.len() {
 		var ok bool
 		if text, ok = appendPart(text, parts.at(i).Value); !ok {
-			return nil
+			return text, false
 		}
 	}
-	return stringTerm(string(text))
+	return text, true
 }
 
 func appendPart(text []byte, part ast.Value) ([]byte, bool) {

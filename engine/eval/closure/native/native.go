@@ -53,6 +53,11 @@ type Predicate func(a, b *ast.Term) (bool, error)
 // if there is none. Results and errors are those of the Func of the same name.
 type Spread func(operand *ast.Term, elements []*ast.Term) (*ast.Term, error)
 
+// An Append is a built-in function like a Spread that yields a string, which it
+// appends to a text. It is false where the Spread has to be asked; what is behind
+// the text then is of no use. It is for a caller that keeps the terms of texts.
+type Append func(text []byte, operand *ast.Term, elements []*ast.Term) ([]byte, bool)
+
 // A Text is a built-in function of one string or two, of which the second is
 // empty if there is none, that yields a string. It is for a caller that knows the
 // term of the result already.
@@ -120,6 +125,24 @@ func LookupSpread(name string) (Spread, bool) {
 		}
 	}
 	return nil, false
+}
+
+// LookupAppend finds those functions by OPA's name. LookupSpread finds all of them
+// as well.
+func LookupAppend(name string) (Append, bool) {
+	f, ok := appends[name]
+	if !ok {
+		return nil, false
+	}
+	return func(text []byte, operand *ast.Term, list []*ast.Term) ([]byte, bool) {
+		return f(text, operand, elements{list: list})
+	}, true
+}
+
+var appends = map[string]func(text []byte, operand *ast.Term, of elements) ([]byte, bool){
+	ast.Concat.Name:                 appendJoined,
+	ast.Sprintf.Name:                appendFormatted,
+	ast.InternalTemplateString.Name: appendParts,
 }
 
 // LookupText finds those functions by OPA's name. Lookup finds all of them as well.

@@ -195,3 +195,42 @@ func TestLookupKnowsNoOthers(t *testing.T) {
 		}
 	}
 }
+
+func TestTextsAreAppended(t *testing.T) {
+	list := func(texts ...string) (terms []*ast.Term) {
+		for _, text := range texts {
+			terms = append(terms, ast.StringTerm(text))
+		}
+		return terms
+	}
+	tests := []struct {
+		name     string
+		operand  *ast.Term
+		elements []*ast.Term
+		want     string
+	}{
+		{"concat", ast.StringTerm("/"), list("a", "", "b"), "> a//b"},
+		{"concat", ast.StringTerm("/"), list("a"), "> a"},
+		{"concat", ast.StringTerm("/"), nil, "> "},
+		{"sprintf", ast.StringTerm("%s is %v, %d%%"), append(list("a", "b"), ast.IntNumberTerm(3)), ""}, // left to fmt
+		{"sprintf", ast.StringTerm("%s is %v, %d."), append(list("a", "b"), ast.IntNumberTerm(3)), "> a is b, 3."},
+		{"sprintf", ast.StringTerm("plain"), nil, "> plain"},
+		{"sprintf", ast.StringTerm("too few: %s"), nil, ""},
+		{"sprintf", ast.StringTerm("too many"), list("a"), ""},
+		{"sprintf", ast.StringTerm("no verb: %"), nil, ""},
+		{"internal.template_string", nil, append(list("a", "b"), ast.BooleanTerm(true)), "> abtrue"},
+	}
+	for _, test := range tests {
+		appends, ok := native.LookupAppend(test.name)
+		if !ok {
+			t.Fatalf("%s: not found", test.name)
+		}
+		text, ok := appends([]byte("> "), test.operand, test.elements)
+		if !ok {
+			text = nil
+		}
+		if string(text) != test.want {
+			t.Errorf("%s(%v, %v) = %q, want %q", test.name, test.operand, test.elements, text, test.want)
+		}
+	}
+}

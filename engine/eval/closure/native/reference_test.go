@@ -3,6 +3,7 @@ package native_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -102,6 +103,15 @@ func agree(t *testing.T, name string, operands []*ast.Term) {
 			result, err := spread(first, elementsOf(last))
 			if got := outcome(result, asOPA(name, err)); got != want {
 				t.Errorf("%s%v with the elements spread\n got %s\nwant %s", name, operands, got, want)
+			}
+			if appends, ok := native.LookupAppend(name); ok {
+				const before = "before "
+				if text, ok := appends([]byte(before), first, elementsOf(last)); ok {
+					rest, kept := strings.CutPrefix(string(text), before)
+					if got := outcome(ast.StringTerm(rest), nil); !kept || got != want {
+						t.Errorf("%s%v appended\n got %s\nwant %s", name, operands, got, want)
+					}
+				}
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -165,33 +166,43 @@ func spreadConcat(by *ast.Term, parts []*ast.Term) (*ast.Term, error) {
 
 // joined is nil where OPA has to be asked.
 func joined(by *ast.Term, parts elements) *ast.Term {
-	separator, ok := by.Value.(ast.String)
-	if !ok {
+	if parts.len() == 1 {
+		if _, ok := parts.at(0).Value.(ast.String); ok {
+			if _, ok := by.Value.(ast.String); ok {
+				return parts.at(0)
+			}
+		}
 		return nil
 	}
-	size := 0
+	var room [line]byte
+	if text, ok := appendJoined(room[:0], by, parts); ok {
+		return stringTerm(string(text))
+	}
+	return nil
+}
+
+// appendJoined is false where OPA has to be asked.
+func appendJoined(text []byte, by *ast.Term, parts elements) ([]byte, bool) {
+	separator, ok := by.Value.(ast.String)
+	if !ok {
+		return text, false
+	}
+	size := parts.len() * len(separator)
 	for i := range parts.len() {
 		part, ok := parts.at(i).Value.(ast.String)
 		if !ok {
-			return nil
+			return text, false
 		}
 		size += len(part)
 	}
-	switch parts.len() {
-	case 0:
-		return ast.InternedEmptyString
-	case 1:
-		return parts.at(0)
-	}
-	var text strings.Builder
-	text.Grow(size + (parts.len()-1)*len(separator))
+	text = slices.Grow(text, size)
 	for i := range parts.len() {
 		if i > 0 {
-			text.WriteString(string(separator))
+			text = append(text, separator...)
 		}
-		text.WriteString(string(parts.at(i).Value.(ast.String)))
+		text = append(text, parts.at(i).Value.(ast.String)...)
 	}
-	return stringTerm(text.String())
+	return text, true
 }
 
 // replace puts one text in the place of each occurrence of another.
