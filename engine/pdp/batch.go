@@ -58,7 +58,7 @@ func (p *PDP) DecideBatch(ctx context.Context, batch Batch) ([]authz.Decision, e
 	}
 	defer pinned.snapshot.Close()
 	pinned.parts = eval.PartsOf(batch.Requests)
-	end := time.Now().Add(p.limits.Batch)
+	end := pinned.start.Add(p.limits.Batch)
 	decisions := make([]authz.Decision, 0, len(batch.Requests))
 	for _, request := range batch.Requests {
 		decision, err := p.decideItem(ctx, pinned, batch, request, end)

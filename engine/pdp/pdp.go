@@ -64,7 +64,7 @@ type PDP struct {
 	snapshot func(ctx context.Context, tenant string, consistency authz.Consistency) (Snapshot, error)
 	cache    *pip.Cache
 	limits   Limits
-	clock    func() time.Time
+	clock    func() time.Time // nil for the system's
 	newID    func(now time.Time) string
 	logger   *zap.Logger
 }
@@ -74,9 +74,6 @@ func New(o Options) *PDP {
 	p := &PDP{
 		policy: o.Policy, snapshot: o.Snapshot, cache: o.Cache, limits: o.Limits.withDefaults(),
 		clock: o.Clock, newID: new(idSource).next, logger: cmp.Or(o.Logger, zap.NewNop()),
-	}
-	if p.clock == nil {
-		p.clock = time.Now
 	}
 	if o.NewID != nil {
 		p.newID = func(time.Time) string { return o.NewID() }
@@ -111,7 +108,7 @@ func (p *PDP) Decide(ctx context.Context, request *authz.Request, options Decide
 		return authz.Decision{}, err
 	}
 	defer pinned.snapshot.Close()
-	return p.decide(ctx, pinned, time.Now(), request, size, options.Explain)
+	return p.decide(ctx, pinned, pinned.start, request, size, options.Explain)
 }
 
 // decide decides a request that is valid in form and has a size, from a time on.

@@ -12,7 +12,8 @@ import (
 type pin struct {
 	policy   Policy
 	snapshot Snapshot
-	now      time.Time
+	start    time.Time   // of the evaluation, for its limits
+	now      time.Time   // as policies see it
 	parts    *eval.Parts // of a batch
 }
 
@@ -28,7 +29,12 @@ func (p *PDP) pin(ctx context.Context, tenant string, consistency authz.Consiste
 		snapshot.Close()
 		return pin{}, err
 	}
-	return pin{policy: policy, snapshot: snapshot, now: p.clock()}, nil
+	start := time.Now()
+	now := start
+	if p.clock != nil {
+		now = p.clock()
+	}
+	return pin{policy: policy, snapshot: snapshot, start: start, now: now}, nil
 }
 
 // awaitSnapshot bounds how long a revision is waited for.

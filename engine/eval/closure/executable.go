@@ -162,8 +162,10 @@ func (x *executable) run(m *machine) error {
 		return m.err
 	case m.fault != nil && m.strict:
 		return m.fault
+	case m.builtins != nil:
+		return m.ctx.Err() // one of OPA's may have run past the end
 	default:
-		return m.ctx.Err() // a built-in may have run past the end
+		return nil
 	}
 }
 

@@ -1,6 +1,7 @@
 package closure
 
 import (
+	"hash/maphash"
 	"maps"
 	"slices"
 	"sync"
@@ -23,10 +24,9 @@ type variants struct {
 	tree   *tree
 	source source
 	parent *executable
-	// names are the texts that the policy names, and their numbers, from 1 on. A
-	// field of a request that has another is not known.
-	names map[string]uint32
-	terms []*ast.Term
+	// names are the texts that the policy names. A field of a request that has
+	// another is not known.
+	names map[string]*ast.Term
 	reads [len(fieldsKnown)]bool // by the policy
 	after uint32                 // so many requests a variant is made; 0 at once
 
@@ -34,6 +34,7 @@ type variants struct {
 	// map is not changed: there is another with each that is added.
 	programs atomic.Pointer[map[knownFields]*executable]
 	asked    [1 << 10]atomic.Uint32 // requests for which there is none yet, by hash
+	seed     maphash.Seed           // of the hash
 	full     atomic.Bool            // no more are made
 	making   sync.Mutex
 	size     int // statements of all variants
@@ -42,10 +43,8 @@ type variants struct {
 // fieldsKnown are the fields of a request that variants know.
 var fieldsKnown = [...]string{"subject.type", "action.name", "resource.type"}
 
-// knownFields are the numbers of the names in the fields, 0 for those not known.
-type knownFields [len(fieldsKnown)]uint32
-
-func (k knownFields) hash() uint32 { return k[0]*73_856_093 ^ k[1]*19_349_663 ^ k[2]*83_492_791 }
+// knownFields are the texts in the fields, empty for those not known.
+type knownFields [len(fieldsKnown)]string
 
 const (
 	// variantAfter is how many requests come before a variant is made for those
@@ -69,11 +68,8 @@ func newVariants(t *tree, s source, parent *executable, after uint32) *variants 
 	if kinds > maxVariants {
 		return nil
 	}
-	v := &variants{tree: t, source: s, parent: parent, names: make(map[string]uint32), terms: []*ast.Term{nil}, after: after}
-	for text, term := range constantsOf(t) {
-		v.names[text] = uint32(len(v.terms))
-		v.terms = append(v.terms, term)
-	}
+	v := &variants{tree: t, source: s, parent: parent, names: constantsOf(t), after: after, seed: maphash.MakeSeed()}
+	delete(v.names, "")
 	read := readFields(t)
 	for i, name := range fieldsKnown {
 		v.reads[i] = read[name]
@@ -119,26 +115,33 @@ func isInput(e expression) bool { _, is := e.(inputDocument); return is }
 
 // of is the variant for a request; nil where there is none.
 func (v *variants) of(r *authz.Request) *executable {
-	var k knownFields
-	if v.reads[0] {
-		k[0] = v.names[r.Subject.Type]
+	k := knownFields{r.Subject.Type, r.Action.Name, r.Resource.Type}
+	for i := range k {
+		if !v.reads[i] {
+			k[i] = ""
+		}
 	}
-	if v.reads[1] {
-		k[1] = v.names[r.Action.Name]
+	programs := *v.programs.Load()
+	if program, known := programs[k]; known {
+		return program
 	}
-	if v.reads[2] {
-		k[2] = v.names[r.Resource.Type]
+	for i := range k {
+		if name := v.names[k[i]]; name != nil {
+			k[i] = string(name.Value.(ast.String)) // the policy's, to be kept
+		} else {
+			k[i] = ""
+		}
 	}
 	if k == (knownFields{}) {
 		return nil
 	}
-	if program, known := (*v.programs.Load())[k]; known {
+	if program, known := programs[k]; known {
 		return program
 	}
 	if v.full.Load() {
 		return nil
 	}
-	asked := &v.asked[k.hash()%uint32(len(v.asked))]
+	asked := &v.asked[maphash.Comparable(v.seed, k)%uint64(len(v.asked))]
 	if asked.Add(1) <= v.after || !v.making.TryLock() {
 		return nil
 	}
@@ -183,8 +186,8 @@ func (v *variants) make(k knownFields) *executable {
 func (v *variants) program(k knownFields) (*executable, int) {
 	known := make(map[string]*ast.Term)
 	for i, name := range fieldsKnown {
-		if k[i] > 0 {
-			known[name] = v.terms[k[i]]
+		if k[i] != "" {
+			known[name] = v.names[k[i]]
 		}
 	}
 	t := specialise(v.tree, known, v.source.static, maxVariantSize)

@@ -155,7 +155,7 @@ func TestVariantIsNoLargerThanItMay(t *testing.T) {
 	if p.variants.of(in.Request) != nil {
 		t.Error("there is a variant")
 	}
-	if _, known := (*p.variants.programs.Load())[knownFields{0, p.variants.names["read"], 0}]; !known {
+	if _, known := (*p.variants.programs.Load())[knownFields{"", "read", ""}]; !known {
 		t.Error("it is not known that there is none")
 	}
 }
@@ -167,7 +167,7 @@ func TestPanicOfAVariantIsContained(t *testing.T) {
 	p.variants.tree = nil // whoever reads it panics
 	in := kindInput(t, c, "action-0", "record")
 	p.variants.making.Lock()
-	p.variants.makeBeside(knownFields{1, 0, 0})
+	p.variants.makeBeside(knownFields{"user", "", ""})
 	if out, err := p.Eval(t.Context(), in); err != nil || !out.Allow {
 		t.Errorf("%+v, %v", out, err)
 	}
