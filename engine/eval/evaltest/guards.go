@@ -10,7 +10,7 @@ import (
 // guardsFirst moves what an index may look at to the front of each body, in the
 // order in which it stands. It neither fails nor binds what stands before it, so
 // that the body holds for the same. Before all that, it asks that the paths are
-// there with which comprehensions are compared.
+// there with which comprehensions and patterns are compared.
 func guardsFirst(compiler *ast.Compiler) *ast.Error {
 	for _, module := range compiler.Modules {
 		for _, rule := range module.Rules {
@@ -54,19 +54,29 @@ func (g guards) first(body ast.Body) ast.Body {
 }
 
 // compared is the path in a base document that an expression compares with a
-// comprehension; nil for other expressions.
+// comprehension, or with a pattern such as {"a": x}; nil for other expressions.
 func (g guards) compared(expr *ast.Expr) *ast.Term {
 	if expr.Negated || len(expr.With) > 0 || !expr.IsEquality() {
 		return nil
 	}
 	a, b := expr.Operand(0), expr.Operand(1)
-	if ast.IsComprehension(b.Value) {
+	if _, isRef := b.Value.(ast.Ref); !isRef {
 		a, b = b, a
 	}
-	if _, isRef := b.Value.(ast.Ref); !isRef || !ast.IsComprehension(a.Value) || !g.simple(b) {
+	if _, isRef := b.Value.(ast.Ref); !isRef || !isComposite(a) || !g.simple(b) {
 		return nil
 	}
 	return b
+}
+
+// isComposite reports whether a term is a collection or makes one.
+func isComposite(term *ast.Term) bool {
+	switch term.Value.(type) {
+	case *ast.Array, ast.Object, ast.Set:
+		return true
+	default:
+		return ast.IsComprehension(term.Value)
+	}
 }
 
 // guard reports whether an expression is one, and knows what it binds.

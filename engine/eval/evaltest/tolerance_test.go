@@ -191,6 +191,17 @@ held if startswith(input.action.name, "w")`,
 			want: true,
 		},
 		{
+			name: "no error before a comparison of a pattern with what is not there",
+			rego: `allow if { 1 / input.context.zero == 1; {"a": x} = input.context.missing; x > 0 }`,
+			got:  no,
+			want: true,
+		},
+		{
+			name: "no error before a comparison of a pattern that does not match",
+			rego: `allow if { 1 / input.context.zero == 1; {"b": x} = input.context.object; x > 0 }`,
+			got:  no,
+		},
+		{
 			name: "no error before a comparison of a comprehension that does not hold",
 			rego: `allow if { 1 / input.context.zero == 1; [x | x := 1] == input.context.object }`,
 			got:  no,
