@@ -304,7 +304,11 @@ func place(b *block, check *equal) {
 			}
 		}
 	})
-	if !placed {
-		b.statements = append([]statement{check}, b.statements...)
+	if placed {
+		return
 	}
+	if whole, isObserved := at[*observed](b.statements, 0); isObserved && whole.step < 0 {
+		b = whole.then // where the rule is being tried
+	}
+	b.statements = append([]statement{check}, b.statements...)
 }

@@ -38,7 +38,8 @@ func newExplainer(policy *rego.Policy, p *program) (_ *explainer, err error) {
 }
 
 // newDecorated compiles a query with observers, which the machine that runs it
-// must have. Of the passes it has those that answers rest on.
+// must have. Of the passes it has those that answers rest on, onDemand among them:
+// it decides with what keys a rule is tried.
 func newDecorated(compiler *ast.Compiler, rules *explain.Policy, query ast.Body, static *ast.Term) (*executable, error) {
 	plan, err := rego.Plan(context.Background(), marked(compiler, rules), query)
 	if err != nil {
@@ -61,8 +62,10 @@ func newDecorated(compiler *ast.Compiler, rules *explain.Policy, query ast.Body,
 			endEvery(b)
 			foldConstants(b, fixed)
 			inline(b, fixed)
+			foldNests(b)
 		}
 	}
+	onDemand(t)
 	return encode(t, static)
 }
 

@@ -41,7 +41,7 @@ func (c *coder) observed(o *observed) step {
 	return func(m *machine) signal {
 		around := m.observer.come(m, seen)
 		s := then(m)
-		m.observer.leave(m, seen, around)
+		m.observer.leave(m, seen, around, s == goOn)
 		return s
 	}
 }
@@ -99,7 +99,9 @@ func (o *observer) keep(m *machine, seen *sight, trial *explain.Trial) {
 	o.scenes[trial] = scene{seen, slices.Clone(m.slots[seen.from:seen.to]), m.world}
 }
 
-func (o *observer) leave(m *machine, seen, around *sight) {
+// leave notes what has become of what was seen. At the end of a partial rule it
+// does not hold where the key is another than the one that is asked for.
+func (o *observer) leave(m *machine, seen, around *sight, holds bool) {
 	if o.blind {
 		return
 	}
@@ -107,7 +109,15 @@ func (o *observer) leave(m *machine, seen, around *sight) {
 	o.inside = around
 	trial := o.record.Trial(seen.rule)
 	if m.err == nil {
-		if seen.step == seen.rule.End() && trial.Yield(m.yielded(seen)) {
+		further := false
+		switch {
+		case seen.step != seen.rule.End():
+		case seen.yield >= 0 || holds:
+			further = trial.Yield(m.yielded(seen))
+		default:
+			further = trial.Reach(seen.step)
+		}
+		if further {
 			o.keep(m, seen, trial)
 		}
 		return

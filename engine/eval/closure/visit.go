@@ -334,6 +334,14 @@ func copyStatement(s statement) statement {
 		copied := shallow(s)
 		copied.body = copyOf(s.body)
 		return copied
+	case *observed:
+		copied := shallow(s)
+		copied.then = copyOf(s.then)
+		copied.operands = slices.Clone(s.operands)
+		for i, operand := range s.operands {
+			copied.operands[i] = copyOf(operand)
+		}
+		return copied
 	default:
 		panic(fmt.Sprintf("a statement of type %T is not copied", s))
 	}

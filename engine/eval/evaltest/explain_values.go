@@ -228,6 +228,47 @@ triple(x) := 3 * x
 			},
 		},
 		{
+			Name: "a partial rule that is asked for a key is tried for that key",
+			Rego: `
+allow if readers[input.subject.id]
+allow if input.resource.id in circles[input.subject.id]
+readers contains "olga" if input.context.open
+readers contains id if {
+	some id in ["nils", input.subject.id, "olga"]
+	id != "mina"
+}
+readers contains lower(name) if some name in ["Olga", "Nils"]
+circles[id] contains "r1" if {
+	some id in ["mina", "nils"]
+	id != "mina"
+}
+`,
+			Want: denied(),
+			Rules: []authz.RuleOutcome{
+				{
+					Rule: "data.authz.allow", Location: "policy.rego:5", FailedAt: "policy.rego:5", FailedExpr: "readers[input.subject.id]",
+					Values: []authz.ExprValue{value("readers[input.subject.id]", ""), value("input.subject.id", `"mina"`)}, Expressions: 1, RestsOn: []string{"data.authz.readers"}, Rank: 1,
+				},
+				{
+					Rule: "data.authz.allow", Location: "policy.rego:6", FailedAt: "policy.rego:6", FailedExpr: "input.resource.id in circles[input.subject.id]",
+					Values: []authz.ExprValue{value("input.resource.id", `"r1"`), value("circles[input.subject.id]", ""), value("input.subject.id", `"mina"`)}, Expressions: 1, RestsOn: []string{"data.authz.circles"}, Rank: 2,
+				},
+				{Rule: "data.authz.readers", Location: "policy.rego:7", FailedAt: "policy.rego:7", FailedExpr: `readers contains "olga"`, Expressions: 1, Rank: 6},
+				{
+					Rule: "data.authz.readers", Location: "policy.rego:8", FailedAt: "policy.rego:10", FailedExpr: `id != "mina"`,
+					Values: []authz.ExprValue{value("id", `"mina"`)}, Passed: 1, Expressions: 2, Rank: 3,
+				},
+				{
+					Rule: "data.authz.readers", Location: "policy.rego:12", FailedAt: "policy.rego:12", FailedExpr: "readers contains lower(name)",
+					Values: []authz.ExprValue{value("name", `"Olga"`)}, Passed: 1, Expressions: 2, Rank: 4,
+				},
+				{
+					Rule: "data.authz.circles", Location: "policy.rego:13", FailedAt: "policy.rego:15", FailedExpr: `id != "mina"`,
+					Values: []authz.ExprValue{value("id", `"mina"`)}, Passed: 1, Expressions: 2, Rank: 5,
+				},
+			},
+		},
+		{
 			Name: "elses are told by themselves, and rules that conflict err",
 			Rego: `
 allow if level == 3

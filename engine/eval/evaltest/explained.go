@@ -8,7 +8,6 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
@@ -23,13 +22,16 @@ import (
 // reference on generated policies of so many seeds, and its explained decisions
 // to its bare ones. It returns how many explanations it compared.
 //
-// Rules that yield members of sets and objects are not compared: one evaluator
-// may try them for a single member that is asked for, the other for all. Nor are
-// rules that only one of them tried for that, or that a conflict of such rules
-// ended; so explanations of errors are not. And either may leave out values.
+// Two explanations of one decision may differ in what follows from the order in
+// which rules are tried, and that order is nobody's promise. So those that an
+// error has cut short are not compared, and neither are rules that only one of
+// the two has tried. And either may leave out values.
 //
-// One in a hundred explanations may differ beyond that: OPA goes through a package
-// with static data in it in an order of its own.
+// One in five hundred explanations, and one more, may differ beyond that: where a
+// policy goes through a package that has static data in it as well as rules,
+// data.helper[x], OPA does so in an order of its own. Which is the first of
+// several attempts that came as far, and in what order the values stand, is then
+// not the same.
 func CheckExplanations(t *testing.T, reference, evaluator eval.Evaluator, first uint64, seeds int) (compared int) {
 	t.Helper()
 	different := 0
@@ -47,7 +49,7 @@ func CheckExplanations(t *testing.T, reference, evaluator eval.Evaluator, first 
 		if err != nil {
 			continue // as Differential counts
 		}
-		complete := completeRules(c.policy)
+		single := singleRules(c.policy)
 		for _, request := range c.Requests {
 			request.Tenant = Tenant
 			q := question{request: &request}
@@ -56,17 +58,17 @@ func CheckExplanations(t *testing.T, reference, evaluator eval.Evaluator, first 
 				t.Errorf("seed %d: explained, the decision is %v, bare it is %v", seed, explained, bare)
 			}
 			want := c.explain(t, expected, q)
-			if want.err != nil || explained.err != nil || !want.agrees(explained.answer) {
+			if want.err != nil || explained.err != nil || !want.agrees(explained.answer) || want.cut || explained.cut {
 				continue
 			}
-			if diff := compareOutcomes(want.rules, explained.rules, complete); diff != "" {
+			if diff := compareOutcomes(want.rules, explained.rules, single); diff != "" {
 				different++
 				t.Logf("seed %d: the explanations differ (-reference +evaluator):\n%s", seed, diff)
 			}
 			compared++
 		}
 	}
-	if different*100 > compared {
+	if different > 1+compared/500 {
 		t.Errorf("%d of %d explanations differ", different, compared)
 	}
 	return compared
@@ -159,12 +161,13 @@ func sampleRequest(t *testing.T, line string) *authz.Request {
 type explainedAnswer struct {
 	answer
 	rules map[string]authz.RuleOutcome
+	cut   bool // short
 }
 
 func (c *compiledCase) explain(t *testing.T, program eval.Program, q question) explainedAnswer {
 	t.Helper()
 	out, err := program.Eval(t.Context(), eval.Input{Request: q.request, Directory: c.reader(), Now: noon(), Explain: true})
-	explained := explainedAnswer{rules: make(map[string]authz.RuleOutcome)}
+	explained := explainedAnswer{rules: make(map[string]authz.RuleOutcome), cut: out.Explanation.CutShort != ""}
 	for _, rule := range out.Explanation.Rules {
 		explained.rules[rule.Location] = rule
 	}
@@ -175,30 +178,28 @@ func (c *compiledCase) explain(t *testing.T, program eval.Program, q question) e
 	return explained
 }
 
-// completeRules are the places of rules that yield one value. Elses that stand on
-// one line with others are left out.
-func completeRules(policy *rego.Policy) map[string]bool {
-	complete := make(map[string]bool)
-	seen := make(map[string]bool)
+// singleRules are the places at which one rule stands. Elses that stand on one line
+// with others have none.
+func singleRules(policy *rego.Policy) map[string]bool {
+	single := make(map[string]bool)
 	for _, module := range policy.Compiler().Modules {
 		for _, rule := range module.Rules {
-			single := rule.Head.RuleKind() == ast.SingleValue && len(rule.Head.Ref()) == 1
 			for ; rule != nil; rule = rule.Else {
 				place := rego.Location(rule.Location)
-				complete[place] = single && !seen[place]
-				seen[place] = true
+				_, seen := single[place]
+				single[place] = !seen
 			}
 		}
 	}
-	return complete
+	return single
 }
 
-func compareOutcomes(want, got map[string]authz.RuleOutcome, complete map[string]bool) string {
+func compareOutcomes(want, got map[string]authz.RuleOutcome, single map[string]bool) string {
 	diffs := ""
 	for place, expected := range want {
 		outcome, tried := got[place]
 		ended := !outcome.Held && !outcome.Erred && outcome.FailedAt == ""
-		if !complete[place] || !tried || ended {
+		if !single[place] || !tried || ended {
 			continue
 		}
 		told := make(map[string]string)
