@@ -173,7 +173,9 @@ deny contains "never" if {
 		{Rule: "data.authz.allow", Location: "policy.rego:5", Held: true, Passed: 1, Expressions: 1},
 		{Rule: "data.authz.deny", Location: "policy.rego:6", Expressions: 2},
 	})
-	compare(t, out.Explanation.CutShort, context.DeadlineExceeded.Error())
+	if out.Explanation.CutShort == "" {
+		t.Error("the explanation does not say that it is cut short")
+	}
 }
 
 // runAtBounds checks that an explanation says what it has left out beyond its
