@@ -72,6 +72,9 @@ type explainedTree struct {
 	*printer
 	rules  []*explainedRule
 	byPath map[string][]*explainedRule
+	// denying is whether what is printed tells of a deny: of that it also tells what
+	// did not hold, for mostly it was asked that it does not.
+	denying bool
 }
 
 type explainedRule struct {
@@ -107,8 +110,15 @@ func (p *printer) printExplanation(d authz.Decision) error {
 	if d.Err != nil {
 		t.section("errors", t.roots(func(r *explainedRule) bool { return r.Erred }))
 	}
-	if !d.Allowed {
-		t.section("denied by", t.roots(func(r *explainedRule) bool { return r.Held && strings.HasSuffix(r.Rule, ".deny") }))
+	if d.Allowed {
+		t.section("allowed by", t.named(rego.Allow))
+	} else {
+		t.denying = true
+		t.section("denied by", t.named(rego.Deny))
+		t.denying = false
+		if d.Err == nil {
+			t.section("but for that allowed by", t.named(rego.Allow))
+		}
 	}
 	t.section("closest to an allow", t.roots(func(r *explainedRule) bool { return r.Rank > 0 }))
 	t.section("held", t.roots(held))
@@ -122,8 +132,21 @@ func (p *printer) printExplanation(d authz.Decision) error {
 // isConstant reports whether a rule asks for nothing and says nothing of the
 // decision.
 func isConstant(r *authz.RuleOutcome) bool {
-	name := r.Rule[strings.LastIndexByte(r.Rule, '.')+1:]
-	return r.Held && r.Expressions == 0 && !slices.Contains(rego.Rules[:], name)
+	return r.Held && r.Expressions == 0 && !slices.Contains(rego.Rules[:], nameOf(r))
+}
+
+// nameOf is the last name of a rule's path.
+func nameOf(r *authz.RuleOutcome) string { return r.Rule[strings.LastIndexByte(r.Rule, '.')+1:] }
+
+// named are the rules of a name that held.
+func (t *explainedTree) named(name string) []*explainedRule {
+	var named []*explainedRule
+	for _, r := range t.rules {
+		if r.Held && nameOf(&r.RuleOutcome) == name {
+			named = append(named, r)
+		}
+	}
+	return named
 }
 
 // roots are those of some rules that no other of them rests on, the closest
@@ -151,7 +174,7 @@ func sortByRank(rules []*explainedRule) {
 	slices.SortStableFunc(rules, func(a, b *explainedRule) int { return cmp.Compare(a.Rank, b.Rank) })
 }
 
-// rest are the rules that have not been shown.
+// rest are the rules that have not been shown, those of which most held first.
 func (t *explainedTree) rest() []*explainedRule {
 	var rest []*explainedRule
 	for _, r := range t.rules {
@@ -159,8 +182,12 @@ func (t *explainedTree) rest() []*explainedRule {
 			rest = append(rest, r)
 		}
 	}
+	slices.SortStableFunc(rest, func(a, b *explainedRule) int { return cmp.Compare(b.share(), a.share()) })
 	return rest
 }
+
+// share is how much of a rule held.
+func (r *explainedRule) share() float64 { return float64(r.Passed) / float64(max(r.Expressions, 1)) }
 
 func (t *explainedTree) section(title string, rules []*explainedRule) {
 	if len(rules) == 0 {
@@ -229,13 +256,15 @@ func (r *explainedRule) failure() string {
 // detail prints a rule with the values where it failed and the rules that tell
 // why it came out so.
 func (t *explainedTree) detail(r *explainedRule, indent string) {
+	t.line(r, indent)
+	inner := indent + "    "
 	if r.shown || r.open {
-		t.line(r, indent)
+		if len(r.Values) > 0 || len(t.causes(r)) > 0 {
+			t.printf("%s%s as above\n", inner, more)
+		}
 		return
 	}
 	r.open = true
-	t.line(r, indent)
-	inner := indent + "    "
 	for _, v := range r.Values {
 		if v.Value == "" {
 			t.printf("%s    %s is undefined\n", inner, printable(v.Text))
@@ -265,14 +294,31 @@ func (t *explainedTree) causes(r *explainedRule) []*explainedRule {
 	asksNot := strings.HasPrefix(r.FailedExpr, "not ")
 	var causes []*explainedRule
 	for _, path := range r.RestsOn {
-		for _, other := range t.byPath[path] {
-			if other.Erred == r.Erred && (r.Erred || other.Held == (r.Held || asksNot)) && !other.open {
-				causes = append(causes, other)
-			}
+		if r.Erred {
+			causes = append(causes, t.under(path, func(other *explainedRule) bool { return other.Erred })...)
+			continue
 		}
+		holding := r.Held || asksNot
+		found := t.under(path, func(other *explainedRule) bool { return !other.Erred && other.Held == holding })
+		// What every asks of each member may hold of another one, and fail by what holds.
+		if len(found) == 0 && (r.Held && t.denying || strings.HasPrefix(r.FailedExpr, "every ")) {
+			found = t.under(path, func(other *explainedRule) bool { return !other.Erred && other.Held != holding })
+		}
+		causes = append(causes, found...)
 	}
 	sortByRank(causes)
 	return causes
+}
+
+// under are those of the rules of a path that are not printed at present.
+func (t *explainedTree) under(path string, which func(*explainedRule) bool) []*explainedRule {
+	var rules []*explainedRule
+	for _, r := range t.byPath[path] {
+		if which(r) && !r.open {
+			rules = append(rules, r)
+		}
+	}
+	return rules
 }
 
 func (t *explainedTree) printFacts(facts []authz.Fact, leftOut int) error {

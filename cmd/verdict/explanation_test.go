@@ -97,6 +97,7 @@ closest to an allow
           x is undefined
       - shared  shared.rego:1
           not so: x  (shared.rego:2)
+          … as above
 `
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
