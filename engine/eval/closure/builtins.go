@@ -308,6 +308,23 @@ func callNative(f native.Func, args []value, toll *toll, report reporter, opas v
 			}
 			return toll.made(m, term)
 		}
+	case f.Quaternary != nil:
+		return func(m *machine) *ast.Term {
+			var terms operands
+			for i, arg := range args {
+				if terms[i] = arg(m); terms[i] == nil {
+					return nil
+				}
+			}
+			if !toll.charge(m, terms) {
+				return nil
+			}
+			term, err := f.Quaternary(terms[0], terms[1], terms[2], terms[3])
+			if err != nil {
+				return finish(m, term, err)
+			}
+			return toll.made(m, term)
+		}
 	default:
 		a, b, c := args[0], args[1], args[2]
 		return func(m *machine) *ast.Term {

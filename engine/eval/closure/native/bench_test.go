@@ -62,6 +62,9 @@ var benchmarks = []struct {
 	{"to_number", terms(`"1234"`), false},
 	{"time.parse_rfc3339_ns", terms(`"2024-02-29T12:34:56Z"`), false},
 	{"time.clock", terms(`1700000000000000000`), false},
+	{"time.clock zone", terms(`[1700000000000000000, "Europe/Berlin"]`), false},
+	{"time.parse_ns", terms(`"2006-01-02"`, `"2024-02-29"`), false},
+	{"time.add_date", terms(`1700000000000000000`, `0`, `0`, `14`), false},
 }
 
 func terms(texts ...string) []*ast.Term {
@@ -155,6 +158,8 @@ func bound(t testing.TB, name string, operands []*ast.Term) func() {
 		return func() { must(f.Unary(operands[0])) }
 	case f.Binary != nil:
 		return func() { must(f.Binary(operands[0], operands[1])) }
+	case f.Quaternary != nil:
+		return func() { must(f.Quaternary(operands[0], operands[1], operands[2], operands[3])) }
 	}
 	return func() { must(f.Ternary(operands[0], operands[1], operands[2])) }
 }

@@ -122,6 +122,30 @@ func aFormat(g generator, _ int) ast.Value {
 	return ast.String(b.String())
 }
 
+// aLayout is a form of a time, written out or by a name that OPA knows.
+func aLayout(g generator, _ int) ast.Value {
+	return ast.String(pick(g, []string{time.DateOnly, time.RFC3339, time.RFC3339Nano, time.RFC822, "RFC3339", "RFC822", "ANSIC", "UnixDate", "2006", "06", "Z"}))
+}
+
+// aMoment is near to [nanoseconds, zone] or to nanoseconds alone.
+func aMoment(g generator, depth int) ast.Value {
+	since := ast.NewTerm(oneOf(aNumber, littleNumber)(g, depth))
+	zone := ast.StringTerm(pick(g, []string{"UTC", "", "Asia/Tokyo", "America/New_York", "nowhere", "../UTC", "Europe//Berlin"}))
+	switch g.IntN(8) {
+	case 0:
+		return ast.NewArray()
+	case 1:
+		return ast.NewArray(since)
+	case 2:
+		return ast.NewArray(since, zone, ast.StringTerm("RFC3339"))
+	case 3:
+		return ast.NewArray(since, ast.NewTerm(g.scalar()))
+	case 4, 5:
+		return ast.NewArray(since, zone)
+	}
+	return since.Value
+}
+
 // aTime is near to RFC 3339.
 func aTime(g generator, _ int) ast.Value {
 	t := time.Unix(g.Int64N(20_000_000_000)-10_000_000_000, g.Int64N(1_000_000_000)).UTC()

@@ -38,9 +38,10 @@ import (
 // eval_builtin_error, except for a topdown.Halt or a *topdown.Error, which are
 // whole as they are, and ErrUnbounded.
 type Func struct {
-	Unary   func(a *ast.Term) (*ast.Term, error)
-	Binary  func(a, b *ast.Term) (*ast.Term, error)
-	Ternary func(a, b, c *ast.Term) (*ast.Term, error)
+	Unary      func(a *ast.Term) (*ast.Term, error)
+	Binary     func(a, b *ast.Term) (*ast.Term, error)
+	Ternary    func(a, b, c *ast.Term) (*ast.Term, error)
+	Quaternary func(a, b, c, d *ast.Term) (*ast.Term, error)
 }
 
 // A Predicate is a built-in function of two operands that yields a boolean. Its

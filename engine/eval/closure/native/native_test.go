@@ -83,9 +83,11 @@ var likely = map[string][]kind{
 	"to_number":  {oneOf(aString, numberText, anyValue)},
 
 	"time.parse_rfc3339_ns": {oneOf(aString, aTime)},
-	"time.date":             {oneOf(aNumber, arrayOf(aNumber))},
-	"time.clock":            {oneOf(aNumber, arrayOf(aNumber))},
-	"time.weekday":          {oneOf(aNumber, arrayOf(aNumber))},
+	"time.parse_ns":         {oneOf(aString, aLayout), oneOf(aString, aTime)},
+	"time.add_date":         {aMoment, oneOf(littleNumber, aNumber), oneOf(littleNumber, aNumber), oneOf(littleNumber, aNumber)},
+	"time.date":             {aMoment},
+	"time.clock":            {aMoment},
+	"time.weekday":          {aMoment},
 
 	"bits.and":    {aNumber, aNumber},
 	"bits.or":     {aNumber, aNumber},
@@ -169,10 +171,10 @@ func TestEveryFunctionIsHeldToOPA(t *testing.T) {
 		if !ok {
 			continue
 		}
-		set := []bool{f.Unary != nil, f.Binary != nil, f.Ternary != nil}
-		want := []bool{len(kinds) == 1, len(kinds) == 2, len(kinds) == 3}
+		set := []bool{f.Unary != nil, f.Binary != nil, f.Ternary != nil, f.Quaternary != nil}
+		want := []bool{len(kinds) == 1, len(kinds) == 2, len(kinds) == 3, len(kinds) == 4}
 		if !slices.Equal(set, want) || builtin.Decl.Arity() != len(kinds) {
-			t.Errorf("%s takes %d operands, but as unary, binary and ternary is set %v", builtin.Name, builtin.Decl.Arity(), set)
+			t.Errorf("%s takes %d operands, but as unary, binary, ternary and quaternary is set %v", builtin.Name, builtin.Decl.Arity(), set)
 		}
 	}
 	for name := range likely {

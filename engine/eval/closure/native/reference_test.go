@@ -26,6 +26,8 @@ func call(t testing.TB, name string, operands []*ast.Term) (*ast.Term, error) {
 		return f.Binary(operands[0], operands[1])
 	case f.Ternary != nil && len(operands) == 3:
 		return f.Ternary(operands[0], operands[1], operands[2])
+	case f.Quaternary != nil && len(operands) == 4:
+		return f.Quaternary(operands[0], operands[1], operands[2], operands[3])
 	}
 	t.Fatalf("%s does not take %d operands", name, len(operands))
 	return nil, nil
