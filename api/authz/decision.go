@@ -76,6 +76,9 @@ type RuleOutcome struct {
 	// ValuesLeftOut is how many more there are, whose values are not told: there
 	// was no room for them, or they could not be found.
 	ValuesLeftOut int
+	// MoreAttempts is how many more attempts came as far, such as for further
+	// members of a collection; those of other calls of the rule are not counted.
+	MoreAttempts int
 	// Passed is how many of the rule's Expressions held in that attempt: all of
 	// them when the rule held. The head is one of them where it asks for more
 	// than the body.

@@ -29,6 +29,7 @@ type ruleReport struct {
 	FailedExpr    string        `json:"failed_expr,omitempty"`
 	Values        []valueReport `json:"values,omitempty"`
 	ValuesLeftOut int           `json:"values_left_out,omitempty"`
+	MoreAttempts  int           `json:"more_attempts,omitempty"`
 	Passed        int           `json:"passed"`
 	Expressions   int           `json:"expressions"`
 	RestsOn       []string      `json:"rests_on,omitempty"`
@@ -53,7 +54,7 @@ func newExplanationReport(e *authz.Explanation) *explanationReport {
 	for _, r := range e.Rules {
 		rule := ruleReport{
 			Rule: r.Rule, Title: r.Title, Location: r.Location, Held: r.Held, Erred: r.Erred, FailedAt: r.FailedAt, FailedExpr: r.FailedExpr,
-			ValuesLeftOut: r.ValuesLeftOut, Passed: r.Passed, Expressions: r.Expressions, RestsOn: r.RestsOn, Rank: r.Rank,
+			ValuesLeftOut: r.ValuesLeftOut, MoreAttempts: r.MoreAttempts, Passed: r.Passed, Expressions: r.Expressions, RestsOn: r.RestsOn, Rank: r.Rank,
 		}
 		for _, v := range r.Values {
 			rule.Values = append(rule.Values, valueReport(v))
@@ -265,6 +266,9 @@ func (t *explainedTree) detail(r *explainedRule, indent string) {
 		return
 	}
 	r.open = true
+	if r.MoreAttempts > 0 && len(r.Values) > 0 {
+		t.printf("%s    in the first of %d attempts that came as far:\n", inner, r.MoreAttempts+1)
+	}
 	for _, v := range r.Values {
 		if v.Value == "" {
 			t.printf("%s    %s is undefined\n", inner, printable(v.Text))

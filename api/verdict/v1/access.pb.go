@@ -545,6 +545,9 @@ type RuleOutcome struct {
 	// How many more refs, variables and calls the expression has whose values are
 	// not told: there was no room for them, or they could not be found.
 	ValuesLeftOut uint32 `protobuf:"varint,13,opt,name=values_left_out,json=valuesLeftOut,proto3" json:"values_left_out,omitempty"`
+	// How many more attempts came as far, such as for further members of a
+	// collection; those of other calls of the rule are not counted.
+	MoreAttempts  uint32 `protobuf:"varint,14,opt,name=more_attempts,json=moreAttempts,proto3" json:"more_attempts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -666,6 +669,13 @@ func (x *RuleOutcome) GetRank() uint32 {
 func (x *RuleOutcome) GetValuesLeftOut() uint32 {
 	if x != nil {
 		return x.ValuesLeftOut
+	}
+	return 0
+}
+
+func (x *RuleOutcome) GetMoreAttempts() uint32 {
+	if x != nil {
+		return x.MoreAttempts
 	}
 	return 0
 }
@@ -820,7 +830,7 @@ const file_verdict_v1_access_proto_rawDesc = "" +
 	"\x05facts\x18\x02 \x03(\v2\x10.verdict.v1.FactR\x05facts\x12$\n" +
 	"\x0erules_left_out\x18\x03 \x01(\rR\frulesLeftOut\x12$\n" +
 	"\x0efacts_left_out\x18\x04 \x01(\rR\ffactsLeftOut\x12\x1b\n" +
-	"\tcut_short\x18\x05 \x01(\tR\bcutShort\"\x8d\x03\n" +
+	"\tcut_short\x18\x05 \x01(\tR\bcutShort\"\xb2\x03\n" +
 	"\vRuleOutcome\x12\x12\n" +
 	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x1a\n" +
@@ -835,7 +845,8 @@ const file_verdict_v1_access_proto_rawDesc = "" +
 	" \x01(\rR\vexpressions\x12\x19\n" +
 	"\brests_on\x18\v \x03(\tR\arestsOn\x12\x12\n" +
 	"\x04rank\x18\f \x01(\rR\x04rank\x12&\n" +
-	"\x0fvalues_left_out\x18\r \x01(\rR\rvaluesLeftOut\";\n" +
+	"\x0fvalues_left_out\x18\r \x01(\rR\rvaluesLeftOut\x12#\n" +
+	"\rmore_attempts\x18\x0e \x01(\rR\fmoreAttempts\";\n" +
 	"\x0fExpressionValue\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\".\n" +

@@ -83,7 +83,7 @@ allow if {
 			Want: denied(),
 			Rules: []authz.RuleOutcome{{
 				Rule: "data.authz.allow", Location: "policy.rego:5", FailedAt: "policy.rego:8", FailedExpr: "ward.b == i",
-				Values: []authz.ExprValue{value("ward.b", "7"), value("i", "1")},
+				Values: []authz.ExprValue{value("ward.b", "7"), value("i", "1")}, MoreAttempts: 1,
 				Passed: 2, Expressions: 3, Rank: 1,
 			}},
 		},
@@ -260,7 +260,7 @@ circles[id] contains "r1" if {
 				},
 				{
 					Rule: "data.authz.readers", Location: "policy.rego:12", FailedAt: "policy.rego:12", FailedExpr: "readers contains lower(name)",
-					Values: []authz.ExprValue{value("name", `"Olga"`)}, Passed: 1, Expressions: 2, Rank: 4,
+					Values: []authz.ExprValue{value("name", `"Olga"`)}, MoreAttempts: 1, Passed: 1, Expressions: 2, Rank: 4,
 				},
 				{
 					Rule: "data.authz.circles", Location: "policy.rego:13", FailedAt: "policy.rego:15", FailedExpr: `id != "mina"`,

@@ -29,9 +29,11 @@ import (
 //
 // One in five hundred explanations, and one more, may differ beyond that: where a
 // policy goes through a package that has static data in it as well as rules,
-// data.helper[x], OPA does so in an order of its own. Which is the first of
+// data.helper[x], OPA does so in an order of its own, and which is the first of
 // several attempts that came as far, and in what order the values stand, is then
-// not the same.
+// not the same; and where a rule is asked for another key than the constant that
+// its body assigns, one evaluator says that the head is another, the other that
+// the assignment fails.
 func CheckExplanations(t *testing.T, reference, evaluator eval.Evaluator, first uint64, seeds int) (compared int) {
 	t.Helper()
 	different := 0

@@ -303,7 +303,7 @@ func tellValues(findings []*finding, outcomes []authz.RuleOutcome, values func(*
 		told := expression == rule.expression(found.Step)
 		step := found.failed
 		if told {
-			step = found.Step
+			step, outcomes[i].MoreAttempts = found.Step, found.more
 		}
 		operands := rule.operands[step]
 		outcomes[i].ValuesLeftOut = rule.untold[step] + len(operands)

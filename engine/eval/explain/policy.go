@@ -7,6 +7,15 @@
 // Here the two are brought together, by the places that both have. It knows
 // neither how rules are evaluated nor who asks.
 //
+// Of one decision, evaluators tell the same of a rule that they have both tried,
+// up to what follows from the order in which they try rules and members, and that
+// order is nobody's promise: which of two rules that conflict is the one that errs,
+// and how far others have come by then; and which of several attempts that came as
+// far is the first, where a policy goes through a package that has static data in
+// it as well as rules. A rule that is asked for one key through a name that is not
+// known before, as in permissions[role][action] for the rules permissions.owner
+// and permissions.guest, may be tried for all of its keys.
+//
 // Start with Policy, which is made once, and Record, which is made for each
 // decision.
 package explain

@@ -22,6 +22,8 @@ type Trial struct {
 	// where the rule failed, unless it held.
 	Step int
 
+	more    int  // how many more attempts of that try of the rule came to Step
+	trying  bool // it has not ended
 	held    bool
 	last    int // the step that was come to last
 	erred   bool
@@ -39,7 +41,7 @@ func (r *Record) Enter(rule *Rule) *Trial {
 		t = &Trial{Rule: rule, Step: -1, erredAt: nowhere, cutAt: nowhere}
 		r.trials[rule.Number] = t
 	}
-	t.last = -1
+	t.last, t.trying = -1, false
 	return t
 }
 
@@ -62,9 +64,12 @@ func (r *Record) Tried() []*Trial {
 func (t *Trial) Reach(step int) (further bool) {
 	t.last = step
 	if step <= t.Step {
+		if step == t.Step && t.trying {
+			t.more++
+		}
 		return false
 	}
-	t.Step = step
+	t.Step, t.more, t.trying = step, 0, true
 	return true
 }
 

@@ -84,6 +84,7 @@ func explanationOf(explanation *authz.Explanation) *verdictv1.Explanation {
 			FailedExpression: rule.FailedExpr,
 			Values:           valuesOf(rule.Values),
 			ValuesLeftOut:    uint32(rule.ValuesLeftOut),
+			MoreAttempts:     uint32(rule.MoreAttempts),
 			Passed:           uint32(rule.Passed),
 			Expressions:      uint32(rule.Expressions),
 			RestsOn:          rule.RestsOn,
