@@ -25,6 +25,11 @@ var errless = map[string]bool{
 
 // mayErrIn is mayErr for a statement with all that is in it.
 func mayErrIn(s statement) bool {
+	return mayErrItself(s) || slices.ContainsFunc(inner(s), mayErrWithin)
+}
+
+// mayErrItself is mayErr for a statement without the blocks in it.
+func mayErrItself(s statement) bool {
 	switch s.(type) {
 	case *assignOnce, *insert, *insertDeep, *merge, *replace: // which may conflict
 		return true
@@ -34,7 +39,7 @@ func mayErrIn(s statement) bool {
 		may = may || mayErr(e)
 		return e
 	})
-	return may || slices.ContainsFunc(inner(s), mayErrWithin)
+	return may
 }
 
 // mayErrWithin is mayErr for all statements of a block.

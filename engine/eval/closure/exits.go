@@ -11,7 +11,8 @@ import (
 // and of rules with the same constant, the first that yields is enough. OPA does
 // the same where the policy writes the constant out. What is found to be constant
 // otherwise, by folding, does not count: OPA evaluates the other rules, which may
-// err.
+// err. Nor does what rules yield at a key that is not written out: OPA goes through
+// all of them, and to their ends.
 func findExits(f *function) {
 	for _, rule := range f.rules {
 		rule.constant = constantOf(f, rule)
@@ -21,7 +22,7 @@ func findExits(f *function) {
 // constantOf is the one value that a complete rule yields, elses included; nil
 // where there are several or it is no constant.
 func constantOf(f *function, rule *chain) *ast.Term {
-	if f.kind != complete {
+	if f.kind != complete || f.rests != nil && mayErrBesides(rule) {
 		return nil
 	}
 	var only *ast.Term
@@ -47,6 +48,22 @@ func constantOf(f *function, rule *chain) *ast.Term {
 		}
 	}
 	return only
+}
+
+// mayErrBesides reports whether a rule may err but by what it yields.
+func mayErrBesides(rule *chain) bool {
+	may := false
+	for _, body := range rule.bodies {
+		everyStatement(body, func(s statement) {
+			once, isOnce := s.(*assignOnce)
+			if isOnce && once.to == rule.yield {
+				may = may || mayErr(once.value)
+			} else {
+				may = may || mayErrItself(s)
+			}
+		})
+	}
+	return may
 }
 
 // uniform reports whether rules yield nothing but one constant among them.
