@@ -101,10 +101,12 @@ func (c *coder) assignOnce(s *assignOnce) step {
 		if term == nil {
 			return m.absent()
 		}
-		if earlier := m.slots[slot]; earlier != nil && !same(m, earlier, term) {
+		switch earlier := m.slots[slot]; {
+		case earlier == nil:
+			m.slots[slot] = term
+		case !same(m, earlier, term):
 			return conflict(m)
 		}
-		m.slots[slot] = term
 		return then
 	}
 }
