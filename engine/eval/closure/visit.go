@@ -5,50 +5,76 @@ import (
 	"slices"
 )
 
+// A listing is what a statement itself has, besides its blocks: where it keeps its
+// operands, in the order in which they are evaluated, first those of the path;
+// the locals that it sets or changes; and the one of which it asks whether it is
+// defined.
+type listing struct {
+	path     []expression
+	operands [2]*expression
+	sets     [2]*local
+	asks     *local
+}
+
+// listingOf lists what there is in a statement. All that reads or changes the
+// operands and locals of statements, whichever they are, goes by it.
+func listingOf(s statement) (l listing) {
+	switch s := s.(type) {
+	case *assign:
+		l.sets[0], l.operands[0] = &s.to, &s.value
+	case *keep:
+		l.sets[0], l.operands[0] = &s.to, &s.value
+	case *assignOnce:
+		l.sets[0], l.operands[0] = &s.to, &s.value
+	case *reset:
+		l.sets[0] = &s.local
+	case *equal:
+		l.operands = [2]*expression{&s.a, &s.b}
+	case *differ:
+		l.operands = [2]*expression{&s.a, &s.b}
+	case *isKind:
+		l.operands[0] = &s.of
+	case *isDefined:
+		l.asks = &s.local
+	case *scan:
+		l.operands[0] = &s.of
+		if l.sets[1] = &s.value; s.key != none {
+			l.sets[0] = &s.key
+		}
+	case *replace:
+		l.operands[0] = &s.value
+	case *create:
+		l.sets[0] = &s.to
+	case *appendTo:
+		l.sets[0], l.operands[0] = &s.array, &s.value
+	case *addTo:
+		l.sets[0], l.operands[0] = &s.set, &s.value
+	case *insert:
+		l.sets[0], l.operands = &s.object, [2]*expression{&s.key, &s.value}
+	case *insertDeep:
+		if l.sets[0], l.path, l.operands[0] = &s.object, s.path, &s.value; s.member != nil {
+			l.operands[0] = &s.member
+		}
+	case *merge:
+		l.sets[0], l.operands = &s.to, [2]*expression{&s.a, &s.b}
+	case *result:
+		l.operands[0] = &s.value
+	}
+	return l
+}
+
 // eachOperand calls visit with every expression of a statement itself, in the
 // order in which they are evaluated, and puts what visit returns in its place.
 // Blocks inside the statement are left alone.
 func eachOperand(s statement, visit func(expression) expression) {
-	switch s := s.(type) {
-	case *assign:
-		s.value = visit(s.value)
-	case *keep:
-		s.value = visit(s.value)
-	case *assignOnce:
-		s.value = visit(s.value)
-	case *equal:
-		s.a = visit(s.a)
-		s.b = visit(s.b)
-	case *differ:
-		s.a = visit(s.a)
-		s.b = visit(s.b)
-	case *isKind:
-		s.of = visit(s.of)
-	case *scan:
-		s.of = visit(s.of)
-	case *replace:
-		s.value = visit(s.value)
-	case *appendTo:
-		s.value = visit(s.value)
-	case *addTo:
-		s.value = visit(s.value)
-	case *insert:
-		s.key = visit(s.key)
-		s.value = visit(s.value)
-	case *insertDeep:
-		for i := range s.path {
-			s.path[i] = visit(s.path[i])
+	listed := listingOf(s)
+	for i := range listed.path {
+		listed.path[i] = visit(listed.path[i])
+	}
+	for _, operand := range listed.operands {
+		if operand != nil {
+			*operand = visit(*operand)
 		}
-		if s.member != nil {
-			s.member = visit(s.member)
-		} else {
-			s.value = visit(s.value)
-		}
-	case *merge:
-		s.a = visit(s.a)
-		s.b = visit(s.b)
-	case *result:
-		s.value = visit(s.value)
 	}
 }
 
@@ -153,35 +179,13 @@ func everyStatement(b *block, visit func(statement)) {
 
 // sets are the locals that a statement itself sets or changes.
 func sets(s statement) []local {
-	switch s := s.(type) {
-	case *assign:
-		return []local{s.to}
-	case *keep:
-		return []local{s.to}
-	case *assignOnce:
-		return []local{s.to}
-	case *reset:
-		return []local{s.local}
-	case *scan:
-		if s.key == none {
-			return []local{s.value}
+	var set []local
+	for _, l := range listingOf(s).sets {
+		if l != nil {
+			set = append(set, *l)
 		}
-		return []local{s.key, s.value}
-	case *create:
-		return []local{s.to}
-	case *appendTo:
-		return []local{s.array}
-	case *addTo:
-		return []local{s.set}
-	case *insert:
-		return []local{s.object}
-	case *insertDeep:
-		return []local{s.object}
-	case *merge:
-		return []local{s.to}
-	default:
-		return nil
 	}
+	return set
 }
 
 // A usage is how often the locals of a body are set and read in it, and whether
@@ -197,8 +201,8 @@ func usageOf(b *block) usage {
 		for _, l := range sets(s) {
 			u.set[l]++
 		}
-		if s, isCheck := s.(*isDefined); isCheck {
-			u.asked[s.local] = true
+		if asked := listingOf(s).asks; asked != nil {
+			u.asked[*asked] = true
 		}
 		eachOperand(s, func(e expression) expression {
 			return everyLeaf(e, func(leaf expression) expression {
@@ -211,6 +215,9 @@ func usageOf(b *block) usage {
 	})
 	return u
 }
+
+// idle reports whether a local is set in one place and nobody looks at it.
+func (u usage) idle(l local) bool { return u.set[l] == 1 && u.read[l] == 0 && !u.asked[l] }
 
 // substitute puts other expressions in the place of the reads of some locals.
 func substitute(b *block, by map[local]expression) {
@@ -231,34 +238,11 @@ func substitute(b *block, by map[local]expression) {
 // renumber gives all locals in a block other numbers.
 func renumber(b *block, number func(local) local) {
 	everyStatement(b, func(s statement) {
-		switch s := s.(type) {
-		case *assign:
-			s.to = number(s.to)
-		case *keep:
-			s.to = number(s.to)
-		case *assignOnce:
-			s.to = number(s.to)
-		case *reset:
-			s.local = number(s.local)
-		case *isDefined:
-			s.local = number(s.local)
-		case *scan:
-			if s.key != none {
-				s.key = number(s.key)
+		listed := listingOf(s)
+		for _, l := range [...]*local{listed.sets[0], listed.sets[1], listed.asks} {
+			if l != nil {
+				*l = number(*l)
 			}
-			s.value = number(s.value)
-		case *create:
-			s.to = number(s.to)
-		case *appendTo:
-			s.array = number(s.array)
-		case *addTo:
-			s.set = number(s.set)
-		case *insert:
-			s.object = number(s.object)
-		case *insertDeep:
-			s.object = number(s.object)
-		case *merge:
-			s.to = number(s.to)
 		}
 		eachOperand(s, func(e expression) expression {
 			return everyLeaf(e, func(leaf expression) expression {
