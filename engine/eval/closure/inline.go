@@ -134,7 +134,7 @@ var quietBuiltins = map[string]bool{
 func dropKeys(b *block) {
 	used := usageOf(b)
 	everyStatement(b, func(s statement) {
-		if s, isScan := s.(*scan); isScan && s.key != none && used.read[s.key] == 0 && used.set[s.key] == 1 && !used.asked[s.key] {
+		if s, isScan := s.(*scan); isScan && s.key != none && used.idle(s.key) {
 			s.key = none
 		}
 	})

@@ -192,21 +192,13 @@ func pastTable(b *block, subjects []string) *block {
 			kept = append(kept, s)
 		}
 	}
-	out := &block{kept}
-	used := usageOf(out)
-	for i := 0; i < len(out.statements); i++ {
-		a, isAssign := out.statements[i].(*assign)
-		if !isAssign || g.assigned[a.to] == nil {
-			continue
+	used := usageOf(&block{kept})
+	return &block{slices.DeleteFunc(kept, func(s statement) bool {
+		a, isAssign := s.(*assign)
+		if !isAssign || g.assigned[a.to] == nil || !used.idle(a.to) {
+			return false
 		}
 		key, _ := subjectKey(g.plug(a.value))
-		for _, subject := range subjects {
-			if key == subject && used.read[a.to] == 0 && used.set[a.to] == 1 && !used.asked[a.to] {
-				out.statements = append(out.statements[:i:i], out.statements[i+1:]...)
-				i--
-				break
-			}
-		}
-	}
-	return out
+		return slices.Contains(subjects, key)
+	})}
 }
