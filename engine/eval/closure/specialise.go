@@ -77,33 +77,60 @@ func (s *specialiser) function(f *function, args map[local]*ast.Term) *function 
 	v := new(*f)
 	s.copies[id] = v
 	isKnown := func(l local) bool { return args[l] != nil }
-	v.origin, v.rules, v.otherwise, v.dispatch = f.first(), nil, nil, nil
+	v.origin, v.dispatch = f.first(), nil
 	v.params = slices.DeleteFunc(slices.Clone(f.params), isKnown)
 	v.keys = slices.DeleteFunc(slices.Clone(f.keys), isKnown)
 	if len(v.keys) == 0 {
 		v.rests = nil
 	}
 	v.folded = f.folded && len(f.params) == 0
-	var tried []*chain
 	applicable, indexed := s.applicable(f, args)
-	for _, i := range applicable {
-		if s.left < 0 {
-			break
-		}
-		tried = append(tried, f.rules[i])
-		if rule := s.rule(v, f.rules[i], args); rule != nil {
-			v.rules = append(v.rules, rule)
-		}
+	rules := make([]*chain, len(applicable))
+	for i, rule := range applicable {
+		rules[i] = f.rules[rule]
 	}
+	tried := rules
 	if !indexed {
 		tried = f.rules
 	}
 	v.mixed = f.mixed || !uniform(tried)
-	if f.otherwise != nil {
-		v.otherwise = s.body(f.otherwise, args, v.fixed())
+	s.fill(v, rules, func(b *block, yield local) *block {
+		fixed := v.fixed()
+		fixed[yield] = true
+		if b = s.body(b, args, fixed); neverHolds(b) && yield != none {
+			return nil
+		}
+		return b
+	})
+	return v
+}
+
+// fill gives a function that begins as a copy of another its own rules and its own
+// default, and adds it to the tree. Body makes what a body becomes that assigns to
+// a local, none for a default; nil leaves the body out, and a rule of which none is
+// left.
+func (s *specialiser) fill(v *function, rules []*chain, body func(b *block, yield local) *block) {
+	otherwise := v.otherwise
+	v.rules, v.otherwise = nil, nil
+	for _, rule := range rules {
+		if s.left < 0 {
+			break
+		}
+		copied := new(*rule)
+		copied.bodies = nil
+		for _, b := range rule.bodies {
+			if b = body(b, rule.yield); b != nil {
+				copied.bodies = append(copied.bodies, b)
+			}
+		}
+		if len(copied.bodies) > 0 {
+			v.rules = append(v.rules, copied)
+		}
+	}
+	if otherwise != nil {
+		v.otherwise = body(otherwise, none)
 	}
 	s.to.functions = append(s.to.functions, v)
-	return v
 }
 
 // first is the function that another is a variant of for known requests.
@@ -112,22 +139,6 @@ func (f *function) first() *function {
 		return f.origin
 	}
 	return f
-}
-
-// rule is a rule without the bodies that cannot hold; nil where there is none.
-func (s *specialiser) rule(v *function, rule *chain, args map[local]*ast.Term) *chain {
-	fixed := v.fixed()
-	fixed[rule.yield] = true
-	copied := &chain{yield: rule.yield, constant: rule.constant, at: rule.at}
-	for _, b := range rule.bodies {
-		if b = s.body(b, args, fixed); !neverHolds(b) {
-			copied.bodies = append(copied.bodies, b)
-		}
-	}
-	if len(copied.bodies) == 0 {
-		return nil
-	}
-	return copied
 }
 
 // applicable are the rules of a function that its table does not rule out, and
@@ -274,28 +285,16 @@ func (s *specialiser) take(f *function) *function {
 	}
 	v := new(*f)
 	s.taken[f] = v
-	v.origin, v.rules, v.otherwise = f.first(), nil, nil
+	v.origin = f.first()
 	if f.rests != nil {
 		v.rests = s.take(f.rests)
 	}
-	whole := func(b *block) *block {
+	s.fill(v, f.rules, func(b *block, _ local) *block {
 		b = copyOf(b)
 		s.calls(b, true)
 		everyStatement(b, func(statement) { s.left-- })
 		return b
-	}
-	for _, rule := range f.rules {
-		copied := new(*rule)
-		copied.bodies = nil
-		for _, b := range rule.bodies {
-			copied.bodies = append(copied.bodies, whole(b))
-		}
-		v.rules = append(v.rules, copied)
-	}
-	if f.otherwise != nil {
-		v.otherwise = whole(f.otherwise)
-	}
-	s.to.functions = append(s.to.functions, v)
+	})
 	return v
 }
 
