@@ -33,6 +33,27 @@ func (s signal) outward() signal {
 	return s - 1
 }
 
+// past is a signal of a block as what stands behind the block sees it, which goes on
+// where the block merely did not hold.
+func (s signal) past() signal {
+	if s <= undefined {
+		return goOn
+	}
+	return s.outward()
+}
+
+// negated is a signal of a block that is not to hold.
+func (s signal) negated() signal {
+	switch s {
+	case goOn:
+		return undefined
+	case undefined:
+		return goOn
+	default:
+		return s.outward()
+	}
+}
+
 // The code of a program is closures over places in a machine.
 type (
 	// A step is a statement.
@@ -60,7 +81,7 @@ type machine struct {
 	known      documents
 	buildings  pool[building]
 	walks      walks
-	operands   []*ast.Term          // of the calls that are being made, see spread
+	operands   []*ast.Term          // of what is being made, see sideBySide
 	passed     [maxPassed]*ast.Term // to a call that is remembered
 	weigher    *weigher
 

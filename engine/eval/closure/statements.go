@@ -267,16 +267,13 @@ func (c *coder) group(s *group) step {
 	if len(blocks) == 1 {
 		block := blocks[0]
 		return func(m *machine) signal {
-			if s := block(m); s > undefined {
-				return s.outward()
-			}
-			return goOn
+			return block(m).past()
 		}
 	}
 	return func(m *machine) signal {
 		for _, block := range blocks {
-			if s := block(m); s > undefined {
-				return s.outward()
+			if s := block(m).past(); s != goOn {
+				return s
 			}
 		}
 		return goOn
@@ -294,27 +291,11 @@ func (c *coder) negate(s *negate) step {
 		}
 	}
 	if said < 0 {
-		return func(m *machine) signal {
-			switch s := body(m); s {
-			case goOn:
-				return undefined
-			case undefined:
-				return goOn
-			default:
-				return s.outward()
-			}
-		}
+		return func(m *machine) signal { return body(m).negated() }
 	}
 	return func(m *machine) signal {
 		m.slots[said] = nil
-		switch s := body(m); s {
-		case goOn:
-			return undefined
-		case undefined:
-			return goOn
-		default:
-			return s.outward()
-		}
+		return body(m).negated()
 	}
 }
 
