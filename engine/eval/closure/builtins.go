@@ -85,17 +85,10 @@ func (c *coder) spread(e callBuiltin, report reporter) value {
 		if x == nil && first {
 			return nil
 		}
-		base := len(m.operands)
-		for _, element := range elements {
-			term := element(m)
-			if term == nil {
-				m.operands = m.operands[:base]
-				return nil
-			}
-			m.operands = append(m.operands, term)
+		terms, defined := m.sideBySide(elements)
+		if !defined {
+			return nil
 		}
-		terms := m.operands[base:]
-		m.operands = m.operands[:base]
 		return yields(m, x, terms)
 	}
 }

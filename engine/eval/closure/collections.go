@@ -6,37 +6,21 @@ import (
 
 // making is the code of a collection written out that may not be needed as OPA's.
 func (c *coder) making(e literal) value {
-	of := e.kind
-	keys, values := c.settledAll(e.keys), make([]value, len(e.values))
-	for i, v := range e.values {
-		if values[i] = c.settled(v); of == objectKind {
-			values[i] = c.value(v)
-		}
-	}
-	if len(values) > maxLiteral {
+	of, size := e.kind, len(e.values)
+	if size > maxLiteral {
 		return c.literal(e)
 	}
-	return func(m *machine) *ast.Term {
-		base := len(m.operands)
-		for i, v := range values {
-			if of == objectKind {
-				key := keys[i](m)
-				if key == nil {
-					m.operands = m.operands[:base]
-					return nil
-				}
-				m.operands = append(m.operands, key)
-			}
-			term := v(m)
-			if term == nil {
-				m.operands = m.operands[:base]
-				return nil
-			}
-			m.operands = append(m.operands, term)
+	var parts []value
+	for i, v := range e.values {
+		if of == objectKind {
+			parts = append(parts, c.settled(e.keys[i]), c.value(v))
+		} else {
+			parts = append(parts, c.settled(v))
 		}
-		terms := m.operands[base:]
-		m.operands = m.operands[:base]
-		if !m.work(len(values)) {
+	}
+	return func(m *machine) *ast.Term {
+		terms, defined := m.sideBySide(parts)
+		if !defined || !m.work(size) {
 			return nil
 		}
 		b := m.building(of)
@@ -62,6 +46,23 @@ func (c *coder) making(e literal) value {
 		}
 		return &b.term
 	}
+}
+
+// sideBySide are the values of operands side by side, until others are asked for. It is
+// false where one is undefined.
+func (m *machine) sideBySide(operands []value) (terms []*ast.Term, defined bool) {
+	base := len(m.operands)
+	for _, operand := range operands {
+		term := operand(m)
+		if term == nil {
+			m.operands = m.operands[:base]
+			return nil, false
+		}
+		m.operands = append(m.operands, term)
+	}
+	terms = m.operands[base:]
+	m.operands = m.operands[:base]
+	return terms, true
 }
 
 // maxLiteral is up to how many members of a collection written out are looked
