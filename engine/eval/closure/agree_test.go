@@ -34,6 +34,14 @@ deny contains "5.0" if input.context.n == 5.0
 deny contains "2" if input.context.n == 2
 deny contains "3" if input.context.n == 3`,
 		},
+		"a number that two rules write in two ways": {
+			Rego: `
+allow if true
+reasons contains json.marshal([v(1)]) if true
+v(x) := 2 if x == 3
+else := json.unmarshal("1.50") if x == 1
+v(x) := 1.5 if x < 2`,
+		},
 		"names with dots": {
 			Rego: `
 allow if input["subject.type"] == "user"
