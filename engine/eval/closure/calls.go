@@ -50,7 +50,7 @@ func foldAliases(t *tree) {
 		}
 		return eachPart(e, visit)
 	}
-	t.eachBlock(func(b *block) { everyStatement(b, func(s statement) { eachOperand(s, visit) }) })
+	t.eachBlock(func(b *block) { everyOperand(b, visit) })
 }
 
 type callInliner struct {

@@ -37,9 +37,12 @@ func constantsOf(t *tree) map[string]*ast.Term {
 			constants[string(text)] = term
 		}
 	}
-	var visit func(e expression) expression
-	visit = func(e expression) expression {
-		if k, isConstant := e.(constant); isConstant {
+	t.eachBlock(func(b *block) {
+		everyExpression(b, func(e expression) {
+			k, isConstant := e.(constant)
+			if !isConstant {
+				return
+			}
 			add(k.term)
 			if size(k.term.Value) <= maxNamed {
 				each(nil, k.term, func(key, value *ast.Term) bool {
@@ -48,10 +51,8 @@ func constantsOf(t *tree) map[string]*ast.Term {
 					return true
 				})
 			}
-		}
-		return eachPart(e, visit)
-	}
-	t.eachBlock(func(b *block) { everyStatement(b, func(s statement) { eachOperand(s, visit) }) })
+		})
+	})
 	return constants
 }
 

@@ -65,7 +65,6 @@ func foldCollections(statements []statement, used usage, by map[local]expression
 
 // fills reports whether a statement adds constants to a collection.
 func fills(s statement, to local) bool {
-	isConstant := func(e expression) bool { _, ok := e.(constant); return ok }
 	switch s := s.(type) {
 	case *appendTo:
 		return s.array == to && isConstant(s.value)

@@ -318,9 +318,9 @@ func (d *decoder) call(s *ir.CallStmt, at *ast.Location) expression {
 // called so.
 func (d *decoder) callDynamic(s *ir.CallDynamicStmt, at *ast.Location) expression {
 	group := &functionGroup{byPath: make(map[string]*function)}
-	for i, planned := range d.policy.Funcs.Funcs {
+	for _, planned := range d.policy.Funcs.Funcs {
 		if len(planned.Path) == len(s.Path) && len(planned.Params) == documentLocals && d.mayBe(s.Path, planned.Path) {
-			group.byPath[pathKey(planned.Path)] = d.byName[d.policy.Funcs.Funcs[i].Name]
+			group.byPath[pathKey(planned.Path)] = d.byName[planned.Name]
 		}
 	}
 	return callDynamic{group, d.operands(s.Path), at}

@@ -36,7 +36,7 @@ func (d *demander) rewrite(b *block) {
 		}
 		return eachPart(e, visit)
 	}
-	everyStatement(b, func(s statement) { eachOperand(s, visit) })
+	everyOperand(b, visit)
 }
 
 // asked is a chain of dots as a call on demand, and the dots that are left.

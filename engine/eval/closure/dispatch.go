@@ -201,16 +201,9 @@ func (g *guardFinder) takes(s statement) bool {
 	return true
 }
 
-func isConstant(e expression) bool { _, is := e.(constant); return is }
-
 // plug puts the subjects in the place of the locals that hold them.
 func (g *guardFinder) plug(e expression) expression {
-	return everyLeaf(e, func(leaf expression) expression {
-		if r, isRead := leaf.(read); isRead && g.assigned[r.from] != nil {
-			return g.assigned[r.from]
-		}
-		return leaf
-	})
+	return inPlaceOfReads(e, func(l local) expression { return g.assigned[l] })
 }
 
 func (g *guardFinder) isSubject(e expression) bool {

@@ -55,12 +55,7 @@ func pull(before []statement, s statement, once func(local) bool) []statement {
 	}
 	if len(by) > 0 {
 		eachOperand(s, func(e expression) expression {
-			return everyLeaf(e, func(leaf expression) expression {
-				if r, isRead := leaf.(read); isRead && by[r.from] != nil {
-					return by[r.from]
-				}
-				return leaf
-			})
+			return inPlaceOfReads(e, func(l local) expression { return by[l] })
 		})
 	}
 	return before

@@ -53,8 +53,8 @@ type part struct {
 // inInput is the code of a path of names in the document input. Of a request it
 // is read where it stands; everywhere is that for any other document.
 func (c *coder) inInput(names []string, everywhere value) value {
-	make := c.fromRequest(names)
-	if make == nil {
+	made := c.fromRequest(names)
+	if made == nil {
 		return everywhere
 	}
 	place := c.part(names)
@@ -64,7 +64,7 @@ func (c *coder) inInput(names []string, everywhere value) value {
 		}
 		p := &m.parts[place]
 		if !p.known {
-			*p = part{true, make(m)}
+			*p = part{true, made(m)}
 		}
 		return p.term
 	}

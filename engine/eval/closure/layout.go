@@ -8,10 +8,10 @@ import "fmt"
 // the places and how many there are in all.
 func layout(t *tree) (bases map[*function]int, slots int, err error) {
 	l := &layouter{bases: make(map[*function]int), open: make(map[*function]bool)}
-	// A function that several call stands behind the one that needs most.
 	if err := l.visit(t.plan, t.locals); err != nil {
 		return nil, 0, err
 	}
+	// A function that several call stands behind the one that needs most.
 	order := l.order
 	for i := len(order) - 1; i >= 0; i-- {
 		f := order[i]
@@ -58,35 +58,20 @@ func (l *layouter) enter(f *function) error {
 	return nil
 }
 
-// blocks are all blocks of a function.
-func (f *function) blocks() []*block {
-	var blocks []*block
-	for _, c := range f.rules {
-		blocks = append(blocks, c.bodies...)
-	}
-	if f.otherwise != nil {
-		blocks = append(blocks, f.otherwise)
-	}
-	return blocks
-}
-
 // callees are the functions that blocks call, each as often as it is.
 func callees(blocks ...*block) []*function {
 	var found []*function
-	var visit func(e expression) expression
-	visit = func(e expression) expression {
-		switch e := e.(type) {
-		case call:
-			found = append(found, e.function)
-		case callDynamic:
-			for _, f := range e.group.byPath {
-				found = append(found, f)
-			}
-		}
-		return eachPart(e, visit)
-	}
 	for _, b := range blocks {
-		everyStatement(b, func(s statement) { eachOperand(s, visit) })
+		everyExpression(b, func(e expression) {
+			switch e := e.(type) {
+			case call:
+				found = append(found, e.function)
+			case callDynamic:
+				for _, f := range e.group.byPath {
+					found = append(found, f)
+				}
+			}
+		})
 	}
 	return found
 }

@@ -86,13 +86,19 @@ func (d *documents) forget() {
 
 // take is a lazy value for the time of the evaluation.
 func (d *documents) take() *lazy {
-	var l *lazy
-	if n := len(d.free); n > 0 {
-		l, d.free = d.free[n-1], d.free[:n-1]
-	} else {
-		l = &lazy{}
-	}
+	l := d.unused()
 	d.others = append(d.others, l)
+	return l
+}
+
+// unused is a lazy value that was let go of, or another.
+func (d *documents) unused() *lazy {
+	n := len(d.free)
+	if n == 0 {
+		return &lazy{}
+	}
+	l := d.free[n-1]
+	d.free = d.free[:n-1]
 	return l
 }
 
@@ -132,12 +138,7 @@ func (d *documents) entity(m *machine, typ, id string) *ast.Term {
 const maxEntities = 32
 
 func (d *documents) remember(m *machine, typ, id string, found eval.Entity) *ast.Term {
-	var e *lazy
-	if n := len(d.free); n > 0 {
-		e, d.free = d.free[n-1], d.free[:n-1]
-	} else {
-		e = &lazy{}
-	}
+	e := d.unused()
 	e.begin(m, entityLazy)
 	e.typ, e.id, e.entity = typ, id, found
 	if len(d.entities) < maxEntities {

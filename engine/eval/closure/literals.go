@@ -28,7 +28,7 @@ func foldLiterals(b *block, fixed map[local]bool) {
 		}
 		b.statements = out
 	})
-	everyStatement(b, func(s statement) { eachOperand(s, constantLiterals) })
+	everyOperand(b, constantLiterals)
 }
 
 // constantLiterals makes constants of the collections in an expression that have
@@ -62,6 +62,8 @@ func constantLiterals(e expression) expression {
 	sorted(made)
 	return constant{made}
 }
+
+func isConstant(e expression) bool { _, is := e.(constant); return is }
 
 func isVariable(e expression) bool { return !isConstant(e) }
 

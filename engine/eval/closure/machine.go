@@ -96,7 +96,7 @@ type machine struct {
 
 	patterns cache.InterQueryValueCache
 	builtins *topdown.BuiltinContext // see opa
-	answers  []*ast.Term
+	answers  []*ast.Term             // what the plan has come to, see result
 	texts    *texts
 	line     []byte // of a text that is being made
 

@@ -218,11 +218,11 @@ func (s *specialiser) substitute(b *block, args map[local]*ast.Term, other bool)
 }
 
 func withArguments(e expression, args map[local]*ast.Term) expression {
-	return everyLeaf(e, func(leaf expression) expression {
-		if r, isRead := leaf.(read); isRead && args[r.from] != nil {
-			return constant{args[r.from]}
+	return inPlaceOfReads(e, func(l local) expression {
+		if arg := args[l]; arg != nil {
+			return constant{arg}
 		}
-		return leaf
+		return nil
 	})
 }
 

@@ -49,7 +49,7 @@ func foldFunctions(t *tree, static *ast.Term) (bool, error) {
 		}
 		return eachPart(e, visit)
 	}
-	t.eachBlock(func(b *block) { everyStatement(b, func(s statement) { eachOperand(s, visit) }) })
+	t.eachBlock(func(b *block) { everyOperand(b, visit) })
 	return true, nil
 }
 

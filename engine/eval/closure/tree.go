@@ -288,6 +288,18 @@ type chain struct {
 	at       *ast.Location
 }
 
+// blocks are all blocks of a function.
+func (f *function) blocks() []*block {
+	var blocks []*block
+	for _, c := range f.rules {
+		blocks = append(blocks, c.bodies...)
+	}
+	if f.otherwise != nil {
+		blocks = append(blocks, f.otherwise)
+	}
+	return blocks
+}
+
 // A functionGroup is what a dynamic call may call.
 type functionGroup struct{ byPath map[string]*function }
 

@@ -28,14 +28,7 @@ func (u *unsetFinder) block(b *block, set map[local]bool) {
 		}
 	}
 	for _, s := range b.statements {
-		eachOperand(s, func(e expression) expression {
-			return everyLeaf(e, func(leaf expression) expression {
-				if r, isRead := leaf.(read); isRead {
-					look(r.from)
-				}
-				return leaf
-			})
-		})
+		eachRead(s, look)
 		for _, nested := range inner(s) {
 			inside := maps.Clone(set)
 			if s, isScan := s.(*scan); isScan {

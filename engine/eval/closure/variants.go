@@ -98,16 +98,15 @@ func kindsOf(d *dispatch) int {
 // readFields are the names of the fields of the request that a tree reads.
 func readFields(t *tree) map[string]bool {
 	read := make(map[string]bool)
-	var visit func(e expression) expression
-	visit = func(e expression) expression {
-		if d, isDot := e.(dot); isDot {
-			if p := pathOf(d); isInput(p.root) {
-				read[fieldName(p.names())] = true
+	t.eachBlock(func(b *block) {
+		everyExpression(b, func(e expression) {
+			if d, isDot := e.(dot); isDot {
+				if p := pathOf(d); isInput(p.root) {
+					read[fieldName(p.names())] = true
+				}
 			}
-		}
-		return eachPart(e, visit)
-	}
-	t.eachBlock(func(b *block) { everyStatement(b, func(s statement) { eachOperand(s, visit) }) })
+		})
+	})
 	return read
 }
 

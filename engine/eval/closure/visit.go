@@ -138,6 +138,19 @@ func everyLeaf(e expression, visit func(expression) expression) expression {
 	return eachPart(e, func(part expression) expression { return everyLeaf(part, visit) })
 }
 
+// inPlaceOfReads is an expression with others in the place of the locals that it
+// reads; where that is nil, the local stays.
+func inPlaceOfReads(e expression, by func(local) expression) expression {
+	return everyLeaf(e, func(leaf expression) expression {
+		if r, isRead := leaf.(read); isRead {
+			if other := by(r.from); other != nil {
+				return other
+			}
+		}
+		return leaf
+	})
+}
+
 // inner are the blocks of a statement.
 func inner(s statement) []*block {
 	switch s := s.(type) {
@@ -177,6 +190,33 @@ func everyStatement(b *block, visit func(statement)) {
 	}
 }
 
+// everyOperand is eachOperand for all statements of a block and those in them.
+func everyOperand(b *block, visit func(expression) expression) {
+	everyStatement(b, func(s statement) { eachOperand(s, visit) })
+}
+
+// everyExpression calls visit with all expressions in a block, and with their parts
+// before them.
+func everyExpression(b *block, visit func(expression)) {
+	everyOperand(b, func(e expression) expression {
+		inOrder(e, visit)
+		return e
+	})
+}
+
+// eachRead calls visit with the locals that the operands of a statement itself
+// read, each as often as they do.
+func eachRead(s statement, visit func(local)) {
+	eachOperand(s, func(e expression) expression {
+		return everyLeaf(e, func(leaf expression) expression {
+			if r, isRead := leaf.(read); isRead {
+				visit(r.from)
+			}
+			return leaf
+		})
+	})
+}
+
 // sets are the locals that a statement itself sets or changes.
 func sets(s statement) []local {
 	var set []local
@@ -204,14 +244,7 @@ func usageOf(b *block) usage {
 		if asked := listingOf(s).asks; asked != nil {
 			u.asked[*asked] = true
 		}
-		eachOperand(s, func(e expression) expression {
-			return everyLeaf(e, func(leaf expression) expression {
-				if r, isRead := leaf.(read); isRead {
-					u.read[r.from]++
-				}
-				return leaf
-			})
-		})
+		eachRead(s, func(l local) { u.read[l]++ })
 	})
 	return u
 }
@@ -221,17 +254,8 @@ func (u usage) idle(l local) bool { return u.set[l] == 1 && u.read[l] == 0 && !u
 
 // substitute puts other expressions in the place of the reads of some locals.
 func substitute(b *block, by map[local]expression) {
-	everyStatement(b, func(s statement) {
-		eachOperand(s, func(e expression) expression {
-			return everyLeaf(e, func(leaf expression) expression {
-				if r, isRead := leaf.(read); isRead {
-					if other, replaced := by[r.from]; replaced {
-						return other
-					}
-				}
-				return leaf
-			})
-		})
+	everyOperand(b, func(e expression) expression {
+		return inPlaceOfReads(e, func(l local) expression { return by[l] })
 	})
 }
 
@@ -245,12 +269,7 @@ func renumber(b *block, number func(local) local) {
 			}
 		}
 		eachOperand(s, func(e expression) expression {
-			return everyLeaf(e, func(leaf expression) expression {
-				if r, isRead := leaf.(read); isRead {
-					return read{number(r.from)}
-				}
-				return leaf
-			})
+			return inPlaceOfReads(e, func(l local) expression { return read{number(l)} })
 		})
 	})
 }
