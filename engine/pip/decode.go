@@ -19,11 +19,12 @@ import (
 type decoders struct {
 	names  names
 	shapes shapes
+	common common
 	idle   sync.Pool
 }
 
 func newDecoders() *decoders {
-	ds := &decoders{}
+	ds := &decoders{common: common{seed: maphash.MakeSeed()}}
 	ds.shapes = shapes{names: &ds.names, seed: maphash.MakeSeed(), byHash: make(map[uint64]*shape)}
 	return ds
 }
@@ -39,7 +40,7 @@ type decoded struct {
 // Numbers keep their text, and strings are parts of the text where they can be.
 func (ds *decoders) decode(text string) (decoded, error) {
 	if text[0] != '[' && text[0] != '{' {
-		term, size, err := scalar(text)
+		term, size, err := ds.scalar(text)
 		return decoded{term: term, size: size}, err
 	}
 	d := ds.begin(text)
@@ -80,7 +81,7 @@ type member struct {
 func (ds *decoders) begin(text string) *decoder {
 	d, _ := ds.idle.Get().(*decoder)
 	if d == nil {
-		d = &decoder{names: &ds.names}
+		d = &decoder{all: ds}
 	}
 	d.text, d.size, d.long = text, 0, nil
 	d.input = *bytes.NewBuffer(append(d.bytes[:0], text...))
@@ -102,7 +103,7 @@ func (ds *decoders) release(d *decoder) {
 const maxIdleBytes = 1 << 16
 
 type decoder struct {
-	names  *names
+	all    *decoders
 	bytes  []byte // a copy of the text, for input
 	input  bytes.Buffer
 	tokens jsontext.Decoder
@@ -153,7 +154,7 @@ func (d *decoder) value() (*ast.Term, error) {
 	if err != nil {
 		return nil, err
 	}
-	term, size, err := scalar(text)
+	term, size, err := d.all.scalar(text)
 	d.size += size
 	return term, err
 }
@@ -180,7 +181,7 @@ func (d *decoder) name() (string, error) {
 
 // scalar is a value that is no object and no array, and an estimate of its
 // bytes.
-func scalar(text string) (*ast.Term, int, error) {
+func (ds *decoders) scalar(text string) (*ast.Term, int, error) {
 	switch text[0] {
 	case 'n':
 		return ast.InternedNullTerm, 0, nil
@@ -188,7 +189,14 @@ func scalar(text string) (*ast.Term, int, error) {
 		return ast.InternedTerm(text[0] == 't'), 0, nil
 	case '"':
 		value, size, err := unquote(text)
-		return ast.StringTerm(value), termBytes + size, err
+		if err != nil {
+			return nil, 0, err
+		}
+		term, shared := ds.common.term(value)
+		if shared {
+			return term, 0, nil
+		}
+		return term, termBytes + size, nil
 	}
 	if shared := ast.InternedIntNumberTermFromString(text); shared != nil {
 		return shared, 0, nil
@@ -242,7 +250,7 @@ func (d *decoder) object() (*ast.Term, error) {
 		if err != nil {
 			return nil, err
 		}
-		key := d.names.term(name)
+		key := d.all.names.term(name)
 		member, err := d.value()
 		if err != nil {
 			return nil, err

@@ -14,7 +14,8 @@
 //
 //   - Attributes are the stored text, the places of their values in it, and a
 //     shape: their names, shared by all entities that have the same ones. A
-//     value is decoded when it is first asked for.
+//     value is decoded when it is first asked for, and a text that many entities
+//     have, such as a state, is one term for all of them.
 //   - Ancestors and distances of what stands below one parent are found in the
 //     parent's closure, which all that stand below it share. So are the grants
 //     of what stands above; an entity keeps its own alone.

@@ -13,23 +13,25 @@ import (
 // until the entity changes. Its other members are filled when first needed, by
 // any reader pinned where the entry holds.
 type entry struct {
-	key      key
-	revision uint64
-	known    bool
-	passing  bool          // it stays out of the cache: see doorkeeper
-	grown    atomic.Bool   // it has come to hold more since it was counted last
-	counted  atomic.Uint32 // the weight that the cache knows of
-	ref      *ast.Term     // type:id
-	parents  []authz.EntityRef
-	text     string // of the attributes, as JSON
+	// What most decisions look at is at the beginning, in one line of the
+	// processor's cache or two.
+	revision   uint64
+	known      bool
+	passing    bool          // it stays out of the cache: see doorkeeper
+	grown      atomic.Bool   // it has come to hold more since it was counted last
+	counted    atomic.Uint32 // the weight that the cache knows of
+	attributes atomic.Pointer[attributes]
+	ref        *ast.Term // type:id
+	derived    atomic.Pointer[derived]
+	up         atomic.Pointer[upLink] // see upward
+	key        key
 
-	bytes       atomic.Int64 // estimate of the memory held, without grants and derived
-	attributes  atomic.Pointer[attributes]
 	identity    atomic.Pointer[identity]
-	parentTerms atomic.Pointer[ast.Term]  // the member parents
 	grants      atomic.Pointer[ownGrants] // see grantsOf
-	derived     atomic.Pointer[derived]
-	up          atomic.Pointer[upLink] // see upward
+	parentTerms atomic.Pointer[ast.Term]  // the member parents
+	parents     []authz.EntityRef
+	text        string       // of the attributes, as JSON
+	bytes       atomic.Int64 // estimate of the memory held, without grants and derived
 }
 
 // An identity is an entity's members type and id.

@@ -8,13 +8,14 @@ import (
 
 // Some built-ins take much longer than to find out that they were called on the
 // same operands before: a pattern is matched with an action, an address with a
-// network. What such a call came to is remembered by its
-// operands, as long as these are short, and so is what it came to. It depends on
-// nothing else, so it is remembered from one evaluation to the next.
+// network. What such a call came to is remembered by its operands, as long as
+// these are short, and so is what it came to. It depends on nothing else, so it is
+// remembered from one evaluation to the next.
 
 // recalled are the built-ins that are worth it. All are deterministic and look at
-// their operands alone. Times are not among them: those of the directory are as many as its
-// entities, and package native reads them in little more time.
+// their operands alone. Those that read times are not among them: the times in a
+// directory are as many as its entities, and package native reads one in little
+// more time.
 var recalled = map[string]bool{
 	ast.RegexMatch.Name: true, ast.RegexReplace.Name: true, ast.RegexSplit.Name: true, ast.GlobMatch.Name: true,
 	ast.Split.Name: true, ast.Replace.Name: true, ast.Substring.Name: true, ast.ToNumber.Name: true, ast.FormatInt.Name: true,
