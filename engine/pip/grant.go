@@ -75,7 +75,8 @@ func (c *Cache) newOwnGrants(e *entry, stored []authz.Grant) *ownGrants {
 		}
 		at := &own.grants[i]
 		at.own, at.id, at.reason = own, g.ID, g.Reason
-		at.role, at.scope = names.term(g.Role.String()), ast.StringTerm(scope.String())
+		at.role = names.term(g.Role.String())
+		at.scope, _ = c.decoders.common.term(scope.String())
 		at.notBefore, at.notAfter = g.NotBefore, g.NotAfter
 		own.set.list[i] = at
 		size += grantBytes + len(g.ID) + len(scope.Type) + len(scope.ID) + len(g.Reason)
