@@ -71,6 +71,20 @@ v(x) := 2 if x.k == "w"
 v(x) := 2 if x.k == "z"
 v(x) := 3 if x.k == "y"`,
 		},
+		"no table on what comes after what fails": {
+			Rego: `
+allow if f(input.context)
+f(x) if { to_number(x.s) == 7; x.k == "w" }
+f(x) if x.k == "z"
+f(x) if x.k == "y"`,
+		},
+		"no table on what comes after a membership that fails": {
+			Rego: `
+allow if f(input.context)
+f(x) if { to_number(x.s) in {7, 8}; x.k == "w" }
+f(x) if x.k == "z"
+f(x) if x.k == "y"`,
+		},
 		"a table on what another rule asks": {
 			Rego: `
 allow if v == 1

@@ -181,9 +181,9 @@ func (g *guardFinder) takes(s statement) bool {
 		g.assigned[s.to] = s.value
 	case *equal:
 		if value, isConstant := s.b.(constant); isConstant {
-			g.add(s.at, s.a, value.term)
+			return g.add(s.at, s.a, value.term)
 		} else if value, isConstant := s.a.(constant); isConstant {
-			g.add(s.at, s.b, value.term)
+			return g.add(s.at, s.b, value.term)
 		} else if !g.isSubject(s.a) || !g.isSubject(s.b) {
 			return false
 		}
@@ -191,7 +191,7 @@ func (g *guardFinder) takes(s statement) bool {
 		member, isCall := s.a.(callBuiltin)
 		switch {
 		case isCall && isFalse(s.b) && member.name == memberBuiltin && isCollection(member.args[1]):
-			g.add(s.at, member.args[0], membersOf(member.args[1].(constant).term)...)
+			return g.add(s.at, member.args[0], membersOf(member.args[1].(constant).term)...)
 		case !g.isSubject(s.a) || !isConstant(s.b):
 			return false
 		}
@@ -211,13 +211,16 @@ func (g *guardFinder) isSubject(e expression) bool {
 	return is
 }
 
-func (g *guardFinder) add(at atPlace, subject expression, values ...*ast.Term) {
+// add notes that a subject is one of several values. What is no subject, it passes
+// over; it is false where that may err.
+func (g *guardFinder) add(at atPlace, subject expression, values ...*ast.Term) bool {
 	subject = g.plug(subject)
 	key, isSubject := subjectKey(subject)
 	if !isSubject || find(g.found, key) != nil || slices.ContainsFunc(values, isComposite) {
-		return
+		return !mayErr(subject)
 	}
 	g.found = append(g.found, guard{subject, key, values, insideParameter(subject) || !isIndexed(at)})
+	return true
 }
 
 // insideParameter reports whether a subject is a part of a parameter. OPA's index
