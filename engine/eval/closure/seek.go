@@ -80,15 +80,10 @@ func (s search) once(member local) bool {
 	}
 	changed := usageOf(s.rest).set
 	same := true
-	keep := func(leaf expression) expression {
-		if r, isRead := leaf.(read); isRead {
-			same = same && r.from != member && changed[r.from] == 0
-		}
-		return leaf
-	}
-	everyLeaf(s.x, keep)
+	look := func(l local) { same = same && l != member && changed[l] == 0 }
+	readsIn(s.x, look)
 	everyStatement(s.before, func(st statement) {
-		eachOperand(st, func(e expression) expression { return everyLeaf(e, keep) })
+		eachRead(st, look)
 		for _, l := range sets(st) {
 			same = same && changed[l] == 0
 		}

@@ -208,12 +208,18 @@ func everyExpression(b *block, visit func(expression)) {
 // read, each as often as they do.
 func eachRead(s statement, visit func(local)) {
 	eachOperand(s, func(e expression) expression {
-		return everyLeaf(e, func(leaf expression) expression {
-			if r, isRead := leaf.(read); isRead {
-				visit(r.from)
-			}
-			return leaf
-		})
+		readsIn(e, visit)
+		return e
+	})
+}
+
+// readsIn is eachRead for an expression.
+func readsIn(e expression, visit func(local)) {
+	everyLeaf(e, func(leaf expression) expression {
+		if r, isRead := leaf.(read); isRead {
+			visit(r.from)
+		}
+		return leaf
 	})
 }
 
