@@ -1,9 +1,7 @@
 package closure
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -33,14 +31,6 @@ type branch struct {
 
 // fewRules is up to how many rules are tried one after another.
 const fewRules = 2
-
-// A guard is a condition of a rule: the subject is one of the values.
-type guard struct {
-	subject expression
-	key     string // tells subjects apart
-	values  []*ast.Term
-	ours    bool // see dispatch
-}
 
 // dispatchOf finds a table for rules; nil where none would help.
 func dispatchOf(f *function) *dispatch {
@@ -139,173 +129,51 @@ func mostAsked(rules []int, guards [][]guard, done []string) (expression, string
 	return best.subject, best.key
 }
 
-func find(guards []guard, key string) *guard {
-	for i := range guards {
-		if guards[i].key == key {
-			return &guards[i]
-		}
-	}
-	return nil
-}
-
-// guardsOf are the conditions that a body begins with. See hoist. The first rule
-// that it calls, if that has no parameters and one body, lends it its own: they
-// have to hold before anything in either can err.
-func guardsOf(b *block) []guard {
-	g := &guardFinder{assigned: make(map[local]expression)}
-	for _, s := range b.statements {
-		if !g.takes(s) {
-			if called := conditionCall(s); called != nil {
-				g.borrow(called)
-			}
-			break
-		}
-	}
-	return g.found
-}
-
-type guardFinder struct {
-	assigned map[local]expression
-	found    []guard
-}
-
-// takes notes what a statement asks for. It is false for one that does more
-// than ask for subjects.
-func (g *guardFinder) takes(s statement) bool {
-	switch s := s.(type) {
-	case *reset:
-	case *assign:
-		if _, isSubject := subjectKey(s.value); !isSubject {
-			return false
-		}
-		g.assigned[s.to] = s.value
-	case *equal:
-		if value, isConstant := s.b.(constant); isConstant {
-			return g.add(s.at, s.a, value.term)
-		} else if value, isConstant := s.a.(constant); isConstant {
-			return g.add(s.at, s.b, value.term)
-		} else if !g.isSubject(s.a) || !g.isSubject(s.b) {
-			return false
-		}
-	case *differ:
-		member, isCall := s.a.(callBuiltin)
-		switch {
-		case isCall && isFalse(s.b) && member.name == memberBuiltin && isCollection(member.args[1]):
-			return g.add(s.at, member.args[0], membersOf(member.args[1].(constant).term)...)
-		case !g.isSubject(s.a) || !isConstant(s.b):
-			return false
-		}
-	default:
-		return false
-	}
-	return true
-}
-
-// plug puts the subjects in the place of the locals that hold them.
-func (g *guardFinder) plug(e expression) expression {
-	return inPlaceOfReads(e, func(l local) expression { return g.assigned[l] })
-}
-
-func (g *guardFinder) isSubject(e expression) bool {
-	_, is := subjectKey(g.plug(e))
-	return is
-}
-
-// add notes that a subject is one of several values. What is no subject, it passes
-// over; it is false where that may err.
-func (g *guardFinder) add(at atPlace, subject expression, values ...*ast.Term) bool {
-	subject = g.plug(subject)
-	key, isSubject := subjectKey(subject)
-	if !isSubject || find(g.found, key) != nil || slices.ContainsFunc(values, isComposite) {
-		return !mayErr(subject)
-	}
-	g.found = append(g.found, guard{subject, key, values, insideParameter(subject) || !isIndexed(at)})
-	return true
-}
-
-// insideParameter reports whether a subject is a part of a parameter. OPA's index
-// looks at parameters as a whole.
-func insideParameter(subject expression) bool {
-	d, isDot := subject.(dot)
-	if !isDot {
-		return false
-	}
-	_, isRead := pathOf(d).root.(read)
-	return isRead
-}
-
-// conditionCall is the function without parameters that a statement asks the
-// truth of, or whose value it takes; nil where it does neither.
-func conditionCall(s statement) *function {
-	var e expression
-	switch s := s.(type) {
-	case *differ:
-		if !isConstant(s.b) {
-			return nil
-		}
-		e = s.a
-	case *assign:
-		e = s.value
-	default:
+// askedFor are those of some subjects that a rule asks for itself.
+func askedFor(rule *chain, subjects []string) []string {
+	if len(rule.bodies) > 1 || len(subjects) == 0 {
 		return nil
 	}
-	for {
-		d, isDot := e.(dot)
-		if !isDot {
+	g := &guardFinder{assigned: make(map[local]expression)}
+	for _, s := range rule.bodies[0].statements {
+		if !g.takes(s) {
 			break
 		}
-		if !isConstant(d.key) {
-			return nil
-		}
-		e = d.of
 	}
-	if called, isCall := e.(call); isCall && len(called.args) == 0 {
-		return called.function
-	}
-	return nil
-}
-
-// borrow takes the guards of a function with one rule and no default.
-func (g *guardFinder) borrow(f *function) {
-	if f.kind != complete || f.otherwise != nil || len(f.rules) != 1 || len(f.rules[0].bodies) != 1 {
-		return
-	}
-	for _, lent := range guardsOf(f.rules[0].bodies[0]) {
-		if find(g.found, lent.key) == nil {
-			lent.ours = true
-			g.found = append(g.found, lent)
+	var asked []string
+	for _, subject := range subjects {
+		if find(g.found, subject) != nil {
+			asked = append(asked, subject)
 		}
 	}
+	return asked
 }
 
-// membersOf are the values that a constant collection has for x in it.
-func membersOf(collection *ast.Term) []*ast.Term {
-	var values []*ast.Term
-	each(nil, collection, func(_, value *ast.Term) bool {
-		values = append(values, value)
-		return true
-	})
-	return values
-}
-
-func isComposite(t *ast.Term) bool { return !ast.IsScalar(t.Value) }
-
-// subjectKey tells subjects apart. A subject is a parameter, or a path of
-// constants in the input or in a parameter.
-func subjectKey(e expression) (string, bool) {
-	switch e := e.(type) {
-	case inputDocument:
-		return "input", true
-	case read:
-		return fmt.Sprintf("local %d", e.from), true
-	case dot:
-		of, isSubject := subjectKey(e.of)
-		key, isConstant := e.key.(constant)
-		if !isSubject || !isConstant {
-			return "", false
-		}
-		return strings.Join([]string{of, key.term.String()}, "\x00"), true
-	default:
-		return "", false
+// pastTable is a body without the questions for subjects that a table has
+// answered.
+func pastTable(b *block, subjects []string) *block {
+	if len(subjects) == 0 {
+		return b
 	}
+	g := &guardFinder{assigned: make(map[local]expression)}
+	var kept []statement
+	for i, s := range b.statements {
+		found := len(g.found)
+		if !g.takes(s) {
+			kept = append(kept, b.statements[i:]...)
+			break
+		}
+		if len(g.found) == found || !slices.Contains(subjects, g.found[found].key) {
+			kept = append(kept, s)
+		}
+	}
+	used := usageOf(&block{kept})
+	return &block{slices.DeleteFunc(kept, func(s statement) bool {
+		a, isAssign := s.(*assign)
+		if !isAssign || g.assigned[a.to] == nil || !used.idle(a.to) {
+			return false
+		}
+		key, _ := subjectKey(g.plug(a.value))
+		return slices.Contains(subjects, key)
+	})}
 }

@@ -2,7 +2,6 @@ package closure
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -152,53 +151,4 @@ func (t *codeText) expression(e expression) {
 		return part
 	})
 	t.WriteByte(')')
-}
-
-// askedFor are those of some subjects that a rule asks for itself.
-func askedFor(rule *chain, subjects []string) []string {
-	if len(rule.bodies) > 1 || len(subjects) == 0 {
-		return nil
-	}
-	g := &guardFinder{assigned: make(map[local]expression)}
-	for _, s := range rule.bodies[0].statements {
-		if !g.takes(s) {
-			break
-		}
-	}
-	var asked []string
-	for _, subject := range subjects {
-		if find(g.found, subject) != nil {
-			asked = append(asked, subject)
-		}
-	}
-	return asked
-}
-
-// pastTable is a body without the questions for subjects that a table has
-// answered.
-func pastTable(b *block, subjects []string) *block {
-	if len(subjects) == 0 {
-		return b
-	}
-	g := &guardFinder{assigned: make(map[local]expression)}
-	var kept []statement
-	for i, s := range b.statements {
-		found := len(g.found)
-		if !g.takes(s) {
-			kept = append(kept, b.statements[i:]...)
-			break
-		}
-		if len(g.found) == found || !slices.Contains(subjects, g.found[found].key) {
-			kept = append(kept, s)
-		}
-	}
-	used := usageOf(&block{kept})
-	return &block{slices.DeleteFunc(kept, func(s statement) bool {
-		a, isAssign := s.(*assign)
-		if !isAssign || g.assigned[a.to] == nil || !used.idle(a.to) {
-			return false
-		}
-		key, _ := subjectKey(g.plug(a.value))
-		return slices.Contains(subjects, key)
-	})}
 }
