@@ -187,7 +187,21 @@ func (c *coder) dispatch(f *function, d *dispatch, subjects []string, indexed bo
 		}
 	}
 	otherwise := c.dispatch(f, d.otherwise, subjects, indexed)
-	return func(m *machine) signal {
+	byOther := func(m *machine, value *ast.Term) signal {
+		for i := range others {
+			if native.Equal(others[i].value, value) {
+				return others[i].to(m)
+			}
+		}
+		return otherwise(m)
+	}
+	byName := func(m *machine, text string) signal {
+		if to := byText[text]; to != nil {
+			return to(m)
+		}
+		return otherwise(m)
+	}
+	byValue := func(m *machine) signal {
 		value := subject(m)
 		if value == nil {
 			if m.err != nil {
@@ -197,19 +211,21 @@ func (c *coder) dispatch(f *function, d *dispatch, subjects []string, indexed bo
 		}
 		switch text := value.Value.(type) {
 		case ast.String:
-			if to := byText[string(text)]; to != nil {
-				return to(m)
-			}
-			return otherwise(m)
+			return byName(m, string(text))
 		case *lazy, *building:
 			return otherwise(m) // no scalar
 		}
-		for i := range others {
-			if native.Equal(others[i].value, value) {
-				return others[i].to(m)
-			}
+		return byOther(m, value)
+	}
+	text := c.text(d.subject)
+	if text == nil {
+		return byValue
+	}
+	return func(m *machine) signal {
+		if name, isText := text(m); isText {
+			return byName(m, name)
 		}
-		return otherwise(m)
+		return byValue(m)
 	}
 }
 

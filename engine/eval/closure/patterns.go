@@ -93,36 +93,54 @@ func (p *patterns) GetCache(name string) cache.InterQueryValueCacheBucket {
 	if bucket == nil {
 		return nil
 	}
-	return smallEntries{bucket}
+	perByte := int64(perState)
+	if name == keysCache {
+		perByte = 2
+	}
+	return smallEntries{bucket, perByte}
 }
+
+// keysCache is OPA's cache of the keys that a text such as a certificate has, which
+// are about as large as the text.
+const keysCache = "io_jwt_keys"
 
 // smallEntries keeps no value whose key is large.
 type smallEntries struct {
 	cache.InterQueryValueCacheBucket
+	perByte int64 // bytes of a value for each of its key, if that is a text
 }
 
 // Insert keeps a value if its key is small.
 func (s smallEntries) Insert(key ast.Value, value any) int {
-	if compiledBytes(key) > maxCompiledBytes/1024 {
+	bytes := weightBytes(key)
+	if text, isText := key.(ast.String); isText {
+		bytes = times(s.perByte, int64(len(text)))
+	}
+	if bytes > maxCompiledBytes/1024 {
 		return 0
 	}
 	return s.InterQueryValueCacheBucket.Insert(key, value)
 }
 
+// perState is about how many bytes a state of a compiled pattern takes.
+const perState = 128
+
 // compiledBytes is about how many bytes a pattern takes when it is compiled, with
 // its key: rather too many than too few.
 func compiledBytes(key ast.Value) int64 {
-	const (
-		perState  = 128
-		perWeight = 512 // of what is no text
-	)
 	text, isText := key.(ast.String)
 	if !isText {
-		return times(perWeight, 1+weight(key, maxCompiledBytes))
+		return weightBytes(key)
 	}
 	n := int64(len(text))
 	if parsed, err := syntax.Parse(string(text), syntax.Perl); err == nil {
 		n = max(n, statesOf(parsed))
 	}
 	return times(perState, n)
+}
+
+// weightBytes is compiledBytes for what is no text.
+func weightBytes(key ast.Value) int64 {
+	const perWeight = 512
+	return times(perWeight, 1+weight(key, maxCompiledBytes))
 }

@@ -91,6 +91,15 @@ func TestLargeSchemasAndCollectionsAreNotKept(t *testing.T) {
 			}
 		}
 	}
+	for name, bytes := range map[string]int{"graphql": maxCompiledBytes / 1024 / 128, keysCache: maxCompiledBytes / 1024 / 2} {
+		for more, want := range []bool{true, false} {
+			bucket, key := p.GetCache(name), ast.String(strings.Repeat("(", bytes+more))
+			bucket.Insert(key, "parsed")
+			if _, kept := bucket.Get(key); kept != want {
+				t.Errorf("of %d bytes in %s, kept is %v", bytes+more, name, kept)
+			}
+		}
+	}
 	if p.GetCache("unheard of") != nil {
 		t.Error("there is a cache that OPA has none of")
 	}
