@@ -148,5 +148,6 @@ func parseModule(f file, from origin, described *opa.Bundle) (Module, error) {
 	if err != nil {
 		return Module{}, Invalid(err)
 	}
+	placeElses(parsed, ast.ParserOptions{RegoVersion: version})
 	return Module{Path: shown, Parsed: parsed}, nil
 }
