@@ -21,8 +21,8 @@ import (
 //     takes one for another.
 //
 // And what stands under a with that puts something in the place of functions has a
-// place that says so, for there is nothing of such a with in a plan; see
-// MocksFunction.
+// place that says so, for there is nothing of such a with in a plan, and so has the
+// head of a rule that has variables; see MocksFunction and told.
 //
 // What may stay as it is is shared.
 func ordered(compiler *ast.Compiler) *ast.Compiler {
@@ -34,11 +34,12 @@ func ordered(compiler *ast.Compiler) *ast.Compiler {
 		m.Rules = slices.Clone(module.Rules)
 		for i, rule := range module.Rules {
 			if o.isOutOfOrder(rule) {
-				m.Rules[i] = rule.Copy()
-				o.order(m.Rules[i])
-				turned.Modules[name] = &m
+				rule = rule.Copy()
+				o.order(rule)
 			}
+			m.Rules[i] = told(rule)
 		}
+		turned.Modules[name] = &m
 	}
 	return &turned
 }
@@ -63,23 +64,22 @@ func (o orderer) order(in any) {
 			terms[1], terms[2] = terms[2], terms[1]
 		}
 		slices.SortStableFunc(expr.With, o.documentsFirst)
-		if slices.ContainsFunc(expr.With, o.replacesFunction) && expr.Location != nil {
-			at := *expr.Location
-			at.Text = slices.Concat(at.Text, underMock)
-			expr.Location = &at
+		if slices.ContainsFunc(expr.With, o.replacesFunction) {
+			expr.Location = noted(expr.Location, underMock)
 		}
 		return false
 	})
 }
 
-// underMock ends the text of a place under a with that replaces functions. No
-// expression ends with it.
-var underMock = []byte("\n")
+// underMock ends the text of a place under a with that replaces functions.
+const underMock = "\x00mocked"
 
 // MocksFunction reports whether the place of a statement of a plan says that it
 // stands under a with that puts something in the place of functions. OPA's index
 // does not look at what does.
-func MocksFunction(at *ast.Location) bool { return at != nil && bytes.HasSuffix(at.Text, underMock) }
+func MocksFunction(at *ast.Location) bool {
+	return at != nil && bytes.HasSuffix(at.Text, []byte(underMock))
+}
 
 func isComprehensionFirst(expr *ast.Expr) bool {
 	if !expr.IsCall() || len(expr.Operands()) != 2 {

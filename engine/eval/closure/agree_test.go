@@ -71,6 +71,39 @@ v(x) := 2 if x.k == "w"
 v(x) := 2 if x.k == "z"
 v(x) := 3 if x.k == "y"`,
 		},
+		"a value that only the body tells": {
+			Rego: `
+allow if v == 1
+v := x if { x := 1; some y in [5, "x"]; to_number(y) == 5 }`,
+		},
+		"a value that only the bodies tell": {
+			Rego: `
+allow if v == 1
+v := x if { x := 1; input.context.n == 5 }
+v := x if { x := 1; to_number(input.context.s) == 7 }`,
+		},
+		"a key that only the body tells": {
+			Rego: `
+allow if not v.read
+v[x] := 1 if { to_number(input.context.s) == 7; x := "a" }`,
+		},
+		"a key that is moved over what fails": {
+			Rego: `
+allow if not v.write
+v contains x if { to_number(input.context.s) == 7; x := input.action.name; x != input.context.k }`,
+		},
+		"a key that another local holds before what fails": {
+			Rego: `
+allow if not v.write
+v contains x if ["u", x] = [r, lower(input.context.k)]
+r := "u" if to_number(input.context.s) == 7`,
+		},
+		"a key that the head tells": {
+			Rego: `
+allow if not v.read
+v.a := x if { to_number(input.context.s) == 7; x := "a" }
+v[x] := 2 if { x := input.context.k }`,
+		},
 		"no table on what comes after what fails": {
 			Rego: `
 allow if f(input.context)

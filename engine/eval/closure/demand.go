@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/verdictpdp/verdict/engine/eval/closure/native"
+	"github.com/verdictpdp/verdict/policy/rego"
 )
 
 // onDemand makes calls of partial rules for known keys, p[x], calls of functions
@@ -156,33 +157,38 @@ func vary(f *function, name string, keys, depth int, of shape) *function {
 	}
 	for _, rule := range f.rules {
 		body := copyOf(rule.bodies[0])
-		demand(v, body)
+		demand(v, body, f.early[rule.bodies[0]])
 		v.rules = append(v.rules, &chain{bodies: []*block{body}, yield: v.result, at: rule.at})
 	}
 	return v
 }
 
 // demand makes a body add only at the keys that a variant is called with. A key
-// is compared as soon as it is known, if it is the same wherever the body adds.
-func demand(v *function, b *block) {
+// is compared as soon as it is known, if it is the same wherever the body adds: as
+// soon as the policy knows it, if something may err before that. See early in
+// function.
+func demand(v *function, b *block, early map[local]bool) {
 	used := usageOf(b)
 	var all [][]expression
+	written := func(int) bool { return true }
 	everyStatement(b, func(s statement) {
-		if added, _ := keysOf(v, s); added != nil {
+		if added, at := keysOf(v, s); added != nil {
 			all = append(all, added)
+			written = func(i int) bool { return !rego.VariableKey(at, len(added)-1-i) }
 		}
 	})
-	var early []*equal
+	quiet := !mayErrWithin(b)
+	var checks []*equal
 	for i, key := range v.keys {
 		e := all[0][i]
 		r, isRead := e.(read)
 		switch {
-		case isRead && used.set[r.from] == 1 && !used.asked[r.from] && !slices.ContainsFunc(all, func(added []expression) bool { return added[i] != e }):
-		case isConstant(e) && !slices.ContainsFunc(all, func(added []expression) bool { return !sameConstant(added[i], e) }):
+		case isRead && used.set[r.from] == 1 && !used.asked[r.from] && !early[r.from] && !slices.ContainsFunc(all, func(added []expression) bool { return added[i] != e }):
+		case isConstant(e) && (quiet || written(i)) && !slices.ContainsFunc(all, func(added []expression) bool { return !sameConstant(added[i], e) }):
 		default:
 			continue
 		}
-		early = append(early, &equal{e, read{key}, v.at})
+		checks = append(checks, &equal{e, read{key}, v.at})
 	}
 	everyBlock(b, func(b *block) {
 		var out []statement
@@ -193,7 +199,7 @@ func demand(v *function, b *block) {
 				continue
 			}
 			for i, key := range v.keys {
-				if !slices.ContainsFunc(early, func(check *equal) bool { return check.b == expression(read{key}) }) {
+				if !slices.ContainsFunc(checks, func(check *equal) bool { return check.b == expression(read{key}) }) {
 					out = append(out, &equal{added[i], read{key}, at})
 				}
 			}
@@ -201,7 +207,7 @@ func demand(v *function, b *block) {
 		}
 		b.statements = out
 	})
-	for _, check := range slices.Backward(early) {
+	for _, check := range slices.Backward(checks) {
 		place(b, check)
 	}
 }

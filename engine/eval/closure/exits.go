@@ -4,6 +4,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/verdictpdp/verdict/engine/eval/closure/native"
+	"github.com/verdictpdp/verdict/policy/rego"
 )
 
 // findExits notes which rules yield nothing but one constant. Such a body is
@@ -35,7 +36,7 @@ func constantOf(f *function, rule *chain) *ast.Term {
 			}
 			value, isConstant := once.value.(constant)
 			switch {
-			case !isConstant:
+			case !isConstant || rego.VariableValue(once.at):
 				constants = false
 			case only == nil:
 				only = value.term

@@ -1,5 +1,10 @@
 package closure
 
+import (
+	"maps"
+	"slices"
+)
+
 // A pass makes a tree smaller, or quicker to run. Each has a file of its own,
 // which says what it does and why that changes no answer; and each can be left
 // out, to test and to measure what it is worth.
@@ -75,9 +80,15 @@ func (s source) refine(t *tree, functions []*function) {
 			if !f.refined {
 				asPlanned(b)
 			}
-			s.body(b, fixed)
+			early := s.body(b, fixed)
 			if s.runs(hoistPass) && !f.refined {
-				hoist(b, fixed)
+				early = also(early, slices.Collect(maps.Keys(hoist(b, fixed, f.keys)))...)
+			}
+			if early != nil && !f.refined {
+				if f.early == nil {
+					f.early = make(map[*block]map[local]bool)
+				}
+				f.early[b] = early
 			}
 		}
 		if s.runs(exitsPass) && !f.refined {
@@ -101,14 +112,15 @@ func asPlanned(b *block) {
 	endScopes(b)
 }
 
-// body refines one body.
-func (s source) body(b *block, fixed map[local]bool) {
+// body refines one body. The locals are returned that are then set earlier than
+// the policy has them; see inline.
+func (s source) body(b *block, fixed map[local]bool) (early map[local]bool) {
 	simplify(b)
 	if s.runs(constantsPass) {
 		foldConstants(b, fixed)
 	}
 	if s.runs(inlinePass) {
-		inline(b, fixed)
+		early = inline(b, fixed)
 	}
 	dropKeys(b)
 	if s.runs(literalsPass) {
@@ -118,6 +130,7 @@ func (s source) body(b *block, fixed map[local]bool) {
 		inline(b, fixed)
 	}
 	foldNests(b)
+	return early
 }
 
 // fixed are the locals of a function that its bodies share.
