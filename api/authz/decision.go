@@ -53,7 +53,8 @@ type Explanation struct {
 type RuleOutcome struct {
 	// Rule is the rule's path, such as "data.authz.allow".
 	Rule string
-	// Title is the title of the rule's metadata annotation, if it has one.
+	// Title is the title of the rule's metadata annotation, if it has one, cut off
+	// with … where it is long.
 	Title string
 	// Location is where the rule stands, as file:line.
 	Location string
@@ -87,6 +88,8 @@ type RuleOutcome struct {
 	// RestsOn are the paths of the rules, of those that were tried, that
 	// FailedExpr asks for; all that the rule asks for when it held.
 	RestsOn []string
+	// RestsOnLeftOut is how many more there are, for which there was no room.
+	RestsOnLeftOut int
 	// Rank orders the rules that kept allow from being true by how far they
 	// came, from 1, the closest: by the share of their expressions that held,
 	// where the one that did not counts as much as the closest rule that it asks

@@ -208,7 +208,7 @@ func explanationFrom(message *verdictv1.Explanation) *authz.Explanation {
 			Rule: rule.GetRule(), Title: rule.GetTitle(), Location: rule.GetLocation(),
 			Held: rule.GetHeld(), Erred: rule.GetErred(), FailedAt: rule.GetFailedAt(), FailedExpr: rule.GetFailedExpression(),
 			Passed: int(rule.GetPassed()), Expressions: int(rule.GetExpressions()), RestsOn: rule.GetRestsOn(), Rank: int(rule.GetRank()),
-			ValuesLeftOut: int(rule.GetValuesLeftOut()), MoreAttempts: int(rule.GetMoreAttempts()),
+			ValuesLeftOut: int(rule.GetValuesLeftOut()), MoreAttempts: int(rule.GetMoreAttempts()), RestsOnLeftOut: int(rule.GetRestsOnLeftOut()),
 		}
 		for _, v := range rule.GetValues() {
 			outcome.Values = append(outcome.Values, authz.ExprValue{Text: v.GetText(), Value: v.GetValue()})

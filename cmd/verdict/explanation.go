@@ -20,20 +20,21 @@ type explanationReport struct {
 }
 
 type ruleReport struct {
-	Rule          string        `json:"rule"`
-	Title         string        `json:"title,omitempty"`
-	Location      string        `json:"location"`
-	Held          bool          `json:"held"`
-	Erred         bool          `json:"erred,omitempty"`
-	FailedAt      string        `json:"failed_at,omitempty"`
-	FailedExpr    string        `json:"failed_expr,omitempty"`
-	Values        []valueReport `json:"values,omitempty"`
-	ValuesLeftOut int           `json:"values_left_out,omitempty"`
-	MoreAttempts  int           `json:"more_attempts,omitempty"`
-	Passed        int           `json:"passed"`
-	Expressions   int           `json:"expressions"`
-	RestsOn       []string      `json:"rests_on,omitempty"`
-	Rank          int           `json:"rank,omitempty"`
+	Rule           string        `json:"rule"`
+	Title          string        `json:"title,omitempty"`
+	Location       string        `json:"location"`
+	Held           bool          `json:"held"`
+	Erred          bool          `json:"erred,omitempty"`
+	FailedAt       string        `json:"failed_at,omitempty"`
+	FailedExpr     string        `json:"failed_expr,omitempty"`
+	Values         []valueReport `json:"values,omitempty"`
+	ValuesLeftOut  int           `json:"values_left_out,omitempty"`
+	MoreAttempts   int           `json:"more_attempts,omitempty"`
+	Passed         int           `json:"passed"`
+	Expressions    int           `json:"expressions"`
+	RestsOn        []string      `json:"rests_on,omitempty"`
+	RestsOnLeftOut int           `json:"rests_on_left_out,omitempty"`
+	Rank           int           `json:"rank,omitempty"`
 }
 
 type valueReport struct {
@@ -54,7 +55,7 @@ func newExplanationReport(e *authz.Explanation) *explanationReport {
 	for _, r := range e.Rules {
 		rule := ruleReport{
 			Rule: r.Rule, Title: r.Title, Location: r.Location, Held: r.Held, Erred: r.Erred, FailedAt: r.FailedAt, FailedExpr: r.FailedExpr,
-			ValuesLeftOut: r.ValuesLeftOut, MoreAttempts: r.MoreAttempts, Passed: r.Passed, Expressions: r.Expressions, RestsOn: r.RestsOn, Rank: r.Rank,
+			ValuesLeftOut: r.ValuesLeftOut, MoreAttempts: r.MoreAttempts, Passed: r.Passed, Expressions: r.Expressions, RestsOn: r.RestsOn, RestsOnLeftOut: r.RestsOnLeftOut, Rank: r.Rank,
 		}
 		for _, v := range r.Values {
 			rule.Values = append(rule.Values, valueReport(v))
@@ -280,6 +281,9 @@ func (t *explainedTree) detail(r *explainedRule, indent string) {
 		t.printf("%s    %s and %s, not told\n", inner, more, counted(r.ValuesLeftOut, "value"))
 	}
 	t.list(t.causes(r), inner, true)
+	if r.RestsOnLeftOut > 0 {
+		t.printf("%s%s and rules of %s that this rests on\n", inner, more, counted(r.RestsOnLeftOut, "path"))
+	}
 	r.open, r.shown = false, true
 }
 

@@ -42,7 +42,7 @@ func TestExplanationSaysWhatIsLeftOut(t *testing.T) {
 	for i := range maxDetailed + 1 {
 		e.Rules = append(e.Rules, authz.RuleOutcome{
 			Rule: "data.authz.allow", Location: fmt.Sprintf("authz.rego:%d", i+1), FailedAt: fmt.Sprintf("authz.rego:%d", i+1),
-			FailedExpr: "x == y", Values: []authz.ExprValue{{Text: "x", Value: "1"}}, ValuesLeftOut: 1, Expressions: 1, Rank: i + 1,
+			FailedExpr: "x == y", Values: []authz.ExprValue{{Text: "x", Value: "1"}}, ValuesLeftOut: 1, Expressions: 1, RestsOnLeftOut: 3, Rank: i + 1,
 		})
 	}
 	var out bytes.Buffer
@@ -53,6 +53,7 @@ func TestExplanationSaysWhatIsLeftOut(t *testing.T) {
 	text := out.String()
 	for part, want := range map[string]int{
 		"\nnot all rules could be tried for this: the time is up\n\nclosest":  1,
+		"      … and rules of 3 more paths that this rests on\n":              maxDetailed,
 		"          x = 1\n          … and 1 more value, not told\n":           maxDetailed,
 		"not so: x == y\n  … of the last 1, --output json shows the values\n": 1,
 		"\n… and 1 more rule, of those that came least close\n":               1,

@@ -507,7 +507,8 @@ type RuleOutcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The rule's path, such as "data.authz.allow".
 	Rule string `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
-	// The title of the rule's metadata annotation; empty when it has none.
+	// The title of the rule's metadata annotation, cut off with an ellipsis where it
+	// is long; empty when it has none.
 	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
 	// Where the rule stands, as file:line.
 	Location string `protobuf:"bytes,3,opt,name=location,proto3" json:"location,omitempty"`
@@ -547,9 +548,12 @@ type RuleOutcome struct {
 	ValuesLeftOut uint32 `protobuf:"varint,13,opt,name=values_left_out,json=valuesLeftOut,proto3" json:"values_left_out,omitempty"`
 	// How many more attempts came as far, such as for further members of a
 	// collection; those of other calls of the rule are not counted.
-	MoreAttempts  uint32 `protobuf:"varint,14,opt,name=more_attempts,json=moreAttempts,proto3" json:"more_attempts,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	MoreAttempts uint32 `protobuf:"varint,14,opt,name=more_attempts,json=moreAttempts,proto3" json:"more_attempts,omitempty"`
+	// How many more paths there are that belong in rests_on, for which there was no
+	// room.
+	RestsOnLeftOut uint32 `protobuf:"varint,15,opt,name=rests_on_left_out,json=restsOnLeftOut,proto3" json:"rests_on_left_out,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *RuleOutcome) Reset() {
@@ -676,6 +680,13 @@ func (x *RuleOutcome) GetValuesLeftOut() uint32 {
 func (x *RuleOutcome) GetMoreAttempts() uint32 {
 	if x != nil {
 		return x.MoreAttempts
+	}
+	return 0
+}
+
+func (x *RuleOutcome) GetRestsOnLeftOut() uint32 {
+	if x != nil {
+		return x.RestsOnLeftOut
 	}
 	return 0
 }
@@ -830,7 +841,7 @@ const file_verdict_v1_access_proto_rawDesc = "" +
 	"\x05facts\x18\x02 \x03(\v2\x10.verdict.v1.FactR\x05facts\x12$\n" +
 	"\x0erules_left_out\x18\x03 \x01(\rR\frulesLeftOut\x12$\n" +
 	"\x0efacts_left_out\x18\x04 \x01(\rR\ffactsLeftOut\x12\x1b\n" +
-	"\tcut_short\x18\x05 \x01(\tR\bcutShort\"\xb2\x03\n" +
+	"\tcut_short\x18\x05 \x01(\tR\bcutShort\"\xdd\x03\n" +
 	"\vRuleOutcome\x12\x12\n" +
 	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x1a\n" +
@@ -846,7 +857,8 @@ const file_verdict_v1_access_proto_rawDesc = "" +
 	"\brests_on\x18\v \x03(\tR\arestsOn\x12\x12\n" +
 	"\x04rank\x18\f \x01(\rR\x04rank\x12&\n" +
 	"\x0fvalues_left_out\x18\r \x01(\rR\rvaluesLeftOut\x12#\n" +
-	"\rmore_attempts\x18\x0e \x01(\rR\fmoreAttempts\";\n" +
+	"\rmore_attempts\x18\x0e \x01(\rR\fmoreAttempts\x12)\n" +
+	"\x11rests_on_left_out\x18\x0f \x01(\rR\x0erestsOnLeftOut\";\n" +
 	"\x0fExpressionValue\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\".\n" +

@@ -221,6 +221,20 @@ func runAtBounds(t *testing.T, evaluator eval.Evaluator) {
 				t.Errorf("%d values are told, %d are left out", len(told.Values), told.ValuesLeftOut)
 			}
 		})
+		t.Run(fmt.Sprintf("%d paths beyond", beyond), func(t *testing.T) {
+			e := explain(t, Case{Rego: "allow if count([x | some x in [1" + repeat(32+beyond, ", r#") + "]]) == 0\n" + repeat(32+beyond, "r# if input.action.name == \"read\"\n")})
+			if told := e.Rules[0]; len(told.RestsOn) != 32 || told.RestsOnLeftOut != beyond {
+				t.Errorf("the paths %v are told, %d are left out", told.RestsOn, told.RestsOnLeftOut)
+			}
+		})
+		t.Run(fmt.Sprintf("a title %d characters too long", beyond), func(t *testing.T) {
+			title := strings.Repeat("x", 300+beyond)
+			want := title
+			if beyond > 0 {
+				want = title[:300] + "…"
+			}
+			compare(t, explain(t, Case{Rego: "\n# METADATA\n# title: " + title + "\nallow if input.context.x\n"}).Rules[0].Title, want)
+		})
 		t.Run(fmt.Sprintf("a text %d characters too long", beyond), func(t *testing.T) {
 			const expr = "input.context.x == ``"
 			text := strings.Replace(expr, "``", "`"+strings.Repeat("x", 300-len(expr)+beyond)+"`", 1)

@@ -17,7 +17,8 @@ const (
 	maxRules      = 1_000   // rules
 	maxFacts      = 1_000   // entities read
 	maxOperands   = 16      // operands of an expression
-	maxTextBytes  = 300     // bytes of an expression's text
+	maxRestsOn    = 32      // paths that a rule rests on
+	maxTextBytes  = 300     // bytes of an expression's text, and of a title
 	maxValueBytes = 300     // bytes of a value's text
 	maxAllValues  = 1 << 18 // bytes of all values
 )
@@ -249,7 +250,7 @@ func (f *finder) outcome(found *finding) authz.RuleOutcome {
 	rule := found.Rule
 	outcome := authz.RuleOutcome{
 		Rule:        rule.name,
-		Title:       rule.title,
+		Title:       cut(rule.title, maxTextBytes),
 		Location:    rule.location,
 		Held:        found.held,
 		Erred:       found.erred,
@@ -258,6 +259,10 @@ func (f *finder) outcome(found *finding) authz.RuleOutcome {
 		Rank:        found.rank,
 	}
 	for _, p := range f.askedBy(found) {
+		if len(outcome.RestsOn) == maxRestsOn {
+			outcome.RestsOnLeftOut++
+			continue
+		}
 		outcome.RestsOn = append(outcome.RestsOn, p.name)
 	}
 	if found.failed != nowhere {

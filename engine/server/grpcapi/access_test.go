@@ -118,7 +118,7 @@ func TestDecisionReachesTheCaller(t *testing.T) {
 						{Rule: "data.authz.allow", Title: "Staff", Location: "a.rego:3", Erred: true, FailedAt: "a.rego:4", FailedExpr: "x == 1"},
 						{
 							Rule: "data.authz.allow", Location: "a.rego:9", FailedAt: "a.rego:10", FailedExpr: "open[x]",
-							Values: []authz.ExprValue{{Text: "x", Value: "2"}, {Text: "open[x]"}}, ValuesLeftOut: 4, MoreAttempts: 7,
+							Values: []authz.ExprValue{{Text: "x", Value: "2"}, {Text: "open[x]"}}, ValuesLeftOut: 4, MoreAttempts: 7, RestsOnLeftOut: 8,
 							Passed: 1, Expressions: 3, RestsOn: []string{"data.authz.open"}, Rank: 2,
 						},
 					},
@@ -135,7 +135,7 @@ func TestDecisionReachesTheCaller(t *testing.T) {
 						{Rule: "data.authz.allow", Title: "Staff", Location: "a.rego:3", Erred: true, FailedAt: "a.rego:4", FailedExpression: "x == 1"},
 						{
 							Rule: "data.authz.allow", Location: "a.rego:9", FailedAt: "a.rego:10", FailedExpression: "open[x]",
-							Values: []*verdictv1.ExpressionValue{{Text: "x", Value: "2"}, {Text: "open[x]"}}, ValuesLeftOut: 4, MoreAttempts: 7,
+							Values: []*verdictv1.ExpressionValue{{Text: "x", Value: "2"}, {Text: "open[x]"}}, ValuesLeftOut: 4, MoreAttempts: 7, RestsOnLeftOut: 8,
 							Passed: 1, Expressions: 3, RestsOn: []string{"data.authz.open"}, Rank: 2,
 						},
 					},

@@ -88,6 +88,7 @@ func explanationOf(explanation *authz.Explanation) *verdictv1.Explanation {
 			Passed:           uint32(rule.Passed),
 			Expressions:      uint32(rule.Expressions),
 			RestsOn:          rule.RestsOn,
+			RestsOnLeftOut:   uint32(rule.RestsOnLeftOut),
 			Rank:             uint32(rule.Rank),
 		}
 	}
