@@ -61,7 +61,7 @@ func (p *PDP) DecideBatch(ctx context.Context, batch Batch) ([]authz.Decision, e
 	end := pinned.start.Add(p.limits.Batch)
 	decisions := make([]authz.Decision, 0, len(batch.Requests))
 	for _, request := range batch.Requests {
-		decision, err := p.decideItem(ctx, pinned, batch, request, end)
+		decision, err := p.decideItem(ctx, &pinned, &batch, request, end)
 		if err != nil {
 			return nil, err
 		}
@@ -75,7 +75,7 @@ func (p *PDP) DecideBatch(ctx context.Context, batch Batch) ([]authz.Decision, e
 
 // decideItem decides one request of a batch that has until end. Only the end of
 // the context is an error.
-func (p *PDP) decideItem(ctx context.Context, on pin, batch Batch, request *authz.Request, end time.Time) (authz.Decision, error) {
+func (p *PDP) decideItem(ctx context.Context, on *pin, batch *Batch, request *authz.Request, end time.Time) (authz.Decision, error) {
 	if ctx.Err() != nil {
 		return authz.Decision{}, undecided(ctx, nil)
 	}
@@ -98,7 +98,7 @@ func (p *PDP) decideItem(ctx context.Context, on pin, batch Batch, request *auth
 }
 
 // denied is the decision about a request that the policy was not asked about.
-func (p *PDP) denied(on pin, now time.Time, request *authz.Request, err error) authz.Decision {
+func (p *PDP) denied(on *pin, now time.Time, request *authz.Request, err error) authz.Decision {
 	decision := authz.Decision{
 		ID: p.newID(now), PolicyRevision: on.policy.Revision, DirectoryRevision: on.snapshot.Revision(), Err: err,
 	}

@@ -14,7 +14,7 @@ import (
 
 // evaluate runs the policy within the limits, from a time on, on a request that
 // was inspected. A panic is an error of kind Internal.
-func (p *PDP) evaluate(ctx context.Context, on pin, start time.Time, request *authz.Request, size int, explain bool) (output eval.Output, err error) {
+func (p *PDP) evaluate(ctx context.Context, on *pin, start time.Time, request *authz.Request, size int, explain bool) (output eval.Output, err error) {
 	defer panics.Catch("evaluation", &err)
 	if size > p.limits.InputBytes {
 		return eval.Output{}, authz.Errorf(authz.LimitExceeded, "the request is larger than the input limit of %d bytes: send less, and keep what policies need in the directory", p.limits.InputBytes)

@@ -108,11 +108,11 @@ func (p *PDP) Decide(ctx context.Context, request *authz.Request, options Decide
 		return authz.Decision{}, err
 	}
 	defer pinned.snapshot.Close()
-	return p.decide(ctx, pinned, pinned.start, request, size, options.Explain)
+	return p.decide(ctx, &pinned, pinned.start, request, size, options.Explain)
 }
 
 // decide decides a request that is valid in form and has a size, from a time on.
-func (p *PDP) decide(ctx context.Context, on pin, start time.Time, request *authz.Request, size int, explain bool) (authz.Decision, error) {
+func (p *PDP) decide(ctx context.Context, on *pin, start time.Time, request *authz.Request, size int, explain bool) (authz.Decision, error) {
 	decision := authz.Decision{ID: p.newID(start), PolicyRevision: on.policy.Revision, DirectoryRevision: on.snapshot.Revision()}
 	output, err := p.evaluate(ctx, on, start, request, size, explain)
 	_, panicked := errors.AsType[*panics.Error](err) // to be logged, whoever still listens

@@ -68,12 +68,12 @@ type program struct {
 // Eval runs the program.
 func (p *program) Eval(ctx context.Context, in eval.Input) (eval.Output, error) {
 	if in.Explain {
-		return p.explain(ctx, in)
+		return p.explain(ctx, &in)
 	}
-	return p.decide(ctx, in)
+	return p.decide(ctx, &in)
 }
 
-func (p *program) decide(ctx context.Context, in eval.Input) (eval.Output, error) {
+func (p *program) decide(ctx context.Context, in *eval.Input) (eval.Output, error) {
 	if err := in.Validate(); err != nil {
 		return eval.Output{}, err
 	}
@@ -92,12 +92,12 @@ func (p *program) decide(ctx context.Context, in eval.Input) (eval.Output, error
 }
 
 // run is what an evaluation runs on.
-func (p *program) run(ctx context.Context, in eval.Input) run {
+func (p *program) run(ctx context.Context, in *eval.Input) *run {
 	steps := in.Steps
 	if steps == 0 {
 		steps = eval.DefaultSteps
 	}
-	return run{ctx: ctx, directory: in.Directory, static: p.static, request: in.Request, shared: in.Parts, now: in.Now, steps: steps}
+	return &run{ctx: ctx, directory: in.Directory, static: p.static, request: in.Request, shared: in.Parts, now: in.Now, steps: steps}
 }
 
 // output is what the rules have yielded.

@@ -85,7 +85,7 @@ type run struct {
 }
 
 // machine is a machine ready to run. It goes back by release.
-func (x *executable) machine(r run) *machine {
+func (x *executable) machine(r *run) *machine {
 	m, _ := x.idle.Get().(*machine)
 	if m == nil {
 		m = &machine{texts: &texts{seed: maphash.MakeSeed()}}

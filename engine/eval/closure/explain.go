@@ -78,7 +78,7 @@ func (p *program) PrepareExplaining() { _, _ = p.explainer() }
 // explain decides as the program does bare, and tells what was tried and read.
 // The run that tells ends with the same context; neither what it yields nor its
 // errors are heard.
-func (p *program) explain(ctx context.Context, in eval.Input) (eval.Output, error) {
+func (p *program) explain(ctx context.Context, in *eval.Input) (eval.Output, error) {
 	directory := in.Directory
 	decided, looked := &explain.Witness{Directory: directory}, &explain.Witness{Directory: directory}
 	in.Directory = decided

@@ -32,7 +32,7 @@ func TestWhatCanBePlannedCanBeExplained(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		m := x.machine(run{ctx: ctx, input: q.Input, data: ast.NewTerm(q.Data), now: time.Now(), steps: math.MaxInt64, lenient: !q.Strict})
+		m := x.machine(&run{ctx: ctx, input: q.Input, data: ast.NewTerm(q.Data), now: time.Now(), steps: math.MaxInt64, lenient: !q.Strict})
 		defer x.release(m)
 		m.observer = newObserver(rules)
 		err = x.run(m)

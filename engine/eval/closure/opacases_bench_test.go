@@ -25,7 +25,7 @@ func BenchmarkOPACases(b *testing.B) {
 		}
 		static := ast.NewTerm(q.Data)
 		return func(ctx context.Context) error {
-			m := x.machine(run{ctx: ctx, input: q.Input, static: static, directory: directory, now: time.Now(), steps: math.MaxInt64, lenient: !q.Strict})
+			m := x.machine(&run{ctx: ctx, input: q.Input, static: static, directory: directory, now: time.Now(), steps: math.MaxInt64, lenient: !q.Strict})
 			defer x.release(m)
 			return x.run(m)
 		}, nil

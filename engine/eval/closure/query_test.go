@@ -24,7 +24,7 @@ func TestShippedBundlesByOPAsTester(t *testing.T) {
 	evaltest.RunShippedBundles(t, bundles.FS, func(plan *ir.Policy, static *ast.Term) (evaltest.Planned, error) {
 		x, err := newExecutable(source{plan: plan, static: static})
 		return func(ctx context.Context, input *ast.Term, directory eval.Directory) ([]*ast.Term, error) {
-			m := x.machine(run{ctx: ctx, static: static, directory: directory, input: input, now: time.Now(), steps: math.MaxInt64})
+			m := x.machine(&run{ctx: ctx, static: static, directory: directory, input: input, now: time.Now(), steps: math.MaxInt64})
 			defer x.release(m)
 			err := x.run(m)
 			return slices.Clone(m.answers), err
@@ -92,7 +92,7 @@ func (x *executable) answers(ctx context.Context, q evaltest.Query) ([]map[strin
 	if q.Directory == nil {
 		r.data = r.static // all of data, a member directory included
 	}
-	m := x.machine(r)
+	m := x.machine(&r)
 	defer x.release(m)
 	if err := x.run(m); err != nil {
 		return nil, err

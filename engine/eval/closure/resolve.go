@@ -357,7 +357,7 @@ func (s *resolver) evaluated(e expression) expression {
 	}
 	c := &coder{static: s.static, parts: make(map[string]int)}
 	v := c.value(e)
-	m := s.calculator.machine(run{ctx: context.Background(), static: s.static, now: time.Unix(0, 0), steps: maxFoldSteps})
+	m := s.calculator.machine(&run{ctx: context.Background(), static: s.static, now: time.Unix(0, 0), steps: maxFoldSteps})
 	defer s.calculator.release(m)
 	term := settle(m, v(m))
 	switch {

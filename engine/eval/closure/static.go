@@ -59,7 +59,7 @@ const maxFoldSteps = 100_000
 // yieldOf is what a function without parameters yields, nil where that is
 // nothing, takes too long or errs.
 func (x *executable) yieldOf(f *function, static *ast.Term) *ast.Term {
-	m := x.machine(run{ctx: context.Background(), static: static, now: time.Unix(0, 0), steps: maxFoldSteps})
+	m := x.machine(&run{ctx: context.Background(), static: static, now: time.Unix(0, 0), steps: maxFoldSteps})
 	defer x.release(m)
 	term := settle(m, x.routines[f].run(m))
 	if m.err != nil || m.fault != nil || term != nil && weight(term.Value, maxFoldSteps) > maxFoldSteps {

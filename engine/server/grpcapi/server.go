@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"time"
 
 	"go.uber.org/zap"
@@ -89,9 +90,11 @@ const (
 	minPing = 10 * time.Second
 )
 
-// streamWorkers is how many goroutines wait for calls, so that a call need not
-// grow a new one's stack. BenchmarkCheckAccess pays for it.
-const streamWorkers = 32
+// workersPerProcessor is how many goroutines wait for calls, for each processor: a
+// call that none waits for gets a new one, whose stack has to grow to evaluate a
+// policy. More would take turns, each with a stack that no cache holds. See
+// benchmarks/transport.
+const workersPerProcessor = 32
 
 // A Server serves the gRPC API.
 type Server struct {
@@ -117,7 +120,7 @@ func New(o Options) *Server {
 			grpc.ConnectionTimeout(maxHandshake),
 			grpc.KeepaliveParams(keepalive.ServerParameters{Time: o.Silence, Timeout: o.Silence}),
 			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
-			grpc.NumStreamWorkers(streamWorkers),
+			grpc.NumStreamWorkers(uint32(workersPerProcessor*runtime.GOMAXPROCS(0))),
 			grpc.ForceServerCodecV2(newLenientCodec()),
 			grpc.UnaryInterceptor(g.unary),
 			grpc.StreamInterceptor(g.stream),
