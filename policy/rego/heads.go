@@ -10,12 +10,11 @@ import (
 // OPA goes by what the head of a rule writes out: r[k] := 1 is a rule for any key,
 // and r.a := x one of any value, even if the body says that k is "a" and x is 1. A
 // plan has no heads, and in both the key or value ends up as the same constant. So
-// the place of a head with variables says where they are: behind its text stands a
-// byte for each key below the rule's name, and one for the value.
+// the place of a head with variables says so, behind its text.
 const (
-	headMark = "\x00head:"
-	variable = 'v'
-	ground   = 'c'
+	ofVariables   = "\x00variable:"
+	variableKey   = 'k'
+	variableYield = 'v'
 )
 
 // told is a rule whose head has a place that says where its variables are, with its
@@ -24,31 +23,27 @@ func told(rule *ast.Rule) *ast.Rule {
 	if rule == nil {
 		return nil
 	}
-	otherwise, parts := told(rule.Else), partsOf(rule.Head)
-	if otherwise == rule.Else && !bytes.ContainsRune(parts, variable) {
+	otherwise, variable := told(rule.Else), variablesOf(rule.Head)
+	if otherwise == rule.Else && len(variable) == 0 {
 		return rule
 	}
 	copied, head := *rule, *rule.Head
 	copied.Head, copied.Else = &head, otherwise
-	head.Location = noted(head.Loc(), headMark+string(parts))
+	head.Location = noted(head.Loc(), ofVariables+string(variable))
 	return &copied
 }
 
-// partsOf are the bytes for the parts of a head.
-func partsOf(head *ast.Head) []byte {
-	terms := slices.Clone(head.Ref()[1:])
-	if head.Value == nil {
-		terms = append(terms, head.Key, nil)
-	} else {
-		terms = append(terms, head.Value)
+// variablesOf says which parts of a head have variables.
+func variablesOf(head *ast.Head) (parts []byte) {
+	keys := head.Ref()[1:]
+	if head.Value == nil { // it has members, which are asked for like keys
+		keys = append(slices.Clone(keys), head.Key)
 	}
-	var parts []byte
-	for _, term := range terms {
-		if term == nil || term.IsGround() {
-			parts = append(parts, ground)
-		} else {
-			parts = append(parts, variable)
-		}
+	if slices.ContainsFunc(keys, func(key *ast.Term) bool { return !key.IsGround() }) {
+		parts = append(parts, variableKey)
+	}
+	if head.Value != nil && !head.Value.IsGround() {
+		parts = append(parts, variableYield)
 	}
 	return parts
 }
@@ -65,18 +60,16 @@ func noted(at *ast.Location, note string) *ast.Location {
 
 // VariableValue reports whether the place of a statement of a plan says that it is
 // of a head with variables in its value.
-func VariableValue(at *ast.Location) bool { return isVariable(at, 1) }
+func VariableValue(at *ast.Location) bool { return isVariable(at, variableYield) }
 
 // VariableKey reports whether the place of a statement of a plan says that it is of
-// a head with variables in a key, so many before the last. A member of a set is its
-// last key.
-func VariableKey(at *ast.Location, before int) bool { return isVariable(at, before+2) }
+// a head with variables in a key or in the member of a set.
+func VariableKey(at *ast.Location) bool { return isVariable(at, variableKey) }
 
-// isVariable reports whether a part has variables, so many from the end.
-func isVariable(at *ast.Location, fromEnd int) bool {
+func isVariable(at *ast.Location, part byte) bool {
 	if at == nil {
 		return false
 	}
-	_, parts, isNoted := bytes.Cut(at.Text, []byte(headMark))
-	return isNoted && fromEnd <= len(parts) && parts[len(parts)-fromEnd] == variable
+	_, parts, isNoted := bytes.Cut(at.Text, []byte(ofVariables))
+	return isNoted && bytes.IndexByte(parts, part) >= 0
 }

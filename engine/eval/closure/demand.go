@@ -2,6 +2,7 @@ package closure
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/verdictpdp/verdict/engine/eval/closure/native"
@@ -157,38 +158,33 @@ func vary(f *function, name string, keys, depth int, of shape) *function {
 	}
 	for _, rule := range f.rules {
 		body := copyOf(rule.bodies[0])
-		demand(v, body, f.early[rule.bodies[0]])
+		demand(v, body)
 		v.rules = append(v.rules, &chain{bodies: []*block{body}, yield: v.result, at: rule.at})
 	}
 	return v
 }
 
 // demand makes a body add only at the keys that a variant is called with. A key
-// is compared as soon as it is known, if it is the same wherever the body adds: as
-// soon as the policy knows it, if something may err before that. See early in
-// function.
-func demand(v *function, b *block, early map[local]bool) {
+// is compared as soon as it is known, if it is the same wherever the body adds.
+func demand(v *function, b *block) {
 	used := usageOf(b)
 	var all [][]expression
-	written := func(int) bool { return true }
 	everyStatement(b, func(s statement) {
-		if added, at := keysOf(v, s); added != nil {
+		if added, _ := keysOf(v, s); added != nil {
 			all = append(all, added)
-			written = func(i int) bool { return !rego.VariableKey(at, len(added)-1-i) }
 		}
 	})
-	quiet := !mayErrWithin(b)
-	var checks []*equal
+	var early []*equal
 	for i, key := range v.keys {
 		e := all[0][i]
 		r, isRead := e.(read)
 		switch {
-		case isRead && used.set[r.from] == 1 && !used.asked[r.from] && !early[r.from] && !slices.ContainsFunc(all, func(added []expression) bool { return added[i] != e }):
-		case isConstant(e) && (quiet || written(i)) && !slices.ContainsFunc(all, func(added []expression) bool { return !sameConstant(added[i], e) }):
+		case isRead && used.set[r.from] == 1 && !used.asked[r.from] && !slices.ContainsFunc(all, func(added []expression) bool { return added[i] != e }):
+		case isConstant(e) && !slices.ContainsFunc(all, func(added []expression) bool { return !sameConstant(added[i], e) }):
 		default:
 			continue
 		}
-		checks = append(checks, &equal{e, read{key}, v.at})
+		early = append(early, &equal{e, read{key}, v.at})
 	}
 	everyBlock(b, func(b *block) {
 		var out []statement
@@ -199,7 +195,7 @@ func demand(v *function, b *block, early map[local]bool) {
 				continue
 			}
 			for i, key := range v.keys {
-				if !slices.ContainsFunc(checks, func(check *equal) bool { return check.b == expression(read{key}) }) {
+				if !slices.ContainsFunc(early, func(check *equal) bool { return check.b == expression(read{key}) }) {
 					out = append(out, &equal{added[i], read{key}, at})
 				}
 			}
@@ -207,9 +203,46 @@ func demand(v *function, b *block, early map[local]bool) {
 		}
 		b.statements = out
 	})
-	for _, check := range slices.Backward(checks) {
+	for _, check := range slices.Backward(early) {
 		place(b, check)
 	}
+}
+
+// withKeys are locals with those that the variables of a head's keys stand for,
+// where something in the body may err. Those stay as the policy has them, so that
+// each is known to be the key that is asked for, or not, in its place.
+func withKeys(fixed map[local]bool, b *block) map[local]bool {
+	made := make(map[local]bool)
+	var keys []local
+	note := func(key expression, at atPlace) {
+		if r, isRead := key.(read); isRead && rego.VariableKey(at) {
+			keys = append(keys, r.from)
+		}
+	}
+	loud := false
+	everyStatement(b, func(s statement) {
+		switch s := s.(type) {
+		case *create:
+			made[s.to] = true
+		case *addTo:
+			note(s.value, s.at)
+		case *insert:
+			note(s.key, s.at)
+			loud = loud || mayErr(s.value)
+		default:
+			loud = loud || mayErrItself(s)
+		}
+	})
+	if !loud || len(keys) == 0 {
+		return fixed
+	}
+	fixed = maps.Clone(fixed)
+	for _, key := range keys {
+		if !made[key] {
+			fixed[key] = true
+		}
+	}
+	return fixed
 }
 
 func sameConstant(a, b expression) bool {

@@ -19,9 +19,8 @@ import (
 // first in it. Into what a parameter holds, the index does not look: that is
 // moved as well, but over nothing that may err.
 //
-// What a key is compared with has its place, see demand. The locals are returned
-// whose assignment was moved over what may err.
-func hoist(b *block, fixed map[local]bool, keys []local) map[local]bool {
+// What a key is compared with has its place, see demand.
+func hoist(b *block, fixed map[local]bool, keys []local) {
 	fixed = maps.Clone(fixed)
 	for _, key := range keys {
 		delete(fixed, key)
@@ -29,7 +28,6 @@ func hoist(b *block, fixed map[local]bool, keys []local) map[local]bool {
 	h := &hoister{used: usageOf(b), fixed: fixed, known: make(map[local]bool), inside: make(map[local]bool)}
 	h.from(b)
 	b.statements = append(h.early, b.statements...)
-	return h.over
 }
 
 type hoister struct {
@@ -38,7 +36,6 @@ type hoister struct {
 	known  map[local]bool // set by what has been moved
 	inside map[local]bool // those of them that were read out of a parameter
 	loud   bool           // whether something that stays and comes before may err
-	over   map[local]bool // moved over such a thing
 	early  []statement
 }
 
@@ -67,9 +64,6 @@ func (h *hoister) movable(s statement) bool {
 			return false
 		}
 		h.known[s.to] = true
-		if h.loud {
-			h.over = also(h.over, s.to)
-		}
 		h.inside[s.to] = h.isInside(s.value)
 		return true
 	case *equal:

@@ -6,11 +6,8 @@ import "slices"
 // once and not earlier than it was, is evaluated where it is read. Nothing that
 // may err is moved over something that may not hold or may err itself, so that
 // no error is found or missed that the plan would not find or miss.
-//
-// The locals are returned that are set before something that may err and whose
-// copies the plan sets behind it.
-func inline(b *block, fixed map[local]bool) map[local]bool {
-	early := foldCopies(b, fixed)
+func inline(b *block, fixed map[local]bool) {
+	foldCopies(b, fixed)
 	used := usageOf(b)
 	once := func(l local) bool { return !fixed[l] && used.set[l] == 1 && used.read[l] == 1 && !used.asked[l] }
 	everyBlock(b, func(b *block) {
@@ -24,7 +21,6 @@ func inline(b *block, fixed map[local]bool) map[local]bool {
 		}
 		b.statements = out
 	})
-	return early
 }
 
 // pull moves the assignments that a statement reads out of those before it and
@@ -140,12 +136,10 @@ func dropKeys(b *block) {
 }
 
 // foldCopies puts a local in the place of its copies, and the time of the decision
-// in the place of its names. It returns the locals that are set before something
-// that may err, and their copies behind it.
-func foldCopies(b *block, fixed map[local]bool) (early map[local]bool) {
+// in the place of its names.
+func foldCopies(b *block, fixed map[local]bool) {
 	used := usageOf(b)
 	by := make(map[local]expression)
-	var apart []local // such copies
 	final := func(e expression) expression {
 		for {
 			r, isRead := e.(read)
@@ -165,9 +159,6 @@ func foldCopies(b *block, fixed map[local]bool) (early map[local]bool) {
 			to, value := copied(s)
 			if value != nil && !fixed[to] && used.set[to] == 1 && !used.asked[to] && settled(value, fixed, used) {
 				by[to] = value
-				if mayErrBehind(kept, value) {
-					apart = append(apart, to)
-				}
 				continue
 			}
 			kept = append(kept, s)
@@ -178,41 +169,6 @@ func foldCopies(b *block, fixed map[local]bool) (early map[local]bool) {
 		by[l] = final(by[l])
 	}
 	substitute(b, by)
-	for _, l := range apart {
-		if r, isRead := by[l].(read); isRead {
-			early = also(early, r.from)
-		}
-	}
-	return early
-}
-
-// mayErrBehind reports whether something that may err stands behind what sets a
-// local, in the same block.
-func mayErrBehind(before []statement, value expression) bool {
-	r, isRead := value.(read)
-	if !isRead {
-		return false
-	}
-	for _, s := range slices.Backward(before) {
-		if slices.Contains(sets(s), r.from) {
-			return false
-		}
-		if mayErrIn(s) {
-			return true
-		}
-	}
-	return false
-}
-
-// also is a set of locals with more, which may be nil.
-func also(set map[local]bool, more ...local) map[local]bool {
-	for _, l := range more {
-		if set == nil {
-			set = make(map[local]bool)
-		}
-		set[l] = true
-	}
-	return set
 }
 
 // copied is the local that a statement sets, and what to; nil where it may not hold

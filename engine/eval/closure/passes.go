@@ -1,10 +1,5 @@
 package closure
 
-import (
-	"maps"
-	"slices"
-)
-
 // A pass makes a tree smaller, or quicker to run. Each has a file of its own,
 // which says what it does and why that changes no answer; and each can be left
 // out, to test and to measure what it is worth.
@@ -58,12 +53,12 @@ func (s source) runs(p pass) bool { return s.off&p == 0 }
 
 // once runs all passes once.
 func (s source) once(t *tree) {
-	s.refine(t, t.functions)
+	held := s.refine(t, t.functions)
 	before := len(t.functions)
 	if s.runs(demandPass) {
 		onDemand(t)
-		s.refine(t, t.functions[before:])
 	}
+	s.refine(t, append(held, t.functions[before:]...))
 	for _, f := range t.functions {
 		if s.runs(dispatchPass) {
 			f.dispatch = dispatchOf(f)
@@ -71,36 +66,41 @@ func (s source) once(t *tree) {
 	}
 }
 
-// refine runs the passes that look at one body at a time.
-func (s source) refine(t *tree, functions []*function) {
+// refine runs the passes that look at one body at a time. The functions are returned
+// in which they have left keys as the policy has them, for onDemand.
+func (s source) refine(t *tree, functions []*function) (held []*function) {
 	for _, f := range functions {
+		holds := false
 		yieldDirectly(f)
 		fixed := f.fixed()
 		for _, b := range f.blocks() {
 			if !f.refined {
 				asPlanned(b)
 			}
-			early := s.body(b, fixed)
-			if s.runs(hoistPass) && !f.refined {
-				early = also(early, slices.Collect(maps.Keys(hoist(b, fixed, f.keys)))...)
+			known := fixed
+			if !f.refined {
+				known = withKeys(fixed, b)
+				holds = holds || len(known) > len(fixed)
 			}
-			if early != nil && !f.refined {
-				if f.early == nil {
-					f.early = make(map[*block]map[local]bool)
-				}
-				f.early[b] = early
+			s.body(b, known)
+			if s.runs(hoistPass) && !f.refined {
+				hoist(b, known, f.keys)
 			}
 		}
 		if s.runs(exitsPass) && !f.refined {
 			findExits(f)
 		}
 		f.refined = true
+		if holds {
+			held = append(held, f)
+		}
 	}
 	if !t.refined {
 		asPlanned(t.plan)
 	}
 	s.body(t.plan, t.answers)
 	t.refined = true
+	return held
 }
 
 // asPlanned runs the passes that know statements by the form that the plan gives
@@ -112,15 +112,14 @@ func asPlanned(b *block) {
 	endScopes(b)
 }
 
-// body refines one body. The locals are returned that are then set earlier than
-// the policy has them; see inline.
-func (s source) body(b *block, fixed map[local]bool) (early map[local]bool) {
+// body refines one body.
+func (s source) body(b *block, fixed map[local]bool) {
 	simplify(b)
 	if s.runs(constantsPass) {
 		foldConstants(b, fixed)
 	}
 	if s.runs(inlinePass) {
-		early = inline(b, fixed)
+		inline(b, fixed)
 	}
 	dropKeys(b)
 	if s.runs(literalsPass) {
@@ -130,7 +129,6 @@ func (s source) body(b *block, fixed map[local]bool) (early map[local]bool) {
 		inline(b, fixed)
 	}
 	foldNests(b)
-	return early
 }
 
 // fixed are the locals of a function that its bodies share.

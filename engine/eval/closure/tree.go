@@ -258,9 +258,6 @@ type function struct {
 	absentIfEmpty bool    // an empty collection is none
 	refined       bool    // its bodies are no more as the plan has them; see asPlanned
 	folded        bool    // what it yields has been asked for at activation
-	// early are, by its bodies, the locals that are set before something that may err
-	// and that the policy has behind it. See hoist and foldCopies.
-	early map[*block]map[local]bool
 	// mixed is whether rules that are gone from a variant, and that OPA tries, yield
 	// something else than those that are left.
 	mixed bool
