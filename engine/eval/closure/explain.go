@@ -39,7 +39,8 @@ func newExplainer(policy *rego.Policy, p *program) (_ *explainer, err error) {
 
 // newDecorated compiles a query with observers, which the machine that runs it
 // must have. Of the passes it has those that answers rest on, onDemand among them:
-// it decides with what keys a rule is tried.
+// it decides with what keys a rule is tried; and baseFirst, which decides what is
+// tried first.
 func newDecorated(compiler *ast.Compiler, rules *explain.Policy, query ast.Body, static *ast.Term) (*executable, error) {
 	plan, err := rego.Plan(context.Background(), marked(compiler, rules), query)
 	if err != nil {
@@ -59,6 +60,7 @@ func newDecorated(compiler *ast.Compiler, rules *explain.Policy, query ast.Body,
 		fixed := f.fixed()
 		for _, b := range f.blocks() {
 			simplify(b)
+			baseFirst(b)
 			endEvery(b)
 			foldConstants(b, fixed)
 			inline(b, fixed)

@@ -228,6 +228,28 @@ triple(x) := 3 * x
 			},
 		},
 		{
+			Name: "a rule with a path for a name that is false does not hold, unless it is a member",
+			Rego: `
+allow if flags.open.now
+flags.open.now := false if input.subject.id == "mina"
+obligations["log"] := false if input.subject.id == "mina"
+obligations[name] := false if some name in ["notify"]
+`,
+			Want: eval.Output{Obligations: authz.Object{"log": false, "notify": false}},
+			Rules: []authz.RuleOutcome{
+				{
+					Rule: "data.authz.allow", Location: "policy.rego:5", FailedAt: "policy.rego:5", FailedExpr: "flags.open.now",
+					Values: []authz.ExprValue{value("flags.open.now", "false")}, Expressions: 1, RestsOn: []string{"data.authz.flags.open.now"}, Rank: 1,
+				},
+				{
+					Rule: "data.authz.flags.open.now", Location: "policy.rego:6", FailedAt: "policy.rego:6", FailedExpr: "flags.open.now := false",
+					Passed: 1, Expressions: 1, Rank: 2,
+				},
+				{Rule: "data.authz.obligations.log", Location: "policy.rego:7", Held: true, Passed: 1, Expressions: 1},
+				{Rule: "data.authz.obligations", Location: "policy.rego:8", Held: true, Passed: 1, Expressions: 1},
+			},
+		},
+		{
 			Name: "a partial rule that is asked for a key is tried for that key",
 			Rego: `
 allow if readers[input.subject.id]

@@ -27,13 +27,10 @@ import (
 // error has cut short are not compared, and neither are rules that only one of
 // the two has tried. And either may leave out values.
 //
-// One in five hundred explanations, and one more, may differ beyond that: where a
-// policy goes through a package that has static data in it as well as rules,
-// data.helper[x], OPA does so in an order of its own, and which is the first of
-// several attempts that came as far, and in what order the values stand, is then
-// not the same; and where a rule is asked for another key than the constant that
-// its body assigns, one evaluator says that the head is another, the other that
-// the assignment fails.
+// One in five hundred explanations, and one more, may differ beyond that: in which
+// of several calls that came as far was the first; and, where a rule is asked for a
+// key that it does not have, in what it says of that, the head or the expression of
+// the body that the key is from.
 func CheckExplanations(t *testing.T, reference, evaluator eval.Evaluator, first uint64, seeds int) (compared int) {
 	t.Helper()
 	different := 0

@@ -10,11 +10,12 @@
 // Of one decision, evaluators tell the same of a rule that they have both tried,
 // up to what follows from the order in which they try rules and members, and that
 // order is nobody's promise: which of two rules that conflict is the one that errs,
-// and how far others have come by then; and which of several attempts that came as
-// far is the first, where a policy goes through a package that has static data in
-// it as well as rules. A rule that is asked for one key through a name that is not
-// known before, as in permissions[role][action] for the rules permissions.owner
-// and permissions.guest, may be tried for all of its keys.
+// and how far others have come by then; and which of several calls of a function
+// that came as far is the first. A rule that is asked for a key that it does not
+// have fails at its head or at the expression that the key is from. One that is
+// asked for a key through a name that is not known before, as in
+// permissions[role][action] for the rules permissions.owner and permissions.guest,
+// may be tried for all of its keys.
 //
 // Start with Policy, which is made once, and Record, which is made for each
 // decision.
@@ -71,8 +72,26 @@ func Read(compiler *ast.Compiler, sources map[string]*ast.Module, title func(*as
 			p.add(sources[key], rule, sources[key].Rules[i], title)
 		}
 	}
+	p.findComplete()
 	p.findMocked()
 	return p
+}
+
+// findComplete marks the rules that yield one value. One such as p.a := 1 is not
+// among them where another, such as p[x] := y, makes an object of which that is a
+// member.
+func (p *Policy) findComplete() {
+	names := make(map[string]bool)
+	for _, rule := range p.rules {
+		names[rule.name] = true
+	}
+	for _, rule := range p.rules {
+		within := false
+		for n := 1; n < len(rule.path); n++ {
+			within = within || names[rule.path[:n].String()]
+		}
+		rule.complete = rule.Compiled.Head.RuleKind() == ast.SingleValue && rule.Compiled.Ref().IsGround() && !within
+	}
 }
 
 // add reads a rule and its elses.

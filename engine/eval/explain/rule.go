@@ -25,6 +25,7 @@ type Rule struct {
 	untold      []int       // how many operands there are beyond those
 	asks        []ast.Ref   // for what of data
 	mocked      bool
+	complete    bool
 }
 
 // An expression is one of the source's body, or the head where that takes steps
@@ -44,11 +45,9 @@ func (r *Rule) Operands(step int) []Operand { return r.operands[step] }
 // End is the step that is come to where the body has held.
 func (r *Rule) End() int { return len(r.owner) }
 
-// IsComplete reports whether the rule yields one value, for its arguments.
-func (r *Rule) IsComplete() bool {
-	head := r.Compiled.Head
-	return head.RuleKind() == ast.SingleValue && len(head.Ref()) == 1
-}
+// IsComplete reports whether the rule yields one value, for its arguments, and not
+// one of those in a set or an object.
+func (r *Rule) IsComplete() bool { return r.complete }
 
 // Mocked reports whether the rule may be tried under a with that replaces a part
 // of data or a function. What it reads of data may then be another than what
