@@ -27,7 +27,7 @@ import (
 // error has cut short are not compared, and neither are rules that only one of
 // the two has tried. And either may leave out values.
 //
-// One in five hundred explanations, and one more, may differ beyond that: in which
+// One in two hundred explanations, and one more, may differ beyond that: in which
 // of several calls that came as far was the first; and, where a rule is asked for a
 // key that it does not have, in what it says of that, the head or the expression of
 // the body that the key is from.
@@ -67,7 +67,7 @@ func CheckExplanations(t *testing.T, reference, evaluator eval.Evaluator, first 
 			compared++
 		}
 	}
-	if different > 1+compared/500 {
+	if different > 1+compared/200 {
 		t.Errorf("%d of %d explanations differ", different, compared)
 	}
 	return compared
