@@ -152,9 +152,11 @@
 // told by a second one, with an observer at each expression of a rule and without
 // the passes that leave out work or change its order: a rule that a table would
 // have passed over is to say what it asks for. It does have demand.go, for a rule
-// that is asked for one key is to tell of that key. The second program is made when
-// it is first asked for (explain.go, marks.go, observe.go); the ordinary one has
-// nothing of it.
+// that is asked for one key is to tell of that key, and order.go, for of several
+// attempts that came as far the first is told. The second program is made when it
+// is first asked for (explain.go, marks.go, observe.go); the ordinary one has
+// nothing of it. What two evaluators may tell differently is told in package
+// explain.
 //
 // # Where it does not apply
 //
