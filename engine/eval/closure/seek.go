@@ -145,11 +145,7 @@ func (c *coder) seek(s *scan) step {
 				return goOn
 			}
 		}
-		end := each.over(m, collection)
-		if m.err != nil {
-			return halt
-		}
-		return end
+		return each.all(m, collection)
 	}
 }
 

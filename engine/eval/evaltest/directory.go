@@ -72,6 +72,37 @@ allow if data.directory.user.mina == {
 			Want:      allowed(),
 		},
 		{
+			Name: "members are gone through in order, without being made",
+			Rego: `
+mina := data.directory.user.mina
+allow if {
+	[k | some k, _ in mina.attributes] == ["clearance", "manager", "title"]
+	[v | some v in mina.attributes] == [2, "user:olga", "nurse"]
+	[[i, v] | some i, v in mina.parents] == [[0, "department:icu"], [1, "group:night-shift"]]
+	[v | some v in mina.ancestors] == sort(object.keys(mina.ancestors))
+	[[k, v] | some k, v in mina.distances; v > 1] == [["department:clinical", 2], ["organization:st-olaf", 3], ["tenant:clinic", 2]]
+	[[i, g.id] | some i, g in mina.grants] == [[0, "g0"], [1, "g1"]]
+	[[k, g.id] | some k, list in mina.grants_by_scope; some g in list] == [["department:icu", "g1"], ["tenant:clinic", "g0"]]
+	[k | some k, _ in data.directory.role.nurse.permissions] == ["menu:read", "record:list", "record:read"]
+	[k | some k, _ in mina.permissions] == []
+	[k | some k in mina.type] == []
+	[[a, b] | some a in mina.parents; some b in data.directory.ref[a].ancestors; startswith(b, "dep")] == [["department:icu", "department:clinical"], ["department:icu", "department:icu"]]
+	count([1 | some e in [mina, data.directory.user.olga, {"ancestors": ["x", "y"]}, {"ancestors": 5}, {}]; some _ in e.ancestors]) == 12
+	every a in mina.ancestors { a != "department:er" }
+	not _below_nobody
+	[a | some a in data.directory.user.mina.ancestors] == ["other"] with data.directory.user.mina.ancestors as {"k": "other"}
+	[a | some a in data.directory.user.mina.parents] == ["p"] with data.directory.user.mina as {"parents": {"p"}}
+}
+_below_nobody if {
+	some a in mina.ancestors
+	a == "user:mina"
+	some b in data.directory.user.nobody.ancestors
+	b == a
+}`,
+			Directory: ward,
+			Want:      allowed(),
+		},
+		{
 			Name:      "a grant inside its window",
 			Rego:      covered,
 			Directory: ward,
