@@ -11,8 +11,9 @@ import (
 )
 
 // newCompiler is a compiler for the modules of b. It finds rules that stand
-// where b has static data, of which an evaluator would see only one, and values
-// that OPA's type checker could not come to the end of.
+// where b has static data, of which an evaluator would see only one, values that
+// OPA's type checker could not come to the end of, and rules that its evaluator
+// could not.
 func newCompiler(b *bundle.Bundle, opts Options) (*ast.Compiler, error) {
 	capabilities, err := capabilities(opts.Builtins)
 	if err != nil {
@@ -26,6 +27,11 @@ func newCompiler(b *bundle.Bundle, opts Options) (*ast.Compiler, error) {
 			Name:       "RefuseLargeShapes",
 			MetricName: "compile_stage_refuse_large_shapes",
 			Stage:      refuseLargeShapes,
+		}).
+		WithStageAfterID(ast.StageCheckRecursion, ast.CompilerStageDefinition{
+			Name:       "RefuseEndlessMocks",
+			MetricName: "compile_stage_refuse_endless_mocks",
+			Stage:      refuseEndlessMocks,
 		}), nil
 }
 

@@ -209,40 +209,90 @@ func demand(v *function, b *block) {
 }
 
 // withKeys are locals with those that the variables of a head's keys stand for,
-// where something in the body may err. Those stay as the policy has them, so that
-// each is known to be the key that is asked for, or not, in its place.
+// where they hold what is known before something that may err, and are set behind
+// it. Those stay as the policy has them, so that each is found to be the key that is
+// asked for, or not, in its place.
 func withKeys(fixed map[local]bool, b *block) map[local]bool {
-	made := make(map[local]bool)
 	var keys []local
 	note := func(key expression, at atPlace) {
-		if r, isRead := key.(read); isRead && rego.VariableKey(at) {
+		if r, isRead := key.(read); isRead && rego.VariableKey(at) && setLate(b, r.from, nil) {
 			keys = append(keys, r.from)
 		}
 	}
-	loud := false
 	everyStatement(b, func(s statement) {
 		switch s := s.(type) {
-		case *create:
-			made[s.to] = true
 		case *addTo:
 			note(s.value, s.at)
 		case *insert:
 			note(s.key, s.at)
-			loud = loud || mayErr(s.value)
-		default:
-			loud = loud || mayErrItself(s)
 		}
 	})
-	if !loud || len(keys) == 0 {
+	if len(keys) == 0 {
 		return fixed
 	}
 	fixed = maps.Clone(fixed)
 	for _, key := range keys {
-		if !made[key] {
-			fixed[key] = true
-		}
+		fixed[key] = true
 	}
 	return fixed
+}
+
+// setLate reports whether something that may err stands between what tells what a
+// local is set to and the statement that sets it. Before the block stands what is
+// given.
+func setLate(b *block, l local, before []earlier) bool {
+	for _, s := range b.statements {
+		for _, nested := range inner(s) {
+			if setLate(nested, l, append(before[:len(before):len(before)], earlier{s, true})) {
+				return true
+			}
+		}
+		if slices.Contains(sets(s), l) {
+			return mayErrSince(append(before, earlier{s, false}), read{l})
+		}
+		before = append(before, earlier{s, false})
+	}
+	return false
+}
+
+// An earlier is a statement before another: as a whole, or the part of it that
+// comes before a block in it.
+type earlier struct {
+	statement
+	around bool
+}
+
+// mayErrSince reports whether statements may err behind the one that tells what a
+// local is set to. Constants, and what stands in the input, are known before all of
+// them.
+func mayErrSince(before []earlier, of expression) bool {
+	for _, s := range slices.Backward(before) {
+		if r, isRead := of.(read); isRead && slices.Contains(sets(s.statement), r.from) {
+			switch s := s.statement.(type) {
+			case *keep:
+				of = s.value
+			case *assign:
+				of = s.value
+			case *create:
+				of = nothing{}
+			default:
+				return false
+			}
+			for d, isDot := of.(dot); isDot && isConstant(d.key); d, isDot = of.(dot) {
+				of = d.of
+			}
+			switch of.(type) {
+			case read, constant, inputDocument, nothing:
+				continue
+			default:
+				return false
+			}
+		}
+		if s.around && mayErrItself(s.statement) || !s.around && mayErrIn(s.statement) {
+			return true
+		}
+	}
+	return false
 }
 
 func sameConstant(a, b expression) bool {

@@ -10,6 +10,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/policy/rego"
 )
 
 // Reference answers queries by OPA's own evaluator, on OPA's own store.
@@ -26,6 +27,9 @@ func byTopdown(ctx context.Context, q Query, set func(*topdown.Query) *topdown.Q
 	compiler := q.Compiler.QueryCompiler()
 	if body, err = compiler.Compile(body); err != nil {
 		return nil, err
+	}
+	if endless := rego.EndlessMock(q.Compiler, body); endless != nil {
+		return nil, endless
 	}
 	documents, err := q.documents(ctx)
 	if err != nil {
