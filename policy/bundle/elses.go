@@ -27,10 +27,16 @@ func placeElses(module *ast.Module, options ast.ParserOptions) {
 	}
 }
 
+// maxIfs is up to how many are tried of one else.
+const maxIfs = 10
+
 var ifs = regexp.MustCompile(`\bif\b`)
 
 func placeElse(module *ast.Module, e *ast.Rule, options ast.ParserOptions) {
 	text := e.Location.Text
+	if e.Else != nil { // which is part of the text
+		text = text[:e.Else.Location.Offset-e.Location.Offset]
+	}
 	var head strings.Builder
 	head.WriteString("package places\n")
 	for _, i := range module.Imports {
@@ -38,7 +44,7 @@ func placeElse(module *ast.Module, e *ast.Rule, options ast.ParserOptions) {
 	}
 	head.WriteString("x if")
 	// There may be an if in a text that is yielded, before the one that is meant.
-	for _, at := range ifs.FindAllIndex(text, -1) {
+	for _, at := range ifs.FindAllIndex(text, maxIfs) {
 		parsed, err := ast.ParseModuleWithOpts("", head.String()+string(text[at[1]:]), options)
 		if err != nil || len(parsed.Rules) != 1 || len(parsed.Rules[0].Body) != 1 {
 			continue
