@@ -25,7 +25,14 @@ func hoist(b *block, fixed map[local]bool, keys []local) {
 	for _, key := range keys {
 		delete(fixed, key)
 	}
-	h := &hoister{used: usageOf(b), fixed: fixed, known: make(map[local]bool), inside: make(map[local]bool)}
+	h := &hoister{used: usageOf(b), fixed: fixed, known: make(map[local]bool), inside: make(map[local]bool), apart: make(map[local]bool)}
+	everyStatement(b, func(s statement) {
+		if taken, isTaken := s.(*isKind); isTaken {
+			if r, isRead := taken.of.(read); isRead {
+				h.apart[r.from] = true
+			}
+		}
+	})
 	h.from(b)
 	b.statements = append(h.early, b.statements...)
 }
@@ -35,6 +42,7 @@ type hoister struct {
 	fixed  map[local]bool
 	known  map[local]bool // set by what has been moved
 	inside map[local]bool // those of them that were read out of a parameter
+	apart  map[local]bool // taken apart by a pattern, {"a": x} = input.y, into which the index does not look
 	loud   bool           // whether something that stays and comes before may err
 	early  []statement
 }
@@ -94,6 +102,9 @@ func (h *hoister) isPath(e expression) bool {
 	case inputDocument:
 		return true
 	case dot:
+		if r, isRead := e.of.(read); isRead && h.loud && h.apart[r.from] {
+			return false
+		}
 		return h.isPath(e.of) && isConstant(e.key) && !(h.loud && h.isInside(e)) && !rego.MocksFunction(e.at)
 	default:
 		return false
