@@ -162,10 +162,8 @@ func (x *executable) run(m *machine) error {
 		return m.err
 	case m.fault != nil && m.strict:
 		return m.fault
-	case m.builtins != nil:
-		return m.ctx.Err() // one of OPA's may have run past the end
 	default:
-		return nil
+		return m.ctx.Err() // an answer may come after the end
 	}
 }
 
