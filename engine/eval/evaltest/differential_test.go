@@ -199,3 +199,19 @@ func TestGeneratedCasesAreWorthAsking(t *testing.T) {
 	share("questions are defined", tally.Defined, tally.Questions, 50, 90)
 	share("questions are errors", tally.Erred, tally.Questions, 2, 20)
 }
+
+// OPA would evaluate the rule in itself until the stack is used up, and end the
+// process.
+func TestReferenceRefusesEndlessMocks(t *testing.T) {
+	compiler := newCompiler()
+	compiler.Compile(map[string]*ast.Module{"policy.rego": ast.MustParseModuleWithOpts("package authz\n\nr := f(1)\n\nf(x) := x", parserOptions())})
+	_, err := Reference(t.Context(), Query{
+		Compiler: compiler,
+		Text:     "x = data.authz.r with data.authz.f as data.authz.r",
+		Parser:   parserOptions(),
+		Data:     ast.NewObject(),
+	})
+	if fault, is := errors.AsType[*ast.Error](err); !is || fault.Code != ast.RecursionErr {
+		t.Errorf("error is %v, expected one of code %s", err, ast.RecursionErr)
+	}
+}
