@@ -6,7 +6,8 @@
 // of the decision defines allow, its rules have the types that a decision is
 // made of, and no built-in function that reaches the network, draws random
 // numbers or looks at the machine's clock is called unless it was turned on.
-// Beyond that, what OPA accepts is accepted.
+// Beyond that, what OPA accepts is accepted, unless its own type checker or
+// evaluator would not come to the end of it.
 //
 // The package knows no store, no clock and no evaluator. Start with Compile.
 package rego
