@@ -248,11 +248,24 @@ func setLate(b *block, l local, before []earlier) bool {
 			}
 		}
 		if slices.Contains(sets(s), l) {
-			return mayErrSince(append(before, earlier{s, false}), read{l})
+			return !ofHead(s) && mayErrSince(append(before, earlier{s, false}), read{l})
 		}
 		before = append(before, earlier{s, false})
 	}
 	return false
+}
+
+// ofHead reports whether a statement that sets a key is one of a head, which writes
+// the key out, and none of a body.
+func ofHead(s statement) bool {
+	switch s := s.(type) {
+	case *create:
+		return true
+	case *assign:
+		return rego.VariableKey(s.at)
+	default:
+		return false
+	}
 }
 
 // An earlier is a statement before another: as a whole, or the part of it that

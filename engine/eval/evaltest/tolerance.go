@@ -18,7 +18,9 @@ import (
 // The exhaustive one has no index and no early exit: it evaluates every rule
 // that any evaluator may. Hence an error that topdown does not report is
 // tolerated only if the exhaustive evaluation meets one of the same code, be it in
-// another rule of the decision or of the package that is asked for.
+// another rule of the decision or of the package that is asked for. Where it meets
+// others, these hide what comes after them: then it may also be met in a complete
+// rule that the question rests on, by itself.
 //
 // The laziest one evaluates no rule that an evaluator may pass over; see
 // laziness. Hence an error that topdown reports and the other does not is
@@ -51,12 +53,14 @@ func (c *compiledCase) tolerates(ctx context.Context, q question, want, got answ
 func (c *compiledCase) mayStandBeside(ctx context.Context, q question, want, got answer) bool {
 	switch {
 	case got.err != nil && want.err != nil:
-		questions := slices.Concat([]question{q}, c.rules(q))
+		questions := slices.Concat([]question{q}, c.rules(q, func(*ast.Rule) bool { return true }))
 		return got.code == "" ||
 			slices.Contains(c.exhaustive(ctx, c.compiler, questions...), got.code) ||
 			slices.Contains(c.exhaustive(ctx, inReverse(c.modules), questions...), got.code)
 	case got.err != nil:
-		return slices.Contains(c.exhaustive(ctx, c.compiler, c.parts(q)...), got.code)
+		met := c.exhaustive(ctx, c.compiler, c.parts(q)...)
+		return slices.Contains(met, got.code) ||
+			len(met) > 0 && slices.Contains(c.exhaustive(ctx, c.compiler, c.rules(q, isComplete)...), got.code)
 	case want.err != nil:
 		laziest := c.laziest(ctx, q)
 		return laziest.err == nil && laziest.agrees(got)
@@ -125,9 +129,12 @@ func (c *compiledCase) parts(q question) []question {
 	return all
 }
 
-// rules are questions for each rule that a question rests on by itself, so that
-// the error of one hides none of another.
-func (c *compiledCase) rules(q question) []question {
+// isComplete reports whether a rule is evaluated as a whole by whoever asks for it.
+func isComplete(rule *ast.Rule) bool { return rule.Head.Key == nil && len(rule.Head.Ref()) == 1 }
+
+// rules are questions for each rule that a question rests on by itself, of those
+// that are wanted, so that the error of one hides none of another.
+func (c *compiledCase) rules(q question, wanted func(*ast.Rule) bool) []question {
 	var all []question
 	seen := make(map[*ast.Rule]bool)
 	var add func(rule *ast.Rule)
@@ -136,7 +143,7 @@ func (c *compiledCase) rules(q question) []question {
 			return
 		}
 		seen[rule] = true
-		if len(rule.Head.Args) == 0 {
+		if len(rule.Head.Args) == 0 && wanted(rule) {
 			all = append(all, question{query: "x = " + named(rule).String(), request: q.request})
 		}
 		for next := range c.compiler.Graph.Dependencies(rule) {

@@ -234,6 +234,17 @@ allow if input.action.name == "read"`,
 			got: *fault(topdown.ConflictErr),
 		},
 		{
+			name: "an error in a rule that the index passes over, behind a conflict in another",
+			rego: `allow if { objects["a"]; input.action.name == "write" }
+allow if { zero; input.action.name == "write" }
+allow if input.action.name == "read"
+objects["a"] := 1
+objects[k] := v if { some k in ["a", "b"]; v := data.levels[k] }
+zero := 1 / input.context.zero`,
+			got:  *fault(topdown.BuiltinErr),
+			want: true,
+		},
+		{
 			name: "an error of a key that is not asked for",
 			rego: `objects["a"] := 1
 objects[k] := v if { some k in ["a", "b"]; v := data.levels[k] }
