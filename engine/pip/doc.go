@@ -25,7 +25,7 @@
 //     as fast (BenchmarkContains).
 //
 // A user of ten attributes, with a grant, of which two attributes, an ancestor
-// and the grants on a scope above are asked for, takes 1.3 KB of the heap,
+// and the grants on a scope above are asked for, takes 1.1 KB of the heap,
 // where the same as objects took 3.8 KB; with two attributes alone 0.8 KB and
 // 2.0 KB (BenchmarkHeld). To read such a user into the cache costs half as much
 // (BenchmarkCold). To look up a key that is there costs 20 to 40 ns and no
