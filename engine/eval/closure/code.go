@@ -159,14 +159,14 @@ func (c *coder) choose(f *function) step {
 	for i := range all {
 		all[i] = i
 	}
-	return c.inTurn(f, all, nil, true)
+	return c.inTurn(f, &dispatch{rules: all}, nil, true)
 }
 
 // dispatch is the code of a table, for requests of which some subjects are as the
 // rules ask. Indexed is whether OPA's index looks at all of them.
 func (c *coder) dispatch(f *function, d *dispatch, subjects []string, indexed bool) step {
 	if d.subject == nil {
-		return c.inTurn(f, d.rules, subjects, indexed)
+		return c.inTurn(f, d, subjects, indexed)
 	}
 	indexed = indexed && !d.ours
 	key, _ := subjectKey(d.subject)
@@ -229,22 +229,22 @@ func (c *coder) dispatch(f *function, d *dispatch, subjects []string, indexed bo
 	}
 }
 
-// inTurn is the code of some of a function's rules, one after another. Where
-// all that OPA tries yield the same, the first that yields is enough.
-func (c *coder) inTurn(f *function, which []int, subjects []string, indexed bool) step {
-	steps := make([]step, len(which))
-	chains := make([]*chain, len(which))
-	for i, rule := range which {
-		steps[i], chains[i] = c.chain(f, f.rules[rule], subjects), f.rules[rule]
+// inTurn is the code of the rules of a leaf, one after another. Where all that OPA
+// tries yield the same, the first that yields is enough.
+func (c *coder) inTurn(f *function, leaf *dispatch, subjects []string, indexed bool) step {
+	rules := chains(f.rules, leaf.rules)
+	steps := make([]step, len(rules))
+	for i, rule := range rules {
+		steps[i] = c.chain(f, rule, subjects)
 	}
 	if len(steps) == 1 {
 		return steps[0]
 	}
 	if !indexed {
-		chains = f.rules
+		rules = f.rules
 	}
-	result, enough := c.slot(f.result), uniform(chains) && !f.mixed
-	return func(m *machine) signal {
+	result, enough := c.slot(f.result), uniform(rules) && !f.mixed
+	all := func(m *machine) signal {
 		for _, rule := range steps {
 			if rule(m) == halt {
 				return halt
@@ -255,6 +255,10 @@ func (c *coder) inTurn(f *function, which []int, subjects []string, indexed bool
 		}
 		return goOn
 	}
+	if leaf.filter != nil {
+		return c.filtered(leaf.filter, steps, all, result, enough)
+	}
+	return all
 }
 
 // chain is the code of a rule and its elses, for requests of which some subjects

@@ -17,7 +17,8 @@ type dispatch struct {
 	// otherwise are the rules that do not ask for the subject, for values under
 	// which no other stands.
 	otherwise *dispatch
-	rules     []int // of a leaf, in order
+	rules     []int   // of a leaf, in order
+	filter    *filter // of a leaf; nil tries all of its rules
 	// ours is whether OPA's index does not look at the subject: the rules that a
 	// value leads to are not those that OPA tries.
 	ours bool
@@ -32,31 +33,47 @@ type branch struct {
 // fewRules is up to how many rules are tried one after another.
 const fewRules = 2
 
-// dispatchOf finds a table for rules; nil where none would help.
-func dispatchOf(f *function) *dispatch {
-	guards := make([][]guard, len(f.rules))
+// dispatchOf finds a table for rules, or a filter; nil where neither would help.
+func (s source) dispatchOf(f *function) *dispatch {
+	t := &divider{rules: f.rules, guards: make([][]guard, len(f.rules)), filters: s.runs(filtersPass)}
 	all := make([]int, len(f.rules))
 	for i, rule := range f.rules {
 		all[i] = i
-		if len(rule.bodies) == 1 {
-			guards[i] = guardsOf(rule.bodies[0])
+		if len(rule.bodies) == 1 && s.runs(dispatchPass) {
+			t.guards[i] = guardsOf(rule.bodies[0])
 		}
 	}
-	d := split(all, guards, nil)
-	if d.subject == nil {
+	d := t.divide(all, nil)
+	if d.subject == nil && d.filter == nil {
 		return nil
 	}
 	return d
 }
 
-// split divides rules by the subject that most of them ask for.
-func split(rules []int, guards [][]guard, done []string) *dispatch {
-	leaf := &dispatch{rules: rules}
+// A divider makes the table of a function's rules.
+type divider struct {
+	rules   []*chain
+	guards  [][]guard // of each
+	filters bool      // whether leaves may have some
+	// filtered are the rules in leaves that a filter was looked for in.
+	filtered int
+}
+
+// maxFiltered bounds them, as the rules that do not ask for a subject are in the
+// leaves of all its values.
+const maxFiltered = 100_000
+
+// divide divides rules by the subject that most of them ask for.
+func (t *divider) divide(rules []int, done []string) *dispatch {
 	if len(rules) <= fewRules {
-		return leaf
+		return &dispatch{rules: rules}
 	}
-	subject, key := mostAsked(rules, guards, done)
+	subject, key := t.mostAsked(rules, done)
 	if subject == nil {
+		leaf := &dispatch{rules: rules}
+		if t.filtered += len(rules); t.filters && t.filtered <= maxFiltered {
+			leaf.filter = filterOf(chains(t.rules, rules))
+		}
 		return leaf
 	}
 	done = append(slices.Clone(done), key)
@@ -66,7 +83,7 @@ func split(rules []int, guards [][]guard, done []string) *dispatch {
 	under := make(map[string]*branch)
 	of := make(map[*branch][]int)
 	for _, rule := range rules {
-		g := find(guards[rule], key)
+		g := find(t.guards[rule], key)
 		if g == nil {
 			others = append(others, rule)
 			for _, b := range order {
@@ -97,23 +114,32 @@ func split(rules []int, guards [][]guard, done []string) *dispatch {
 		}
 	}
 	for _, b := range order {
-		b.to = split(of[b], guards, done)
+		b.to = t.divide(of[b], done)
 		d.byValue = append(d.byValue, b)
 	}
-	d.otherwise = split(others, guards, done)
+	d.otherwise = t.divide(others, done)
 	return d
+}
+
+// chains are some of the rules.
+func chains(rules []*chain, which []int) []*chain {
+	some := make([]*chain, len(which))
+	for i, rule := range which {
+		some[i] = rules[rule]
+	}
+	return some
 }
 
 func isNumber(t *ast.Term) bool { _, is := t.Value.(ast.Number); return is }
 
 // mostAsked is the subject that most rules ask for, of those not done yet; nil
 // where fewer than two do.
-func mostAsked(rules []int, guards [][]guard, done []string) (expression, string) {
+func (t *divider) mostAsked(rules []int, done []string) (expression, string) {
 	counts := make(map[string]int)
 	var best *guard
 	for _, rule := range rules {
-		for i := range guards[rule] {
-			g := &guards[rule][i]
+		for i := range t.guards[rule] {
+			g := &t.guards[rule][i]
 			if slices.Contains(done, g.key) {
 				continue
 			}

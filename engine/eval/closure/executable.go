@@ -147,6 +147,9 @@ func (x *executable) release(m *machine) {
 	if cap(m.line) > maxLine {
 		m.line = nil
 	}
+	if m.candidates = m.candidates[:0]; cap(m.candidates) > maxKept {
+		m.candidates = nil
+	}
 	m.momentTerm, m.err, m.fault, m.builtins, m.answers, m.depth = nil, nil, nil, nil, nil, 0
 	x.idle.Put(m)
 }

@@ -100,6 +100,8 @@ type machine struct {
 	texts    *texts
 	line     []byte // of a text that is being made
 
+	candidates []int // of the filters that are at work, see filtered
+
 	observer *observer // of a program that explains
 
 	walkers []*walker // by depth

@@ -14,6 +14,7 @@ const (
 	exitsPass                      // see findExits
 	demandPass                     // see onDemand
 	dispatchPass                   // see dispatchOf
+	filtersPass                    // see filterOf
 	staticPass                     // see foldFunctions
 	callsPass                      // see inlineCalls
 	variantsPass                   // see specialise
@@ -60,9 +61,7 @@ func (s source) once(t *tree) {
 	}
 	s.refine(t, append(held, t.functions[before:]...))
 	for _, f := range t.functions {
-		if s.runs(dispatchPass) {
-			f.dispatch = dispatchOf(f)
-		}
+		f.dispatch = s.dispatchOf(f)
 	}
 }
 

@@ -75,6 +75,11 @@ allow if permits[input.context.asked]`,
 			Rego:    strings.Join(numbered(500, `allow if { input.context.kind == "kind-%d"; input.action.name == "read" }`), "\n"),
 			Request: asks(authz.Object{"kind": "kind-400"}),
 		},
+		// Each rule matches its pattern otherwise.
+		"filters": {
+			Rego:    strings.Join(numbered(500, `allow if { glob.match("kind-%d:*", [":"], input.context.kind); input.action.name == "read" }`), "\n"),
+			Request: asks(authz.Object{"kind": "kind-400:x"}),
+		},
 		// What follows from the data alone is found for every decision otherwise.
 		"static": {
 			Rego: `

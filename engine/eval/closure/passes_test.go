@@ -25,7 +25,7 @@ type namedPass struct {
 func namedPasses() []namedPass {
 	return []namedPass{
 		{"constants", constantsPass}, {"inline", inlinePass}, {"literals", literalsPass}, {"hoist", hoistPass},
-		{"exits", exitsPass}, {"demand", demandPass}, {"dispatch", dispatchPass}, {"static", staticPass},
+		{"exits", exitsPass}, {"demand", demandPass}, {"dispatch", dispatchPass}, {"filters", filtersPass}, {"static", staticPass},
 		{"calls", callsPass}, {"variants", variantsPass},
 	}
 }
