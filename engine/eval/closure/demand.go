@@ -48,7 +48,14 @@ func (d *demander) asked(chain dot) (expression, bool) {
 	if !isCall || called.function.kind == complete {
 		return nil, false
 	}
-	variant, taken := d.variant(called.function, len(p.keys))
+	keys := len(p.keys)
+	if slices.ContainsFunc(called.function.blocks(), mayErrWithin) {
+		keys = keysAsked(chain, called)
+	}
+	if keys == 0 {
+		return nil, false
+	}
+	variant, taken := d.variant(called.function, keys)
 	if variant == nil {
 		return nil, false
 	}
@@ -57,6 +64,24 @@ func (d *demander) asked(chain dot) (expression, bool) {
 		e = dot{e, key, chain.at}
 	}
 	return e, true
+}
+
+// keysAsked is how many keys a rule is asked for in one reference, p[x]. Where a
+// local stands between them, v := p and then v[x], OPA evaluates the rule as a whole
+// first.
+func keysAsked(chain dot, called call) int {
+	asked := 0
+	for {
+		asked++
+		if chain.at != called.at {
+			asked = 0
+		}
+		of, isDot := chain.of.(dot)
+		if !isDot {
+			return asked
+		}
+		chain = of
+	}
 }
 
 // variant is a function's variant for so many keys, and how many it takes.
