@@ -20,32 +20,13 @@ func Reference(ctx context.Context, q Query) ([]map[string]ast.Value, error) {
 
 // byTopdown answers a query by OPA's evaluator with settings of one's own.
 func byTopdown(ctx context.Context, q Query, set func(*topdown.Query) *topdown.Query) ([]map[string]ast.Value, error) {
-	body, err := q.Body()
+	query, store, err := q.forTopdown(ctx)
 	if err != nil {
 		return nil, err
 	}
-	compiler := q.Compiler.QueryCompiler()
-	if body, err = compiler.Compile(body); err != nil {
-		return nil, err
-	}
-	if endless := rego.EndlessMock(q.Compiler, body); endless != nil {
-		return nil, endless
-	}
-	documents, err := q.documents(ctx)
-	if err != nil {
-		return nil, err
-	}
-	store := inmem.NewFromASTObject(documents)
-	query := set(topdown.NewQuery(body).
-		WithCompiler(q.Compiler).
-		WithQueryCompiler(compiler).
-		WithInput(q.Input).
-		WithStore(store).
-		WithTime(q.Now).
-		WithStrictBuiltinErrors(q.Strict))
 	var answers []map[string]ast.Value
 	err = storage.Txn(ctx, store, storage.TransactionParams{}, func(txn storage.Transaction) error {
-		return query.WithTransaction(txn).Iter(ctx, func(result topdown.QueryResult) error {
+		return set(query()).WithTransaction(txn).Iter(ctx, func(result topdown.QueryResult) error {
 			answer := make(map[string]ast.Value, len(result))
 			for name, term := range result {
 				if !name.IsWildcard() {
@@ -57,6 +38,36 @@ func byTopdown(ctx context.Context, q Query, set func(*topdown.Query) *topdown.Q
 		})
 	})
 	return answers, err
+}
+
+// forTopdown makes a query ready to be answered many times, each by another of
+// topdown's, and the store that it is about.
+func (q Query) forTopdown(ctx context.Context) (query func() *topdown.Query, store storage.Store, err error) {
+	body, err := q.Body()
+	if err != nil {
+		return nil, nil, err
+	}
+	compiler := q.Compiler.QueryCompiler()
+	if body, err = compiler.Compile(body); err != nil {
+		return nil, nil, err
+	}
+	if endless := rego.EndlessMock(q.Compiler, body); endless != nil {
+		return nil, nil, endless
+	}
+	documents, err := q.documents(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	store = inmem.NewFromASTObject(documents)
+	return func() *topdown.Query {
+		return topdown.NewQuery(body).
+			WithCompiler(q.Compiler).
+			WithQueryCompiler(compiler).
+			WithInput(q.Input).
+			WithStore(store).
+			WithTime(q.Now).
+			WithStrictBuiltinErrors(q.Strict)
+	}, store, nil
 }
 
 // documents are the base documents, with the directory as a whole.

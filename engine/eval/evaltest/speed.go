@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/cache"
 )
@@ -114,19 +113,10 @@ func (s *side) turn(ctx context.Context) error {
 }
 
 func prepareReference(ctx context.Context, q Query) (func(context.Context) error, error) {
-	body, err := q.Body()
+	query, store, err := q.forTopdown(ctx)
 	if err != nil {
 		return nil, err
 	}
-	compiler := q.Compiler.QueryCompiler()
-	if body, err = compiler.Compile(body); err != nil {
-		return nil, err
-	}
-	documents, err := q.documents(ctx)
-	if err != nil {
-		return nil, err
-	}
-	store := inmem.NewFromASTObject(documents)
 	values := cache.NewInterQueryValueCache(ctx, &cache.Config{})
 	return func(ctx context.Context) error {
 		txn, err := store.NewTransaction(ctx)
@@ -134,15 +124,9 @@ func prepareReference(ctx context.Context, q Query) (func(context.Context) error
 			return err
 		}
 		defer store.Abort(ctx, txn)
-		return topdown.NewQuery(body).
-			WithCompiler(q.Compiler).
-			WithQueryCompiler(compiler).
-			WithInput(q.Input).
-			WithStore(store).
+		return query().
 			WithTransaction(txn).
-			WithTime(q.Now).
 			WithInterQueryBuiltinValueCache(values).
-			WithStrictBuiltinErrors(q.Strict).
 			Iter(ctx, func(topdown.QueryResult) error { return nil })
 	}, nil
 }
