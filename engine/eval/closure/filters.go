@@ -266,8 +266,13 @@ func (x *filter) match(m *machine, text string) {
 		if x.of == ending {
 			part = text[len(text)-size:]
 		}
-		m.candidates = append(m.candidates, x.byText[part]...)
+		x.note(m, part)
 	}
+}
+
+// note notes the rules that ask for a text.
+func (x *filter) note(m *machine, text string) {
+	m.candidates = append(m.candidates, x.byText[text]...)
 }
 
 // matchValue notes the rules that a value does not rule out. It is false for a
@@ -282,7 +287,7 @@ func (x *filter) matchValue(m *machine, value *ast.Term) bool {
 	}
 	has := func(member *ast.Term) {
 		if text, isText := member.Value.(ast.String); isText {
-			m.candidates = append(m.candidates, x.byText[string(text)]...)
+			x.note(m, string(text))
 		}
 	}
 	switch v := value.Value.(type) {
@@ -304,7 +309,7 @@ func (x *filter) matchValue(m *machine, value *ast.Term) bool {
 func (x *filter) matchSent(m *machine, sent any) bool {
 	has := func(member any) {
 		if text, isText := member.(string); isText {
-			m.candidates = append(m.candidates, x.byText[text]...)
+			x.note(m, text)
 		}
 	}
 	switch sent := sent.(type) {
