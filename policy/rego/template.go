@@ -42,7 +42,8 @@ func rendered(operands []*ast.Term, stop func() bool) (*ast.Term, error) {
 type renderer struct {
 	stop    func() bool
 	stopped bool
-	written strings.Builder
+	full    []string        // pieces of what is written
+	last    strings.Builder // the piece that is written to
 }
 
 func (r *renderer) render(text string, variables ast.Object) (string, error) {
@@ -71,7 +72,7 @@ func (r *renderer) render(text string, variables ast.Object) (string, error) {
 	if err := filled.Execute(r, withoutMethods(values)); err != nil {
 		return "", err
 	}
-	return r.written.String(), nil
+	return strings.Join(append(r.full, r.last.String()), ""), nil
 }
 
 // perStep is how many bytes of text a step stands for.
@@ -117,12 +118,20 @@ func (r *renderer) payFor(v ast.Value) error {
 	return err
 }
 
-// Write writes what the template makes.
+// pieceBytes is how long a piece is at least, but for the last.
+const pieceBytes = 64 << 10
+
+// Write writes what the template makes, in pieces: memory that grew with one text
+// would leave several times as much behind.
 func (r *renderer) Write(text []byte) (int, error) {
 	if err := r.pay(len(text)); err != nil {
 		return 0, err
 	}
-	return r.written.Write(text)
+	if r.last.Len() >= pieceBytes {
+		r.full = append(r.full, r.last.String())
+		r.last.Reset()
+	}
+	return r.last.Write(text)
 }
 
 // functions are those of Go's templates that make text of their operands, with

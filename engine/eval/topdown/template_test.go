@@ -24,6 +24,7 @@ func TestTemplatesYieldWhatOPAYields(t *testing.T) {
 		{"a range over a number", "{{range 3}}{{.}}{{end}}{{range $i := 2}}{{$i}}{{end}}", variables},
 		{"a range over the request's number", "{{range .n}}x{{end}}", variables},
 		{"leaving and going on", "{{range $i, $e := .list}}{{if eq $i 1}}{{continue}}{{end}}{{if eq $i 3}}{{break}}{{end}}{{$e}}{{end}}", variables},
+		{"a long text, in small parts and in large ones", `{{range $i := 40000}}{{$i}} {{end}}{{range 5}}{{printf "%030000d" .}}{{end}}{{range 3}}{{printf "%0100000d" .}}{{end}}`, variables},
 		{"conditions", "{{if .b}}yes{{else}}no{{end}}{{if .none}}yes{{else if .n}}n{{end}}{{with .map}}{{.x}}{{else}}none{{end}}{{with .empty}}x{{else with .s}}{{.}}{{end}}", variables},
 		{"trimmed space", " {{- range .list -}} \n {{.}} {{- end -}} ", variables},
 		{"templates in templates", `{{define "one"}}<{{.}}>{{end}}{{define "two"}}{{template "one" .x}}{{template "one"}}{{end}}{{template "two" .map}}{{block "three" .n}}{{.}}!{{end}}`, variables},
