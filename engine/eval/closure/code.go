@@ -169,34 +169,15 @@ func (c *coder) dispatch(f *function, d *dispatch, subjects []string, indexed bo
 		return c.inTurn(f, d, subjects, indexed)
 	}
 	indexed = indexed && !d.ours
-	key, _ := subjectKey(d.subject)
-	found := append(slices.Clone(subjects), key)
+	found := append(slices.Clone(subjects), d.key)
 	subject := c.value(d.subject)
-	byText := make(map[string]step)
-	type other struct {
-		value *ast.Term
-		to    step
-	}
-	var others []other
+	var branches scalars[step]
 	for _, b := range d.byValue {
-		to := c.dispatch(f, b.to, found, indexed)
-		if text, isText := b.value.Value.(ast.String); isText {
-			byText[string(text)] = to
-		} else {
-			others = append(others, other{b.value, to})
-		}
+		branches.put(b.value, c.dispatch(f, b.to, found, indexed))
 	}
 	otherwise := c.dispatch(f, d.otherwise, subjects, indexed)
-	byOther := func(m *machine, value *ast.Term) signal {
-		for i := range others {
-			if native.Equal(others[i].value, value) {
-				return others[i].to(m)
-			}
-		}
-		return otherwise(m)
-	}
 	byName := func(m *machine, text string) signal {
-		if to := byText[text]; to != nil {
+		if to := branches.byText[text]; to != nil {
 			return to(m)
 		}
 		return otherwise(m)
@@ -209,13 +190,10 @@ func (c *coder) dispatch(f *function, d *dispatch, subjects []string, indexed bo
 			}
 			return otherwise(m)
 		}
-		switch text := value.Value.(type) {
-		case ast.String:
-			return byName(m, string(text))
-		case *lazy, *building:
-			return otherwise(m) // no scalar
+		if to, found := branches.get(value); found {
+			return to(m)
 		}
-		return byOther(m, value)
+		return otherwise(m)
 	}
 	text := c.text(d.subject)
 	if text == nil {
@@ -243,10 +221,15 @@ func (c *coder) inTurn(f *function, leaf *dispatch, subjects []string, indexed b
 	if !indexed {
 		rules = f.rules
 	}
-	result, enough := c.slot(f.result), uniform(rules) && !f.mixed
+	return c.oneAfterAnother(steps, leaf.filter, c.slot(f.result), uniform(rules) && !f.mixed)
+}
+
+// oneAfterAnother is the code that tries bodies in turn, of which a filter, if there
+// is one, finds those that may apply. Where enough is set, the first that yields is.
+func (c *coder) oneAfterAnother(bodies []step, x *filter, result int, enough bool) step {
 	all := func(m *machine) signal {
-		for _, rule := range steps {
-			if rule(m) == halt {
+		for _, body := range bodies {
+			if body(m) == halt {
 				return halt
 			}
 			if enough && m.slots[result] != nil {
@@ -255,8 +238,8 @@ func (c *coder) inTurn(f *function, leaf *dispatch, subjects []string, indexed b
 		}
 		return goOn
 	}
-	if leaf.filter != nil {
-		return c.filtered(leaf.filter, steps, all, result, enough)
+	if x != nil {
+		return c.filtered(x, bodies, all, result, enough)
 	}
 	return all
 }
@@ -264,7 +247,7 @@ func (c *coder) inTurn(f *function, leaf *dispatch, subjects []string, indexed b
 // chain is the code of a rule and its elses, for requests of which some subjects
 // are as it asks.
 func (c *coder) chain(f *function, rule *chain, subjects []string) step {
-	subjects = askedFor(rule, subjects)
+	subjects = askedFor(f, rule, subjects)
 	id := chainCode{rule, strings.Join(subjects, "\x01")}
 	if known := c.chains[id]; known != nil {
 		return known
@@ -286,7 +269,7 @@ type chainCode struct {
 // bodies is the code of a rule and its elses.
 func (c *coder) bodies(f *function, rule *chain, subjects []string) step {
 	if len(rule.bodies) == 1 {
-		return c.body(f, pastTable(rule.bodies[0], subjects)) // see yieldDirectly
+		return c.body(f, pastTable(f, rule.bodies[0], subjects)) // see yieldDirectly
 	}
 	bodies := make([]step, len(rule.bodies))
 	for i, body := range rule.bodies {
@@ -294,15 +277,11 @@ func (c *coder) bodies(f *function, rule *chain, subjects []string) step {
 	}
 	yield, result := c.slot(rule.yield), c.slot(f.result)
 	conflict := c.conflict(f, rule.at)
+	choose := c.oneAfterAnother(bodies, rule.filter, yield, true)
 	return func(m *machine) signal {
 		m.slots[yield] = nil
-		for _, body := range bodies {
-			if body(m) == halt {
-				return halt
-			}
-			if m.slots[yield] != nil {
-				break
-			}
+		if choose(m) == halt {
+			return halt
 		}
 		yielded := m.slots[yield]
 		switch earlier := m.slots[result]; {

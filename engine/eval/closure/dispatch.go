@@ -4,8 +4,6 @@ import (
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-
-	"github.com/verdictpdp/verdict/engine/eval/closure/native"
 )
 
 // A dispatch is a table that finds the rules of a function which may apply, by
@@ -13,6 +11,7 @@ import (
 // be told apart by another path, and so on.
 type dispatch struct {
 	subject expression // nil in a leaf
+	key     string     // that tells it apart
 	byValue []*branch
 	// otherwise are the rules that do not ask for the subject, for values under
 	// which no other stands.
@@ -35,12 +34,12 @@ const fewRules = 2
 
 // dispatchOf finds a table for rules, or a filter; nil where neither would help.
 func (s source) dispatchOf(f *function) *dispatch {
-	t := &divider{rules: f.rules, guards: make([][]guard, len(f.rules)), filters: s.runs(filtersPass)}
+	t := &divider{function: f, guards: make([][]guard, len(f.rules)), filters: s.runs(filtersPass)}
 	all := make([]int, len(f.rules))
 	for i, rule := range f.rules {
 		all[i] = i
 		if len(rule.bodies) == 1 && s.runs(dispatchPass) {
-			t.guards[i] = guardsOf(rule.bodies[0])
+			t.guards[i] = guardsOf(f, rule.bodies[0])
 		}
 	}
 	d := t.divide(all, nil)
@@ -52,9 +51,9 @@ func (s source) dispatchOf(f *function) *dispatch {
 
 // A divider makes the table of a function's rules.
 type divider struct {
-	rules   []*chain
-	guards  [][]guard // of each
-	filters bool      // whether leaves may have some
+	function *function
+	guards   [][]guard // of each rule
+	filters  bool      // whether leaves may have some
 	// filtered are the rules in leaves that a filter was looked for in.
 	filtered int
 }
@@ -68,22 +67,22 @@ func (t *divider) divide(rules []int, done []string) *dispatch {
 	if len(rules) <= fewRules {
 		return &dispatch{rules: rules}
 	}
-	subject, key := t.mostAsked(rules, done)
-	if subject == nil {
+	asked := t.mostAsked(rules, done)
+	if asked == nil {
 		leaf := &dispatch{rules: rules}
 		if t.filtered += len(rules); t.filters && t.filtered <= maxFiltered {
-			leaf.filter = filterOf(chains(t.rules, rules))
+			leaf.filter = filterOf(t.function, wholes(chains(t.function.rules, rules)), done)
 		}
 		return leaf
 	}
-	done = append(slices.Clone(done), key)
-	d := &dispatch{subject: subject}
+	done = append(slices.Clone(done), asked.key)
+	d := &dispatch{subject: asked.path, key: asked.key}
 	var others []int
 	var order []*branch
-	under := make(map[string]*branch)
+	var under scalars[*branch]
 	of := make(map[*branch][]int)
 	for _, rule := range rules {
-		g := find(t.guards[rule], key)
+		g := find(t.guards[rule], asked.key)
 		if g == nil {
 			others = append(others, rule)
 			for _, b := range order {
@@ -94,16 +93,10 @@ func (t *divider) divide(rules []int, done []string) *dispatch {
 		d.ours = d.ours || g.ours
 		seen := make(map[*branch]bool)
 		for _, value := range g.values {
-			name := value.String()
-			b := under[name]
-			if b == nil && isNumber(value) { // equal ones may be written in two ways
-				if i := slices.IndexFunc(order, func(b *branch) bool { return native.Equal(b.value, value) }); i >= 0 {
-					b = order[i]
-				}
-			}
-			if b == nil {
+			b, known := under.get(value)
+			if !known {
 				b = &branch{value: value}
-				under[name] = b
+				under.put(value, b)
 				order = append(order, b)
 				of[b] = slices.Clone(others)
 			}
@@ -130,11 +123,20 @@ func chains(rules []*chain, which []int) []*chain {
 	return some
 }
 
-func isNumber(t *ast.Term) bool { _, is := t.Value.(ast.Number); return is }
+// wholes are the bodies of rules without elses; nil for others.
+func wholes(rules []*chain) []*block {
+	bodies := make([]*block, len(rules))
+	for i, rule := range rules {
+		if len(rule.bodies) == 1 {
+			bodies[i] = rule.bodies[0]
+		}
+	}
+	return bodies
+}
 
 // mostAsked is the subject that most rules ask for, of those not done yet; nil
 // where fewer than two do.
-func (t *divider) mostAsked(rules []int, done []string) (expression, string) {
+func (t *divider) mostAsked(rules []int, done []string) *subject {
 	counts := make(map[string]int)
 	var best *guard
 	for _, rule := range rules {
@@ -150,17 +152,17 @@ func (t *divider) mostAsked(rules []int, done []string) (expression, string) {
 		}
 	}
 	if best == nil || counts[best.key] < 2 {
-		return nil, ""
+		return nil
 	}
-	return best.subject, best.key
+	return &best.subject
 }
 
-// askedFor are those of some subjects that a rule asks for itself.
-func askedFor(rule *chain, subjects []string) []string {
+// askedFor are those of some subjects that a rule of a function asks for itself.
+func askedFor(f *function, rule *chain, subjects []string) []string {
 	if len(rule.bodies) > 1 || len(subjects) == 0 {
 		return nil
 	}
-	g := &guardFinder{assigned: make(map[local]expression)}
+	g := &guardFinder{tracer: newTracer(f)}
 	for _, s := range rule.bodies[0].statements {
 		if !g.takes(s) {
 			break
@@ -175,13 +177,13 @@ func askedFor(rule *chain, subjects []string) []string {
 	return asked
 }
 
-// pastTable is a body without the questions for subjects that a table has
-// answered.
-func pastTable(b *block, subjects []string) *block {
+// pastTable is a body of a function without the questions for subjects that a table
+// has answered.
+func pastTable(f *function, b *block, subjects []string) *block {
 	if len(subjects) == 0 {
 		return b
 	}
-	g := &guardFinder{assigned: make(map[local]expression)}
+	g := &guardFinder{tracer: newTracer(f)}
 	var kept []statement
 	for i, s := range b.statements {
 		found := len(g.found)
@@ -196,10 +198,6 @@ func pastTable(b *block, subjects []string) *block {
 	used := usageOf(&block{kept})
 	return &block{slices.DeleteFunc(kept, func(s statement) bool {
 		a, isAssign := s.(*assign)
-		if !isAssign || g.assigned[a.to] == nil || !used.idle(a.to) {
-			return false
-		}
-		key, _ := subjectKey(g.plug(a.value))
-		return slices.Contains(subjects, key)
+		return isAssign && used.idle(a.to) && slices.Contains(subjects, g.tracer.locals[a.to].key)
 	})}
 }

@@ -1,7 +1,9 @@
 package closure
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,21 +33,59 @@ var conditions = map[string]string{
 	"of an argument":      `named(%[1]d, input.context.x)`,
 	"behind another":      "input.action.name == \"read\"\n\tstartswith(input.context.x, \"a%[1]d\")",
 	"behind what may err": "to_number(input.context.n) == 5\n\tstartswith(input.context.x, \"a%[1]d\")",
+	"behind a search":     "every y in [1, 2] { y != input.context.n }\n\tstartswith(input.context.x, \"a%[1]d\")",
+	"is":                  `input.context.x == "a%[1]d"`,
+	"is a number":         `input.context.x == %[1]d`,
+	"is one of":           `input.context.x in {"a%[1]d", %[1]d, %[1]d.0, true, null}`,
+	"stands":              `data.directory.user.mina.attributes.x == "a%[1]d"`,
+	"stands by a key":     `data.directory.user[input.subject.id].attributes.x == "a%[1]d"`,
+	"stands as a number":  `data.directory.ref["user:mina"].attributes.x == %[1]de0`,
+	"stands in a set":     `data.directory.user.mina.attributes.x in ["b%[1]d", "a%[1]d", %[1]d]`,
+	"stands among":        `data.directory.user.mina.attributes.x in ["a%[1]d", ["a1", "a1", "a3"]]`,
+	"stands by name":      `who.attributes.x == "a%[1]d"`,
+	"stands by two names": `x_of_who == "a%[1]d"`,
+	"stands in a local":   "u := data.directory.user[input.subject.id]\n\tu.attributes.x == \"a%[1]d\"\n\tu.id == input.subject.id",
+	"stands beside":       "data.directory.user[input.subject.id].id == \"mina\"\n\tdata.directory.user[input.subject.id].attributes.x == \"a%[1]d\"",
+	"stands behind":       "x := to_number(input.context.n)\n\tdata.directory.user[input.subject.id].attributes.x == \"a%[1]d\"\n\tx == 5",
+	"stands and has":      `"a%[1]d" in data.directory.user[input.subject.id].attributes.x`,
+	"stands and begins":   `startswith(data.directory.user[input.subject.id].attributes.x, "a%[1]d")`,
+	"of an unset local":   "x := count(input.context.x)\n\tx == %[1]d",
+	"of a loop":           "some y in input.context.x\n\ty != \"a3\"\n\ty == \"a%[1]d\"",
+	"of collections":      "some y in input.context.x\n\ty == [\"a%[1]d\"]",
+	"with another input":  `x_of_input == "a%[1]d" with input as {"context": {"x": "a1"}}`,
 }
+
+// unfiltered are those that filters do not know, or tables do.
+var unfiltered = []string{
+	"a pattern for any", "no pattern", "of an argument", "behind what may err", "is", "is a number", "is one of",
+	"stands behind", "stands among", "of an unset local", "of a loop", "of collections", "with another input",
+}
+
+// named are the rules that the conditions rest on.
+const named = `
+who := data.directory.user[input.subject.id]
+x_of_who := who.attributes.x
+x_of_input := input.context.x
+`
 
 // What a filter passes over comes to nothing: rules that it divides answer as they
 // do one after another, and as in topdown, and err as one after another.
 func TestFiltersPassOverWhatComesToNothing(t *testing.T) {
 	values := []any{
 		"a1", "a12", "a", "", "b3", "x5", "5", "a1:15", "A1", "a7\x00", 5, true, nil,
-		[]any{"a1", "a1", "a3"}, []any{}, []any{5, "a9"}, authz.Object{"k": "a4", "a5": 1}, authz.Object{}, strings.Repeat("a1", 200),
+		[]any{"a1", "a1", "a3"}, []any{}, []any{5, "a9"}, []any{[]any{"a4"}, "a5"}, authz.Object{"k": "a4", "a5": 1}, authz.Object{}, strings.Repeat("a1", 200),
 	}
 	for name, condition := range conditions {
-		for _, head := range []string{`v := "once"`, `v := "%[1]d"`, `deny contains "%[1]d"`, `o["%[1]d"] := 1`} {
+		for _, head := range []string{elses, `v := "once"`, `v := "%[1]d"`, `deny contains "%[1]d"`, `o["%[1]d"] := 1`} {
 			t.Run(name+" "+head, func(t *testing.T) {
-				var rules []string
+				var rules, functions []string
 				rule := func(i int, body string) {
-					rules = append(rules, strings.ReplaceAll(head, "%[1]d", fmt.Sprint(i))+" if {\n\t"+body+"\n}")
+					text := strings.ReplaceAll(head, "%[1]d", fmt.Sprint(i)) + " if {\n\t" + body + "\n}"
+					if head == elses && i > 0 {
+						rules[0] += fmt.Sprintf(` else := "else %d" if {%s}`, i, "\n\t"+body+"\n")
+						return
+					}
+					rules = append(rules, text)
 				}
 				for i := range 20 {
 					body := fmt.Sprintf(condition, i)
@@ -54,7 +94,7 @@ func TestFiltersPassOverWhatComesToNothing(t *testing.T) {
 					}
 					rule(i, body)
 					if name == "of an argument" {
-						rules = append(rules, fmt.Sprintf(`named(%[1]d, x) if startswith(x, "a%[1]d")`, i))
+						functions = append(functions, fmt.Sprintf(`named(%[1]d, x) if startswith(x, "a%[1]d")`, i))
 					}
 				}
 				rule(99, `input.context.n == "5"`)
@@ -65,9 +105,10 @@ func TestFiltersPassOverWhatComesToNothing(t *testing.T) {
 				if !strings.HasPrefix(head, "o") {
 					rules = append(rules, "o := {}")
 				}
-				c := evaltest.Case{Rego: strings.Join(rules, "\n")}
+				c := evaltest.Case{Rego: strings.Join(slices.Concat(rules, functions), "\n") + named}
 				filtered, plain, reference := c.Prepare(t, New()), c.Prepare(t, Evaluator{off: filtersPass}), c.Prepare(t, topdown.New())
 				for _, x := range values {
+					c.Directory = standing(t, x)
 					for _, n := range []any{"5", "none"} {
 						c.Request = asks(authz.Object{"x": x, "n": n})
 						checkAlike(t, c, filtered, plain, reference)
@@ -78,6 +119,22 @@ func TestFiltersPassOverWhatComesToNothing(t *testing.T) {
 			})
 		}
 	}
+}
+
+// elses has all bodies in one rule.
+const elses = `v := "else %[1]d"`
+
+// standing is a directory in which mina has a value.
+func standing(t *testing.T, x any) string {
+	t.Helper()
+	if x == "a7\x00" {
+		x = "a7" // the store takes no such text
+	}
+	line, err := json.Marshal(map[string]any{"entity": map[string]any{"type": "user", "id": "mina", "attributes": map[string]any{"x": x}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(line)
 }
 
 func checkAlike(t *testing.T, c evaltest.Case, filtered, plain, reference eval.Program) {
@@ -102,7 +159,7 @@ func checkAlike(t *testing.T, c evaltest.Case, filtered, plain, reference eval.P
 // A filter is there for each form that it is for.
 func TestFilterIsFound(t *testing.T) {
 	for name, condition := range conditions {
-		want := name != "a pattern for any" && name != "no pattern" && name != "of an argument" && name != "behind what may err"
+		want := !slices.Contains(unfiltered, name)
 		t.Run(name, func(t *testing.T) {
 			var rules []string
 			for i := range fewFiltered + 1 {
@@ -111,7 +168,7 @@ func TestFilterIsFound(t *testing.T) {
 			if name == "of an argument" {
 				rules = append(rules, "named(_, _) := true")
 			}
-			c := evaltest.Case{Rego: strings.Join(rules, "\n")}
+			c := evaltest.Case{Rego: strings.Join(rules, "\n") + named}
 			p := c.Prepare(t, New()).(*program)
 			found := false
 			for _, f := range p.variants.tree.functions {

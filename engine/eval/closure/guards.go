@@ -1,19 +1,17 @@
 package closure
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// A guard is a condition of a rule: the subject is one of the values.
+// A guard is a condition of a rule: a subject that a table may look at is one of
+// the values.
 type guard struct {
-	subject expression
-	key     string // tells subjects apart
-	values  []*ast.Term
-	ours    bool // see dispatch
+	subject
+	values []*ast.Term
+	ours   bool // see dispatch
 }
 
 // find is the guard of a subject, or nil.
@@ -26,11 +24,11 @@ func find(guards []guard, key string) *guard {
 	return nil
 }
 
-// guardsOf are the conditions that a body begins with. See hoist. The first rule
-// that it calls, if that has no parameters and one body, lends it its own: they
-// have to hold before anything in either can err.
-func guardsOf(b *block) []guard {
-	g := &guardFinder{assigned: make(map[local]expression)}
+// guardsOf are the conditions that a body of a function begins with. See hoist. The
+// first rule that it calls, if that has no parameters and one body, lends it its
+// own: they have to hold before anything in either can err.
+func guardsOf(f *function, b *block) []guard {
+	g := &guardFinder{tracer: newTracer(f)}
 	for _, s := range b.statements {
 		if !g.takes(s) {
 			if called := conditionCall(s); called != nil {
@@ -43,8 +41,8 @@ func guardsOf(b *block) []guard {
 }
 
 type guardFinder struct {
-	assigned map[local]expression
-	found    []guard
+	tracer *tracer
+	found  []guard
 }
 
 // takes notes what a statement asks for. It is false for one that does more
@@ -53,16 +51,16 @@ func (g *guardFinder) takes(s statement) bool {
 	switch s := s.(type) {
 	case *reset:
 	case *assign:
-		if _, isSubject := subjectKey(s.value); !isSubject {
+		if !g.isTabled(s.value) {
 			return false
 		}
-		g.assigned[s.to] = s.value
+		g.tracer.note(s)
 	case *equal:
 		if value, isConstant := s.b.(constant); isConstant {
 			return g.add(s.at, s.a, value.term)
 		} else if value, isConstant := s.a.(constant); isConstant {
 			return g.add(s.at, s.b, value.term)
-		} else if !g.isSubject(s.a) || !g.isSubject(s.b) {
+		} else if !g.isTabled(s.a) || !g.isTabled(s.b) {
 			return false
 		}
 	case *differ:
@@ -70,7 +68,7 @@ func (g *guardFinder) takes(s statement) bool {
 		switch {
 		case isCall && isFalse(s.b) && member.name == memberBuiltin && isCollection(member.args[1]):
 			return g.add(s.at, member.args[0], membersOf(member.args[1].(constant).term)...)
-		case !g.isSubject(s.a) || !isConstant(s.b):
+		case !g.isTabled(s.a) || !isConstant(s.b):
 			return false
 		}
 	default:
@@ -79,25 +77,19 @@ func (g *guardFinder) takes(s statement) bool {
 	return true
 }
 
-// plug puts the subjects in the place of the locals that hold them.
-func (g *guardFinder) plug(e expression) expression {
-	return inPlaceOfReads(e, func(l local) expression { return g.assigned[l] })
+func (g *guardFinder) isTabled(e expression) bool {
+	of, is := g.tracer.trace(e)
+	return is && of.tabled
 }
 
-func (g *guardFinder) isSubject(e expression) bool {
-	_, is := subjectKey(g.plug(e))
-	return is
-}
-
-// add notes that a subject is one of several values. What is no subject, it passes
-// over; it is false where that may err.
-func (g *guardFinder) add(at atPlace, subject expression, values ...*ast.Term) bool {
-	subject = g.plug(subject)
-	key, isSubject := subjectKey(subject)
-	if !isSubject || find(g.found, key) != nil || slices.ContainsFunc(values, isComposite) {
-		return !mayErr(subject)
+// add notes that a subject is one of several values. What no table looks at, it
+// passes over; it is false where that may err.
+func (g *guardFinder) add(at atPlace, e expression, values ...*ast.Term) bool {
+	of, is := g.tracer.trace(e)
+	if !is || !of.tabled || find(g.found, of.key) != nil || slices.ContainsFunc(values, isComposite) {
+		return !mayErr(e)
 	}
-	g.found = append(g.found, guard{subject, key, values, insideParameter(subject) || !isIndexed(at)})
+	g.found = append(g.found, guard{of, values, insideParameter(of.path) || !isIndexed(at)})
 	return true
 }
 
@@ -148,7 +140,7 @@ func (g *guardFinder) borrow(f *function) {
 	if f.kind != complete || f.otherwise != nil || len(f.rules) != 1 || len(f.rules[0].bodies) != 1 {
 		return
 	}
-	for _, lent := range guardsOf(f.rules[0].bodies[0]) {
+	for _, lent := range guardsOf(f, f.rules[0].bodies[0]) {
 		if find(g.found, lent.key) == nil {
 			lent.ours = true
 			g.found = append(g.found, lent)
@@ -167,23 +159,3 @@ func membersOf(collection *ast.Term) []*ast.Term {
 }
 
 func isComposite(t *ast.Term) bool { return !ast.IsScalar(t.Value) }
-
-// subjectKey tells subjects apart. A subject is a parameter, or a path of
-// constants in the input or in a parameter.
-func subjectKey(e expression) (string, bool) {
-	switch e := e.(type) {
-	case inputDocument:
-		return "input", true
-	case read:
-		return fmt.Sprintf("local %d", e.from), true
-	case dot:
-		of, isSubject := subjectKey(e.of)
-		key, isConstant := e.key.(constant)
-		if !isSubject || !isConstant {
-			return "", false
-		}
-		return strings.Join([]string{of, key.term.String()}, "\x00"), true
-	default:
-		return "", false
-	}
-}

@@ -62,6 +62,11 @@ func (s source) once(t *tree) {
 	s.refine(t, append(held, t.functions[before:]...))
 	for _, f := range t.functions {
 		f.dispatch = s.dispatchOf(f)
+		for _, rule := range f.rules {
+			if rule.filter = nil; s.runs(filtersPass) {
+				rule.filter = filterOf(f, rule.bodies, nil)
+			}
+		}
 	}
 }
 

@@ -117,7 +117,7 @@ func (s *specialiser) fill(v *function, rules []*chain, body func(b *block, yiel
 			break
 		}
 		copied := new(*rule)
-		copied.bodies = nil
+		copied.bodies, copied.filter = nil, nil
 		for _, b := range rule.bodies {
 			if b = body(b, rule.yield); b != nil {
 				copied.bodies = append(copied.bodies, b)

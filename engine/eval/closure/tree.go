@@ -285,6 +285,7 @@ type chain struct {
 	// constant is what the rule yields if it does; nil where that may differ.
 	// See findExits.
 	constant *ast.Term
+	filter   *filter // of the bodies; nil tries them all
 	at       *ast.Location
 }
 
