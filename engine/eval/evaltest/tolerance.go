@@ -115,7 +115,7 @@ func (c *compiledCase) parts(q question) []question {
 	}
 	ast.WalkRefs(c.body(q), func(ref ast.Ref) bool {
 		for _, module := range c.modules {
-			if !module.Package.Path.HasPrefix(ref) {
+			if !module.Package.Path.HasPrefix(ref.GroundPrefix()) {
 				continue
 			}
 			for _, rule := range module.Rules {

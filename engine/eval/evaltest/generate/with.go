@@ -31,7 +31,7 @@ func (w *writer) modifier(sc *scope) string {
 		way{5, func() string { return "data.directory.user.u1.parents as " + w.literal(strs) }},
 		way{3, func() string { return `data.directory.ref["user:u1"] as ` + w.leaf(rec, sc) }},
 		way{3, func() string { return "data.directory as {}" }},
-		way{20, func() string { return w.replacement(sc) }},
+		way{20, func() string { return w.replacement() }},
 		way{8, func() string {
 			for _, r := range w.rules {
 				if r.params == nil && w.chance(50) {
@@ -43,8 +43,10 @@ func (w *writer) modifier(sc *scope) string {
 	)
 }
 
-// replacement puts a value or another function in the place of a function.
-func (w *writer) replacement(sc *scope) string {
+// replacement puts a value or another function in the place of a function. The
+// value is none that a reference yields: OPA takes a call of such a function for
+// true without looking at what that is.
+func (w *writer) replacement() string {
 	for _, r := range w.rules {
 		if r.params == nil || !w.chance(40) {
 			continue
@@ -53,7 +55,7 @@ func (w *writer) replacement(sc *scope) string {
 		if len(r.params) == 1 && r.params[0] == str && w.chance(40) {
 			return pick(w.source, "lower", "upper", "trim_space") + " as " + name
 		}
-		return name + " as " + w.leaf(r.typ, sc)
+		return name + " as " + w.literal(r.typ)
 	}
 	builtin := pick(w.source, "count", "sum", "lower", "startswith", "to_number", "time.now_ns", "is_number", "concat")
 	switch {
