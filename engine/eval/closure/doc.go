@@ -89,10 +89,11 @@
 //
 // A policy has many rules, of which few are about a request. So what OPA's index
 // would look at comes first in each body (hoist.go); rules that ask for the same
-// thing are found by a table of its values (dispatch.go, guards.go), or passed over
-// by how it begins or ends and what it has in it (filters.go); and rules that are
-// alike otherwise have their code in common, so that it stays in the processor's
-// cache (share.go). A partial rule that is asked for a key is a function
+// thing of the request are found by a table of its values (dispatch.go, guards.go);
+// and of many rules, those are passed over that an attribute in the directory rules
+// out, how a text begins or ends, or what a list has in it (filters.go, trace.go).
+// Rules that are alike otherwise have their code in common, so that it stays in the
+// processor's cache (share.go). A partial rule that is asked for a key is a function
 // of the key: it compares as soon as the key is known, and makes no set of the
 // others (demand.go). A body, a loop or a list of rules is left when nothing that
 // is still to come could change the outcome (exits.go, scopes.go, every.go). What
