@@ -3,6 +3,7 @@ package benchmarks
 import (
 	"flag"
 	"testing"
+	"time"
 
 	"github.com/verdictpdp/verdict/benchmarks/engines"
 	"github.com/verdictpdp/verdict/benchmarks/scenario"
@@ -25,6 +26,9 @@ func BenchmarkScenario(b *testing.B) {
 				b.Run(engine.Name(), func(b *testing.B) {
 					point, err := engine.Open(b.Context(), s, w)
 					if err != nil {
+						b.Fatal(err)
+					}
+					if err := engines.Warm(point, len(w.Questions), time.Second); err != nil {
 						b.Fatal(err)
 					}
 					b.Run("one", func(b *testing.B) { decide(b, point, 1) })

@@ -37,8 +37,10 @@ func TestScenarios(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := row.Agree(); err != nil {
-				t.Error(err)
+			for range 2 { // the second time by what the evaluator made of itself for such questions
+				if err := row.Agree(); err != nil {
+					t.Error(err)
+				}
 			}
 		})
 	}

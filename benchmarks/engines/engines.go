@@ -9,6 +9,7 @@ package engines
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/benchmarks/scenario"
@@ -21,8 +22,8 @@ import (
 type Engine interface {
 	// Name is a word for the head of a column.
 	Name() string
-	// Open readies the engine for a world, and gets everything warm. It is nil
-	// without an error where the engine cannot express the scenario.
+	// Open readies the engine for a world. It is nil without an error where the
+	// engine cannot express the scenario.
 	Open(ctx context.Context, s scenario.Scenario, w *scenario.World) (Point, error)
 }
 
@@ -33,6 +34,18 @@ type Point interface {
 	Decide(i int) (bool, error)
 	// Answer is all that the engine answers to question i.
 	Answer(i int) (Answer, error)
+}
+
+// Warm asks a point its questions, of which there are so many, for a time before it
+// is measured: programs make variants of themselves, and machines, beside the
+// decisions.
+func Warm(p Point, questions int, during time.Duration) error {
+	for i, start := 0, time.Now(); i < questions || time.Since(start) < during; i++ {
+		if _, err := p.Decide(i % questions); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // An Answer is what engines must agree on.

@@ -37,10 +37,6 @@ func (v verdict) prepare(ctx context.Context, b *bundle.Bundle) (eval.Program, e
 	return v.evaluator.Prepare(ctx, policy)
 }
 
-// warmUp is how long questions are asked before anything is measured: programs
-// make variants for requests that come often.
-const warmUp = time.Second
-
 // Open prepares the policy, validates the requests, as the decision point does
 // before it evaluates, and fills the cache by asking every question once.
 func (v verdict) Open(ctx context.Context, s scenario.Scenario, w *scenario.World) (Point, error) {
@@ -52,16 +48,8 @@ func (v verdict) Open(ctx context.Context, s scenario.Scenario, w *scenario.Worl
 		ctx: ctx, program: program, cache: pip.NewCache(pip.Options{}),
 		snapshot: directory(w).Latest(), now: w.Now, questions: w.Questions, parts: eval.PartsOf(w.Requests()),
 	}
-	for i, question := range w.Questions {
+	for _, question := range w.Questions {
 		if err := (&eval.Input{Request: question.Request}).Validate(); err != nil {
-			return nil, err
-		}
-		if _, err := e.Decide(i); err != nil {
-			return nil, err
-		}
-	}
-	for i, start := 0, time.Now(); time.Since(start) < warmUp; i++ {
-		if _, err := e.Decide(i % len(w.Questions)); err != nil {
 			return nil, err
 		}
 	}

@@ -33,6 +33,19 @@ func Open(ctx context.Context, s scenario.Scenario, w *scenario.World, all []eng
 	return r, nil
 }
 
+// warm asks every engine its questions for a while.
+func (r *Row) warm(during time.Duration) error {
+	for i, point := range r.points {
+		if point == nil {
+			continue
+		}
+		if err := engines.Warm(point, len(r.questions), during); err != nil {
+			return fmt.Errorf("%s: %s: %w", r.scenario.Name, r.names[i], err)
+		}
+	}
+	return nil
+}
+
 // Agree asks every engine every question. The error names the first that is not
 // answered as it must be.
 func (r *Row) Agree() error {

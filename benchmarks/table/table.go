@@ -110,6 +110,9 @@ func (t *table) measureDecisions(ctx context.Context) ([]line, error) {
 	return lines, nil
 }
 
+// warmTurns is for how many turns' time engines are warmed.
+const warmTurns = 20
+
 // measure makes sure that the engines agree, and measures them.
 func (t *table) measure(ctx context.Context, s scenario.Scenario) ([]line, error) {
 	w, err := s.World()
@@ -118,6 +121,9 @@ func (t *table) measure(ctx context.Context, s scenario.Scenario) ([]line, error
 	}
 	r, err := Open(ctx, s, w, t.engines)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.warm(warmTurns * t.turn); err != nil {
 		return nil, err
 	}
 	if err := r.Agree(); err != nil {
