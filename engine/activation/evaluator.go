@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/open-policy-agent/opa/v1/ast"
+
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/panics"
 	"github.com/verdictpdp/verdict/policy/rego"
@@ -15,7 +17,7 @@ func (s *Set) choose(ctx context.Context, policy *rego.Policy) (*Active, error) 
 	active := &Active{BundleName: policy.Name(), Revision: policy.Revision()}
 	var failure error
 	for _, evaluator := range s.evaluators {
-		active.Program, failure = prepareOn(ctx, evaluator, policy)
+		failure = s.prepareOn(ctx, evaluator, policy, active)
 		if failure == nil {
 			active.Evaluator = evaluator.Name()
 			return active, nil
@@ -27,9 +29,31 @@ func (s *Set) choose(ctx context.Context, policy *rego.Policy) (*Active, error) 
 	return nil, failure
 }
 
-// prepareOn has one evaluator prepare a policy. One that panics has not taken it:
-// the next one may.
-func prepareOn(ctx context.Context, evaluator eval.Evaluator, policy *rego.Policy) (_ eval.Program, err error) {
+// prepareOn has one evaluator prepare a policy, with its further rules. One that
+// panics has not taken it: the next one may.
+func (s *Set) prepareOn(ctx context.Context, evaluator eval.Evaluator, policy *rego.Policy, active *Active) (err error) {
 	defer panics.Catch("activation", &err)
-	return evaluator.Prepare(ctx, policy)
+	if active.Program, err = evaluator.Prepare(ctx, policy); err != nil {
+		return err
+	}
+	active.Actions, active.Rules = nil, make(map[string]eval.Rule)
+	if policy.Has(rego.Actions) {
+		active.Actions, err = evaluator.PrepareRule(ctx, policy, policy.Path().Append(ast.StringTerm(rego.Actions)))
+		if err != nil {
+			return err
+		}
+	}
+	for _, name := range s.rules {
+		ref, err := ast.ParseRef(name)
+		if err != nil {
+			return fmt.Errorf("%s is no rule: %w", name, err)
+		}
+		if len(policy.Compiler().GetRulesExact(ref)) == 0 {
+			continue
+		}
+		if active.Rules[name], err = evaluator.PrepareRule(ctx, policy, ref); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/open-policy-agent/opa/v1/ast"
+	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -17,6 +20,7 @@ import (
 	"github.com/verdictpdp/verdict/engine/eval/topdown"
 	"github.com/verdictpdp/verdict/engine/pip"
 	"github.com/verdictpdp/verdict/engine/pip/piptest"
+	"github.com/verdictpdp/verdict/policy/bundle"
 	"github.com/verdictpdp/verdict/policy/rego"
 )
 
@@ -33,6 +37,10 @@ func (p picky) Prepare(_ context.Context, policy *rego.Policy) (eval.Program, er
 		return nil, err
 	}
 	return program{revision: policy.Revision()}, nil
+}
+
+func (p picky) PrepareRule(ctx context.Context, policy *rego.Policy, ref ast.Ref) (eval.Rule, error) {
+	return fake{}.PrepareRule(ctx, policy, ref)
 }
 
 func anything(string) error { return nil }
@@ -163,5 +171,49 @@ func checkWarnings(t *testing.T, logs *observer.ObservedLogs, reasons ...string)
 	}
 	if strings.Join(told, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the log warns of %q, want %q", told, want)
+	}
+}
+
+// The rules that a policy has besides a decision's are made ready with it.
+func TestFurtherRulesAreMadeReady(t *testing.T) {
+	const allow = "package authz\n\nallow := false\n"
+	for _, c := range []struct {
+		name, policy   string
+		actions, other bool
+		err            string
+	}{
+		{"none", allow, false, false, ""},
+		{"actions", allow + `actions := {"read"}`, true, false, ""},
+		{"another", allow + "other := 1", false, true, ""},
+		{"one that the evaluator cannot take", allow + "refused := 1", false, false, "cannot take the rule refused"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := t.TempDir()
+			write(t, path, map[string]string{"policy.rego": c.policy})
+			set := activation.New(activation.Options{
+				Tenants:    []activation.Tenant{{Name: tenant, Path: path, Load: func() (*bundle.Bundle, error) { return bundle.Read(path) }}},
+				Evaluators: []eval.Evaluator{fake{}},
+				Rules:      []string{"data.authz.other", "data.authz.refused"},
+				Logger:     zap.NewNop(),
+				Clock:      time.Now,
+			})
+			err := set.Activate(t.Context(), tenant)
+			if c.err != "" {
+				if err == nil || !strings.Contains(err.Error(), c.err) {
+					t.Errorf("error %v, want %q", err, c.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			active, err := set.Active(tenant)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (active.Actions != nil) != c.actions || (active.Rules["data.authz.other"] != nil) != c.other {
+				t.Errorf("actions %v, rules %v", active.Actions, active.Rules)
+			}
+		})
 	}
 }

@@ -32,6 +32,19 @@ func (fake) Prepare(_ context.Context, policy *rego.Policy) (eval.Program, error
 	return program{revision: policy.Revision()}, nil
 }
 
+// PrepareRule refuses the rule refused.
+func (fake) PrepareRule(_ context.Context, _ *rego.Policy, ref ast.Ref) (eval.Rule, error) {
+	if ref.String() == "data.authz.refused" {
+		return nil, errors.New("the fake evaluator cannot take the rule refused")
+	}
+	return rule(ref.String()), nil
+}
+
+// A rule yields its name.
+type rule string
+
+func (r rule) Value(context.Context, eval.Input) (any, bool, error) { return string(r), true, nil }
+
 type program struct{ revision string }
 
 func (program) Eval(context.Context, eval.Input) (eval.Output, error) { return eval.Output{}, nil }

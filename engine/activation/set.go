@@ -41,7 +41,12 @@ type Tenant struct {
 
 // An Active is a program that decides, and where it comes from.
 type Active struct {
-	Program     eval.Program
+	Program eval.Program
+	// Actions is the rule actions of the package that holds the decision; nil where
+	// that has none.
+	Actions eval.Rule
+	// Rules are those of Options.Rules that the policy has, by their names.
+	Rules       map[string]eval.Rule
 	BundleName  string
 	Revision    string
 	Evaluator   string
@@ -75,6 +80,9 @@ type Options struct {
 	// Evaluators are tried in this order: a policy runs on the first one that can
 	// prepare it. There is at least one.
 	Evaluators []eval.Evaluator
+	// Rules are the names of further rules that are made ready with a policy that
+	// has them, such as "data.verdict.http.request".
+	Rules []string
 	// Logger is told of every activation that swapped a program, with a warning
 	// where it does not run on the first evaluator, and of every failure that is
 	// another than the one before.
@@ -86,6 +94,7 @@ type Options struct {
 // goroutines at once; reading the active program takes no lock.
 type Set struct {
 	evaluators []eval.Evaluator
+	rules      []string
 	logger     *zap.Logger
 	clock      func() time.Time
 	slots      map[string]*slot
@@ -111,6 +120,7 @@ type failure struct {
 func New(opts Options) *Set {
 	s := &Set{
 		evaluators: opts.Evaluators,
+		rules:      opts.Rules,
 		logger:     opts.Logger,
 		clock:      opts.Clock,
 		slots:      make(map[string]*slot, len(opts.Tenants)),

@@ -17,6 +17,14 @@ import (
 // kind Invalid that name the field. Nesting is the caller's to bound.
 func Document(r *authz.Request) (*ast.Term, error) { return (*Parts)(nil).Document(r) }
 
+// Term is the document input.
+func (in *Input) Term() (*ast.Term, error) {
+	if in.Request == nil {
+		return objectTerm(in.Document)
+	}
+	return in.Parts.Document(in.Request)
+}
+
 // Parts are properties and contexts that several requests share, the same map and
 // not only an equal one: those are converted once. None of them may be changed
 // meanwhile. They are not safe for use by several goroutines; nil shares nothing.

@@ -61,12 +61,27 @@ type Evaluator interface {
 	// Prepare makes a policy ready to run. An error says what in the policy
 	// this evaluator cannot take.
 	Prepare(ctx context.Context, policy *rego.Policy) (Program, error)
+	// PrepareRule makes one rule of a policy ready to be asked for by itself, such
+	// as data.verdict.http.request. An error says what of it this evaluator cannot
+	// take.
+	PrepareRule(ctx context.Context, policy *rego.Policy, rule ast.Ref) (Rule, error)
+}
+
+// A Rule is one rule of a policy, ready to be asked for what it yields. It is
+// immutable and safe for use by many goroutines at once.
+type Rule interface {
+	// Value is what the rule yields on an input, as the values that authz.Object
+	// names: numbers as json.Number, sets as sorted arrays. It is not defined where
+	// the rule is undefined. Errors are as those of Program.Eval.
+	Value(ctx context.Context, in Input) (value any, defined bool, err error)
 }
 
 // An Input is what one evaluation works on.
 type Input struct {
 	// Request is the document input.
 	Request *authz.Request
+	// Document is the document input of a Rule where there is no Request.
+	Document authz.Object
 	// Validated says that each value of the request is one that Validate takes.
 	// Whoever has walked the request before says so; an evaluator looks for
 	// itself otherwise.

@@ -10,13 +10,17 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 )
 
-// Validate reports what Document would about the request, without making the
-// document, unless somebody has asked before.
+// Validate reports what making the document input would, without making it, unless
+// somebody has asked before.
 func (in *Input) Validate() error {
-	if in.Validated {
+	switch {
+	case in.Validated:
 		return nil
+	case in.Request == nil:
+		return authz.InField("input", validateObject(in.Document))
+	default:
+		return in.Parts.validate(in.Request)
 	}
-	return in.Parts.validate(in.Request)
 }
 
 // validate converts what several requests share, once.

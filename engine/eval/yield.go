@@ -88,11 +88,21 @@ func obligations(value ast.Value) (authz.Object, error) {
 			return nil, authz.Errorf(authz.Evaluation, "rule %s has a name of type %s: its names must be strings", rego.Obligations, ast.ValueName(name.Value))
 		}
 	}
-	plain, err := ast.JSONWithOpt(object, ast.JSONOpt{SortSets: true})
+	plain, err := Plain(rego.Obligations, object)
 	if err != nil {
-		return nil, authz.Errorf(authz.Evaluation, "rule %s: %w", rego.Obligations, err)
+		return nil, err
 	}
 	return plain.(authz.Object), nil
+}
+
+// Plain is what a rule yields as the values that authz.Object names: numbers as
+// json.Number, sets as sorted arrays.
+func Plain(rule string, value ast.Value) (any, error) {
+	plain, err := ast.JSONWithOpt(value, ast.JSONOpt{SortSets: true})
+	if err != nil {
+		return nil, authz.Errorf(authz.Evaluation, "rule %s: %w", rule, err)
+	}
+	return plain, nil
 }
 
 func wrongType(rule string, value ast.Value, want string) error {

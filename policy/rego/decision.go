@@ -109,3 +109,16 @@ func (p *Policy) Query() (ast.Body, error) {
 	}
 	return query, nil
 }
+
+// RuleQuery asks for what one rule of the policy yields, in an array of at most one
+// value: value = [v | v = data.verdict.http.request]. It is an error where the
+// policy has no such rule.
+func (p *Policy) RuleQuery(rule ast.Ref) (ast.Body, error) {
+	if len(p.compiler.GetRulesExact(rule)) == 0 {
+		return nil, authz.Errorf(authz.NotFound, "bundle %s has no rule %s", p.Name(), rule)
+	}
+	return ast.ParseBody(fmt.Sprintf("%s = [v | v = %s]", RuleValue, rule))
+}
+
+// RuleValue is the variable of RuleQuery.
+const RuleValue = "value"

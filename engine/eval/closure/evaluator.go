@@ -1,6 +1,7 @@
 package closure
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -83,7 +84,7 @@ func (p *program) decide(ctx context.Context, in *eval.Input) (eval.Output, erro
 			x = variant
 		}
 	}
-	m := x.machine(p.run(ctx, in))
+	m := x.machine(newRun(ctx, in, p.static))
 	defer x.release(m)
 	if err := x.run(m); err != nil {
 		return eval.Output{}, eval.Failure(err)
@@ -91,13 +92,12 @@ func (p *program) decide(ctx context.Context, in *eval.Input) (eval.Output, erro
 	return p.output(m)
 }
 
-// run is what an evaluation runs on.
-func (p *program) run(ctx context.Context, in *eval.Input) *run {
-	steps := in.Steps
-	if steps == 0 {
-		steps = eval.DefaultSteps
+// newRun is what an evaluation runs on.
+func newRun(ctx context.Context, in *eval.Input, static *ast.Term) *run {
+	return &run{
+		ctx: ctx, directory: in.Directory, static: static, request: in.Request, document: in.Document, shared: in.Parts,
+		now: in.Now, steps: cmp.Or(in.Steps, eval.DefaultSteps),
 	}
-	return &run{ctx: ctx, directory: in.Directory, static: p.static, request: in.Request, shared: in.Parts, now: in.Now, steps: steps}
 }
 
 // output is what the rules have yielded.

@@ -73,15 +73,16 @@ type run struct {
 	ctx       context.Context
 	directory eval.Directory
 	static    *ast.Term
-	// The document input is a request, or any value where there is none; nil is
-	// undefined.
-	request *authz.Request
-	shared  *eval.Parts
-	input   *ast.Term
-	data    *ast.Term // in the place of the static data and the directory
-	now     time.Time
-	steps   int64
-	lenient bool // a built-in's error makes its call undefined
+	// The document input is a request, or something else that is sent, or any value
+	// where there is neither; nil is undefined.
+	request  *authz.Request
+	document authz.Object
+	shared   *eval.Parts
+	input    *ast.Term
+	data     *ast.Term // in the place of the static data and the directory
+	now      time.Time
+	steps    int64
+	lenient  bool // a built-in's error makes its call undefined
 }
 
 // machine is a machine ready to run. It goes back by release.
@@ -101,6 +102,9 @@ func (x *executable) machine(r *run) *machine {
 	m.strict = !r.lenient
 	m.limit = r.steps
 	m.allot(r.steps)
+	if r.document != nil {
+		m.plain.input = m.asSent(r.document)
+	}
 	return m
 }
 

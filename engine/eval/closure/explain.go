@@ -93,7 +93,7 @@ func (p *program) explain(ctx context.Context, in *eval.Input) (eval.Output, err
 	}
 	o := newObserver(e.rules)
 	in.Directory = looked
-	m := e.executable.machine(p.run(ctx, in))
+	m := e.executable.machine(newRun(ctx, in, p.static))
 	defer e.executable.release(m)
 	m.observer = o
 	var cut error

@@ -81,6 +81,7 @@ func Run(t *testing.T, evaluator eval.Evaluator) {
 	t.Run("failing directory", func(t *testing.T) { runFailingDirectory(t, evaluator) })
 	t.Run("explanation cut short", func(t *testing.T) { runCutShort(t, evaluator) })
 	t.Run("explanation at its bounds", func(t *testing.T) { runAtBounds(t, evaluator) })
+	t.Run("single rules", func(t *testing.T) { runRules(t, evaluator) })
 	t.Run("many at once", func(t *testing.T) { runManyAtOnce(t, evaluator) })
 }
 

@@ -44,13 +44,23 @@ const maxCompiled = 1_000
 
 // Prepare compiles the query of a decision.
 func (Evaluator) Prepare(_ context.Context, policy *rego.Policy) (eval.Program, error) {
-	compiler := policy.Compiler().QueryCompiler()
 	query, err := policy.Query()
-	if err == nil {
-		query, err = compiler.Compile(query)
+	if err != nil {
+		return nil, err
 	}
+	p, err := newProgram(policy, query)
 	if err != nil {
 		return nil, authz.Errorf(authz.Invalid, "bundle %s: the query of a decision does not compile: %w", policy.Name(), err)
+	}
+	return p, nil
+}
+
+// newProgram compiles a query of a policy.
+func newProgram(policy *rego.Policy, query ast.Body) (*program, error) {
+	compiler := policy.Compiler().QueryCompiler()
+	query, err := compiler.Compile(query)
+	if err != nil {
+		return nil, err
 	}
 	most := maxCompiled
 	return &program{
