@@ -22,6 +22,9 @@ const (
 	AccessService_CheckAccess_FullMethodName       = "/verdict.v1.AccessService/CheckAccess"
 	AccessService_BatchCheckAccess_FullMethodName  = "/verdict.v1.AccessService/BatchCheckAccess"
 	AccessService_StreamCheckAccess_FullMethodName = "/verdict.v1.AccessService/StreamCheckAccess"
+	AccessService_SearchSubjects_FullMethodName    = "/verdict.v1.AccessService/SearchSubjects"
+	AccessService_SearchResources_FullMethodName   = "/verdict.v1.AccessService/SearchResources"
+	AccessService_SearchActions_FullMethodName     = "/verdict.v1.AccessService/SearchActions"
 )
 
 // AccessServiceClient is the client API for AccessService service.
@@ -59,6 +62,17 @@ type AccessServiceClient interface {
 	// an error of its own and does not end the stream. When the caller closes
 	// its side, the remaining answers are sent and the stream ends with OK.
 	StreamCheckAccess(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamCheckAccessRequest, StreamCheckAccessResponse], error)
+	// SearchSubjects finds who may do an action on a resource: of all entities of a
+	// type, those for which CheckAccess allows. A candidate that cannot be decided
+	// fails the search and is named. An unknown type has no entities, which is no
+	// error.
+	SearchSubjects(ctx context.Context, in *SearchSubjectsRequest, opts ...grpc.CallOption) (*SearchSubjectsResponse, error)
+	// SearchResources finds what a subject may do an action on, as SearchSubjects.
+	SearchResources(ctx context.Context, in *SearchResourcesRequest, opts ...grpc.CallOption) (*SearchResourcesResponse, error)
+	// SearchActions finds what a subject may do on a resource: of the members of the
+	// policy's rule actions, those that CheckAccess allows. FAILED_PRECONDITION where
+	// the policy has no such rule.
+	SearchActions(ctx context.Context, in *SearchActionsRequest, opts ...grpc.CallOption) (*SearchActionsResponse, error)
 }
 
 type accessServiceClient struct {
@@ -102,6 +116,36 @@ func (c *accessServiceClient) StreamCheckAccess(ctx context.Context, opts ...grp
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AccessService_StreamCheckAccessClient = grpc.BidiStreamingClient[StreamCheckAccessRequest, StreamCheckAccessResponse]
 
+func (c *accessServiceClient) SearchSubjects(ctx context.Context, in *SearchSubjectsRequest, opts ...grpc.CallOption) (*SearchSubjectsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SearchSubjectsResponse)
+	err := c.cc.Invoke(ctx, AccessService_SearchSubjects_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *accessServiceClient) SearchResources(ctx context.Context, in *SearchResourcesRequest, opts ...grpc.CallOption) (*SearchResourcesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SearchResourcesResponse)
+	err := c.cc.Invoke(ctx, AccessService_SearchResources_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *accessServiceClient) SearchActions(ctx context.Context, in *SearchActionsRequest, opts ...grpc.CallOption) (*SearchActionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SearchActionsResponse)
+	err := c.cc.Invoke(ctx, AccessService_SearchActions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AccessServiceServer is the server API for AccessService service.
 // All implementations must embed UnimplementedAccessServiceServer
 // for forward compatibility.
@@ -137,6 +181,17 @@ type AccessServiceServer interface {
 	// an error of its own and does not end the stream. When the caller closes
 	// its side, the remaining answers are sent and the stream ends with OK.
 	StreamCheckAccess(grpc.BidiStreamingServer[StreamCheckAccessRequest, StreamCheckAccessResponse]) error
+	// SearchSubjects finds who may do an action on a resource: of all entities of a
+	// type, those for which CheckAccess allows. A candidate that cannot be decided
+	// fails the search and is named. An unknown type has no entities, which is no
+	// error.
+	SearchSubjects(context.Context, *SearchSubjectsRequest) (*SearchSubjectsResponse, error)
+	// SearchResources finds what a subject may do an action on, as SearchSubjects.
+	SearchResources(context.Context, *SearchResourcesRequest) (*SearchResourcesResponse, error)
+	// SearchActions finds what a subject may do on a resource: of the members of the
+	// policy's rule actions, those that CheckAccess allows. FAILED_PRECONDITION where
+	// the policy has no such rule.
+	SearchActions(context.Context, *SearchActionsRequest) (*SearchActionsResponse, error)
 	mustEmbedUnimplementedAccessServiceServer()
 }
 
@@ -155,6 +210,15 @@ func (UnimplementedAccessServiceServer) BatchCheckAccess(context.Context, *Batch
 }
 func (UnimplementedAccessServiceServer) StreamCheckAccess(grpc.BidiStreamingServer[StreamCheckAccessRequest, StreamCheckAccessResponse]) error {
 	return status.Error(codes.Unimplemented, "method StreamCheckAccess not implemented")
+}
+func (UnimplementedAccessServiceServer) SearchSubjects(context.Context, *SearchSubjectsRequest) (*SearchSubjectsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SearchSubjects not implemented")
+}
+func (UnimplementedAccessServiceServer) SearchResources(context.Context, *SearchResourcesRequest) (*SearchResourcesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SearchResources not implemented")
+}
+func (UnimplementedAccessServiceServer) SearchActions(context.Context, *SearchActionsRequest) (*SearchActionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SearchActions not implemented")
 }
 func (UnimplementedAccessServiceServer) mustEmbedUnimplementedAccessServiceServer() {}
 func (UnimplementedAccessServiceServer) testEmbeddedByValue()                       {}
@@ -220,6 +284,60 @@ func _AccessService_StreamCheckAccess_Handler(srv interface{}, stream grpc.Serve
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AccessService_StreamCheckAccessServer = grpc.BidiStreamingServer[StreamCheckAccessRequest, StreamCheckAccessResponse]
 
+func _AccessService_SearchSubjects_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SearchSubjectsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AccessServiceServer).SearchSubjects(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AccessService_SearchSubjects_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AccessServiceServer).SearchSubjects(ctx, req.(*SearchSubjectsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AccessService_SearchResources_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SearchResourcesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AccessServiceServer).SearchResources(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AccessService_SearchResources_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AccessServiceServer).SearchResources(ctx, req.(*SearchResourcesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AccessService_SearchActions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SearchActionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AccessServiceServer).SearchActions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AccessService_SearchActions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AccessServiceServer).SearchActions(ctx, req.(*SearchActionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AccessService_ServiceDesc is the grpc.ServiceDesc for AccessService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -234,6 +352,18 @@ var AccessService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "BatchCheckAccess",
 			Handler:    _AccessService_BatchCheckAccess_Handler,
+		},
+		{
+			MethodName: "SearchSubjects",
+			Handler:    _AccessService_SearchSubjects_Handler,
+		},
+		{
+			MethodName: "SearchResources",
+			Handler:    _AccessService_SearchResources_Handler,
+		},
+		{
+			MethodName: "SearchActions",
+			Handler:    _AccessService_SearchActions_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
