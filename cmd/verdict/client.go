@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
@@ -23,14 +25,18 @@ import (
 
 // A remote is the server that a command talks to, and the tenant it means.
 type remote struct {
-	server  string
-	tenant  string
+	server string
+	tenant string
+	// ca is the file of the authorities by which a server is known over TLS;
+	// empty is without TLS.
+	ca      string
 	timeout timeout
 }
 
-// addFlags offers --server and --tenant.
+// addFlags offers --server, --ca and --tenant.
 func (r *remote) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&r.server, "server", defaultGRPC, "gRPC `address` of the server, host:port or unix:///path")
+	cmd.Flags().StringVar(&r.ca, "ca", "", "talk TLS to a server whose certificate one of those in this `file` (PEM) has signed")
 	cmd.Flags().StringVar(&r.tenant, "tenant", authz.DefaultTenant, "the `tenant` that is meant")
 }
 
@@ -78,14 +84,31 @@ func (r *remote) dial() (*grpc.ClientConn, error) {
 		}
 		target = unixPrefix + absolute // a relative one gRPC takes for a host
 	}
+	security, err := r.security()
+	if err != nil {
+		return nil, fmt.Errorf("--ca: %w", err)
+	}
 	conn, err := grpc.NewClient(target,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(security),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: silence, Timeout: silence}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessageBytes)))
 	if err != nil {
 		return nil, fmt.Errorf("--server %s: %w", r.server, err)
 	}
 	return conn, nil
+}
+
+// security is how a connection is protected. Over a Unix socket the server is
+// known as localhost.
+func (r *remote) security() (credentials.TransportCredentials, error) {
+	if r.ca == "" {
+		return insecure.NewCredentials(), nil
+	}
+	pool, err := authorities(r.ca)
+	if err != nil {
+		return nil, err
+	}
+	return credentials.NewTLS(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}), nil
 }
 
 const unixPrefix = "unix://"

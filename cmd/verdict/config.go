@@ -33,6 +33,7 @@ type config struct {
 	Data      string                  `yaml:"data" env:"VERDICT_DATA"`
 	GRPC      listenConfig            `yaml:"grpc" envPrefix:"VERDICT_GRPC_"`
 	HTTP      listenConfig            `yaml:"http" envPrefix:"VERDICT_HTTP_"`
+	TLS       tlsConfig               `yaml:"tls" envPrefix:"VERDICT_TLS_"`
 	Tenants   map[string]tenantConfig `yaml:"tenants"`
 	Limits    limitsConfig            `yaml:"limits" envPrefix:"VERDICT_LIMITS_"`
 	Directory directoryConfig         `yaml:"directory" envPrefix:"VERDICT_DIRECTORY_"`
@@ -43,6 +44,14 @@ type config struct {
 type listenConfig struct {
 	Address string `yaml:"address" env:"ADDRESS"`
 }
+
+// A tlsConfig names the files of a certificate and its key, both or none.
+type tlsConfig struct {
+	Cert string `yaml:"cert" env:"CERT"`
+	Key  string `yaml:"key" env:"KEY"`
+}
+
+func (c tlsConfig) on() bool { return c.Cert != "" }
 
 type tenantConfig struct {
 	Bundle    string   `yaml:"bundle"`
@@ -213,6 +222,12 @@ func (c *config) validate() error {
 	}
 	if err := checkAddress(c.HTTP.Address); err != nil {
 		refuse("http.address", "%s", err)
+	}
+	switch {
+	case c.TLS.Cert != "" && c.TLS.Key == "":
+		refuse("tls.key", "is missing: the certificate of tls.cert (--tls-cert) needs its key (--tls-key)")
+	case c.TLS.Cert == "" && c.TLS.Key != "":
+		refuse("tls.cert", "is missing: the key of tls.key (--tls-key) needs its certificate (--tls-cert)")
 	}
 	if c.Limits.Input <= 0 || c.Limits.Input > maxInput {
 		refuse("limits.input", "%s: expected a size above zero and of at most %s, such as 1MiB", c.Limits.Input, maxInput)

@@ -211,8 +211,15 @@ func errorText(err error) string {
 
 // connectionHint says what to do about a server that cannot be reached.
 func connectionHint(message string) string {
-	if strings.Contains(message, "HTTP/1.1") {
+	switch {
+	case strings.Contains(message, "HTTP/1.1"):
 		return "That is an HTTP address: --server takes the gRPC address, " + defaultGRPC + " unless the server was told otherwise."
+	case strings.Contains(message, "x509:"):
+		return "The server is not one that --ca knows: give the file of the authority that has signed its certificate."
+	case strings.Contains(message, "tls: first record does not look like a TLS handshake"):
+		return "The server does not speak TLS: leave --ca away."
+	case strings.Contains(message, "server preface: EOF"):
+		return "Does the server speak TLS? Then give --ca and the file of the authority that has signed its certificate."
 	}
 	return "Is a server running there? Start one with: verdict serve, or verdict demo"
 }

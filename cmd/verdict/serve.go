@@ -35,9 +35,10 @@ flight are finished then; a second signal ends it at once.
 The tenants come from the configuration file; --bundle gives the tenant
 "default" its policy. A change to a bundle on disk becomes active at once,
 unless it does not compile or its own tests fail: then the old one stays, and
-the log says why.`,
+the log says why. So does a change to the certificate of --tls-cert and its key.`,
 		Example: `  verdict serve --bundle ./policy
-  verdict serve --config verdict.yaml --grpc unix:///run/verdict.sock`,
+  verdict serve --config verdict.yaml --grpc unix:///run/verdict.sock
+  verdict serve --bundle ./policy --tls-cert cert.pem --tls-key key.pem`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(file, os.Environ())
@@ -55,6 +56,7 @@ the log says why.`,
 			}
 			for flag, setting := range map[string]*string{
 				"data": &cfg.Data, "grpc": &cfg.GRPC.Address, "http": &cfg.HTTP.Address,
+				"tls-cert": &cfg.TLS.Cert, "tls-key": &cfg.TLS.Key,
 			} {
 				if flags.Changed(flag) {
 					*setting, _ = flags.GetString(flag)
@@ -75,6 +77,8 @@ the log says why.`,
 	flags.String("data", defaultConfig().Data, "`directory` of the store")
 	flags.String("grpc", defaultGRPC, "gRPC `address`, host:port or unix:///path")
 	flags.String("http", defaultHTTP, "HTTP `address`, host:port or unix:///path")
+	flags.String("tls-cert", "", "serve both over TLS with the certificate in this `file` (PEM), its chain behind it")
+	flags.String("tls-key", "", "`file` of the certificate's key (PEM)")
 	return cmd
 }
 
@@ -105,6 +109,8 @@ type service struct {
 	grpcListener, httpListener net.Listener
 	grpc                       *grpcapi.Server
 	http                       *http.Server
+	// certificate is nil where TLS is off.
+	certificate *certificate
 }
 
 // openService opens the store and the listeners. Requests are answered once
@@ -128,6 +134,13 @@ func openService(o pointOptions) (_ *service, err error) {
 	}
 	if s.httpListener, err = listen(o.config.HTTP.Address); err != nil {
 		return nil, fmt.Errorf("HTTP: %w", err)
+	}
+	if o.config.TLS.on() {
+		if s.certificate, err = openCertificate(o.config.TLS, o.logger); err != nil {
+			return nil, err
+		}
+		s.grpcListener = s.certificate.listener(s.grpcListener, "h2")
+		s.httpListener = s.certificate.listener(s.httpListener, "h2", "http/1.1")
 	}
 	s.grpc = grpcapi.New(grpcapi.Options{
 		Decider:   p.decisions,
@@ -191,6 +204,7 @@ func (s *service) run(ctx context.Context) error {
 	s.logger.Info("serving",
 		zap.String("grpc", dialable(s.grpcListener.Addr())),
 		zap.String("http", dialable(s.httpListener.Addr())),
+		zap.Bool("tls", s.certificate != nil),
 		zap.Strings("tenants", s.tenants))
 
 	group, ctx := errgroup.WithContext(ctx)
@@ -202,6 +216,9 @@ func (s *service) run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error { return s.programs.Watch(ctx) })
+	if s.certificate != nil {
+		group.Go(func() error { return s.certificate.watch(ctx) })
+	}
 	group.Go(func() error {
 		<-ctx.Done()
 		s.shutdown()
