@@ -71,7 +71,10 @@ func openPoint(o pointOptions) (*point, error) {
 			if err != nil {
 				return pdp.Policy{}, err
 			}
-			return pdp.Policy{Program: active.Program, Revision: active.Revision}, nil
+			return pdp.Policy{
+				Program: active.Program, Actions: active.Actions, Rules: active.Rules,
+				Revision: active.Revision, Digest: active.Digest,
+			}, nil
 		},
 		Snapshot: func(ctx context.Context, tenant string, c authz.Consistency) (pdp.Snapshot, error) {
 			snapshot, err := dir.Snapshot(ctx, tenant, c)

@@ -49,6 +49,7 @@ type Active struct {
 	Rules       map[string]eval.Rule
 	BundleName  string
 	Revision    string
+	Digest      string // of the bundle and its tests
 	Evaluator   string
 	ActivatedAt time.Time
 	// FallbackReason is why Evaluator is not the first of Options.Evaluators; nil
@@ -108,7 +109,6 @@ type slot struct {
 	failure atomic.Pointer[failure]
 
 	activating sync.Mutex // held through an activation
-	digest     string     // of the active bundle and its tests
 }
 
 type failure struct {
@@ -190,7 +190,7 @@ func (s *Set) activate(ctx context.Context, slot *slot) error {
 	slot.activating.Lock()
 	defer slot.activating.Unlock()
 	start := s.clock()
-	next, digest, err := s.prepare(ctx, slot)
+	next, err := s.prepare(ctx, slot)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -203,7 +203,6 @@ func (s *Set) activate(ctx context.Context, slot *slot) error {
 		return nil
 	}
 	slot.active.Store(next)
-	slot.digest = digest
 	s.logger.Info("policy activated", zap.String("tenant", slot.Name),
 		zap.String("bundle", next.BundleName), zap.String("revision", next.Revision),
 		zap.String("evaluator", next.Evaluator), zap.Duration("took", next.ActivatedAt.Sub(start)))
@@ -231,27 +230,27 @@ func (s *Set) fail(slot *slot, err error) {
 // prepare is the program of the tenant's bundle as it stands, or nil where that
 // is the active one. The digest is compared and not the revision, which an
 // author may leave as it is while editing.
-func (s *Set) prepare(ctx context.Context, slot *slot) (_ *Active, digest string, err error) {
+func (s *Set) prepare(ctx context.Context, slot *slot) (_ *Active, err error) {
 	defer panics.Catch("activation", &err)
 	loaded, err := slot.Load()
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	digest = loaded.Digest + loaded.TestDigest
-	if slot.active.Load() != nil && digest == slot.digest {
-		return nil, "", nil
+	digest := loaded.Digest + loaded.TestDigest
+	if before := slot.active.Load(); before != nil && digest == before.Digest {
+		return nil, nil
 	}
 	policy, err := rego.Compile(loaded, rego.Options{Package: slot.Package, Builtins: slot.Builtins})
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	active, err := s.choose(ctx, policy)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if err := slot.rehearse(ctx, loaded); err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	active.ActivatedAt = s.clock()
-	return active, digest, nil
+	active.Digest, active.ActivatedAt = digest, s.clock()
+	return active, nil
 }

@@ -382,7 +382,7 @@ func TestLoadSortsOnDisk(t *testing.T) {
 	}
 	d := newDirectory(t, directory.Options{Dir: dir})
 	count := 0
-	if err := latest(t, d).EachID("user", func(string) bool { count++; return true }); err != nil || count != users {
+	if err := latest(t, d).EachID("user", "", func(string) bool { count++; return true }); err != nil || count != users {
 		t.Errorf("%d users, %v", count, err)
 	}
 	mustBeSound(t, d)

@@ -72,10 +72,10 @@ func (s *Snapshot) Entities(typ, afterID string, limit int) ([]Record, error) {
 	return records, err
 }
 
-// EachID visits the ids of a type's entities in order, until visit returns
-// false.
-func (s *Snapshot) EachID(typ string, visit func(id string) bool) error {
-	return s.view().EachEntityID(typ, "", visit)
+// EachID visits the ids of a type's entities that come after one, in order, until
+// visit returns false.
+func (s *Snapshot) EachID(typ, after string, visit func(id string) bool) error {
+	return s.view().EachEntityID(typ, after, visit)
 }
 
 // EachType visits the types that have entities in order, until visit returns

@@ -107,7 +107,7 @@ func TestWatchFollowsWriters(t *testing.T) {
 			}
 			after := s.Revision()
 			seen := map[authz.EntityRef]bool{}
-			if err := s.EachID("user", func(id string) bool { seen[user(id)] = true; return true }); err != nil {
+			if err := s.EachID("user", "", func(id string) bool { seen[user(id)] = true; return true }); err != nil {
 				t.Error(err)
 			}
 			s.Close()

@@ -16,8 +16,8 @@ import (
 // was inspected. A panic is an error of kind Internal.
 func (p *PDP) evaluate(ctx context.Context, on *pin, start time.Time, request *authz.Request, size int, explain bool) (output eval.Output, err error) {
 	defer panics.Catch("evaluation", &err)
-	if size > p.limits.InputBytes {
-		return eval.Output{}, authz.Errorf(authz.LimitExceeded, "the request is larger than the input limit of %d bytes: send less, and keep what policies need in the directory", p.limits.InputBytes)
+	if err := p.checkSize(size); err != nil {
+		return eval.Output{}, err
 	}
 	if explainer, prepares := on.policy.Program.(eval.Explainer); prepares && explain {
 		explainer.PrepareExplaining()
@@ -40,13 +40,74 @@ func (p *PDP) evaluate(ctx context.Context, on *pin, start time.Time, request *a
 	if err == nil && !explain { // explaining, which comes after deciding, may use up the time
 		err = budget.Err()
 	}
-	if err != nil && ctx.Err() == nil && authz.KindOf(err) == authz.DeadlineExceeded && budget.Err() != nil {
-		err = authz.Errorf(authz.LimitExceeded, "the policy did not come to its end within the evaluation time %v: let it read by id instead of iterating, or raise the limit", p.limits.Evaluation)
+	if err != nil {
+		return eval.Output{Explanation: output.Explanation}, p.overTime(ctx, budget, err)
+	}
+	return output, nil
+}
+
+// checkSize refuses what is too large to be evaluated.
+func (p *PDP) checkSize(size int) error {
+	if size > p.limits.InputBytes {
+		return authz.Errorf(authz.LimitExceeded, "the request is larger than the input limit of %d bytes: send less, and keep what policies need in the directory", p.limits.InputBytes)
+	}
+	return nil
+}
+
+// overTime is the error of an evaluation: where its own time was over and not the
+// caller's, the one that says so.
+func (p *PDP) overTime(ctx context.Context, budget *budget, err error) error {
+	if ctx.Err() == nil && authz.KindOf(err) == authz.DeadlineExceeded && budget.Err() != nil {
+		return authz.Errorf(authz.LimitExceeded, "the policy did not come to its end within the evaluation time %v: let it read by id instead of iterating, or raise the limit", p.limits.Evaluation)
+	}
+	return err
+}
+
+// ask asks a rule of the policy for its value within the limits of a decision, on
+// an input of a size that was inspected. A panic is an error of kind Internal.
+func (p *PDP) ask(ctx context.Context, on *pin, rule eval.Rule, in eval.Input, size int) (value any, defined bool, err error) {
+	defer panics.Catch("evaluation", &err)
+	if err := p.checkSize(size); err != nil {
+		return nil, false, err
+	}
+	budget := newBudget(ctx, time.Now().Add(p.limits.Evaluation))
+	defer budget.release()
+	reader := p.cache.Reader(on.snapshot, p.limits.Entities)
+	in.Directory, in.Now, in.Steps = reader, on.now, p.limits.Steps
+	value, defined, err = rule.Value(budget, in)
+	reader.Release() // after a panic it is in any state
+	if err == nil {
+		err = budget.Err()
 	}
 	if err != nil {
-		output = eval.Output{Explanation: output.Explanation}
+		return nil, false, p.overTime(ctx, budget, err)
 	}
-	return output, err
+	return value, defined, nil
+}
+
+// Ask asks one of the policy's further rules for its value on a document, such as
+// data.verdict.http.request on what a proxy sends. It is not defined where the
+// rule is undefined, or the policy has none of that name. The limits are those of a
+// decision, and so are the errors, those of the evaluation included.
+func (p *PDP) Ask(ctx context.Context, tenant, rule string, document authz.Object) (value any, defined bool, err error) {
+	size, err := inspectDocument(document, p.limits.InputBytes)
+	if err != nil {
+		return nil, false, err
+	}
+	pinned, err := p.pin(ctx, tenant, authz.Consistency{})
+	if err != nil {
+		return nil, false, err
+	}
+	defer pinned.snapshot.Close()
+	asked := pinned.policy.Rules[rule]
+	if asked == nil {
+		return nil, false, nil
+	}
+	value, defined, err = p.ask(ctx, &pinned, asked, eval.Input{Document: document, Validated: true}, size)
+	if err != nil && ctx.Err() != nil {
+		err = undecided(ctx, err)
+	}
+	return value, defined, err
 }
 
 // undecided is the error of a request that got no decision.

@@ -21,6 +21,9 @@ type Limits struct {
 	// Batch bounds the time that one batch takes, waiting for its revision
 	// aside. The requests that it has no time for are denied.
 	Batch time.Duration
+	// Search bounds the time that one page of a search takes, waiting for its revision
+	// aside. A page that it has no time to fill has a next one.
+	Search time.Duration
 	// Wait bounds how long a request waits for the revision that it is to be
 	// decided at least at. The caller's own deadline may be earlier.
 	Wait time.Duration
@@ -33,6 +36,7 @@ const (
 	DefaultSteps      = eval.DefaultSteps
 	DefaultEntities   = 10_000
 	DefaultBatch      = 5 * time.Second
+	DefaultSearch     = 2 * time.Second
 	DefaultWait       = 30 * time.Second
 )
 
@@ -43,6 +47,7 @@ func (l Limits) withDefaults() Limits {
 		Steps:      cmp.Or(l.Steps, DefaultSteps),
 		Entities:   cmp.Or(l.Entities, DefaultEntities),
 		Batch:      cmp.Or(l.Batch, DefaultBatch),
+		Search:     cmp.Or(l.Search, DefaultSearch),
 		Wait:       cmp.Or(l.Wait, DefaultWait),
 	}
 }

@@ -48,8 +48,14 @@ type Options struct {
 // A Policy is what a tenant's requests are decided by.
 type Policy struct {
 	Program eval.Program
+	// Actions is the rule actions; nil where the policy has none.
+	Actions eval.Rule
+	// Rules are further rules that the policy may be asked for, by their names.
+	Rules map[string]eval.Rule
 	// Revision is the bundle's revision.
 	Revision string
+	// Digest tells bundles apart that have the same revision.
+	Digest string
 }
 
 // A Snapshot is a tenant's directory at one revision, until it is closed.
@@ -66,6 +72,7 @@ type PDP struct {
 	limits   Limits
 	clock    func() time.Time // nil for the system's
 	newID    func(now time.Time) string
+	tokens   *searchTokens
 	logger   *zap.Logger
 }
 
@@ -73,7 +80,7 @@ type PDP struct {
 func New(o Options) *PDP {
 	p := &PDP{
 		policy: o.Policy, snapshot: o.Snapshot, cache: o.Cache, limits: o.Limits.withDefaults(),
-		clock: o.Clock, newID: new(idSource).next, logger: cmp.Or(o.Logger, zap.NewNop()),
+		clock: o.Clock, newID: new(idSource).next, tokens: newSearchTokens(), logger: cmp.Or(o.Logger, zap.NewNop()),
 	}
 	if o.NewID != nil {
 		p.newID = func(time.Time) string { return o.NewID() }

@@ -44,6 +44,8 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // world is what a PDP under test decides with.
 type world struct {
 	directory *piptest.Directory
+	policy    pdp.Policy
+	now       time.Time
 	closed    int
 	logged    *observer.ObservedLogs
 }
@@ -61,7 +63,7 @@ func newPDP(p program, limits pdp.Limits) (*pdp.PDP, *world) { return newPDPOf(p
 func newPDPOf(p eval.Program, limits pdp.Limits) (*pdp.PDP, *world) {
 	limits.Evaluation = stdcmp.Or(limits.Evaluation, time.Minute) // whatever the machine
 	core, logged := observer.New(zapcore.DebugLevel)
-	w := &world{directory: piptest.New("t"), logged: logged}
+	w := &world{directory: piptest.New("t"), policy: pdp.Policy{Program: p, Revision: "p1"}, now: noon, logged: logged}
 	cache := pip.NewCache(pip.Options{})
 	w.directory.OnCommit = cache.Invalidate
 	return pdp.New(pdp.Options{
@@ -69,7 +71,7 @@ func newPDPOf(p eval.Program, limits pdp.Limits) (*pdp.PDP, *world) {
 			if tenant != "t" {
 				return pdp.Policy{}, authz.Errorf(authz.NotFound, "unknown tenant %s", authz.Quote(tenant))
 			}
-			return pdp.Policy{Program: p, Revision: "p1"}, nil
+			return w.policy, nil
 		},
 		Snapshot: func(_ context.Context, _ string, c authz.Consistency) (pdp.Snapshot, error) {
 			latest := w.directory.Latest()
@@ -83,7 +85,7 @@ func newPDPOf(p eval.Program, limits pdp.Limits) (*pdp.PDP, *world) {
 		},
 		Cache:  cache,
 		Limits: limits,
-		Clock:  func() time.Time { return noon },
+		Clock:  func() time.Time { return w.now },
 		NewID:  func() string { return "d1" },
 		Logger: zap.New(core),
 	}), w

@@ -222,7 +222,7 @@ func (f failing) Entity(authz.EntityRef) (authz.Entity, bool, error) {
 	return authz.Entity{}, false, f.err
 }
 func (f failing) GrantsOf(authz.EntityRef) ([]authz.Grant, error) { return nil, f.err }
-func (f failing) EachID(string, func(string) bool) error          { return f.err }
+func (f failing) EachID(string, string, func(string) bool) error  { return f.err }
 
 func TestFailuresAreNotKept(t *testing.T) {
 	cache := pip.NewCache(pip.Options{})

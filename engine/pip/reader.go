@@ -89,7 +89,7 @@ func (r *Reader) Entity(ctx context.Context, typ, id string) (eval.Entity, error
 // EachEntity visits the entities of a type in the order of their ids.
 func (r *Reader) EachEntity(ctx context.Context, typ string, visit func(eval.Entity) bool) error {
 	var failure error
-	err := r.snapshot.EachID(typ, func(id string) bool {
+	err := r.snapshot.EachID(typ, "", func(id string) bool {
 		var e eval.Entity
 		if e, failure = r.Entity(ctx, typ, id); failure != nil {
 			return false

@@ -18,9 +18,9 @@ type Snapshot interface {
 	// GrantsOf are the grants whose subject is ref, in the order of their ids.
 	// The subject need not exist; it may be the root.
 	GrantsOf(subject authz.EntityRef) ([]authz.Grant, error)
-	// EachID visits the ids of a type's entities, in order, until visit
-	// returns false.
-	EachID(typ string, visit func(id string) bool) error
+	// EachID visits the ids of a type's entities that come after one, in order,
+	// until visit returns false.
+	EachID(typ, after string, visit func(id string) bool) error
 	// EachType visits the types that have entities, in order, until visit
 	// returns false.
 	EachType(visit func(typ string) bool) error

@@ -166,10 +166,10 @@ func (s state) groupGrants() map[authz.EntityRef][]authz.Grant {
 	return bySubject
 }
 
-// EachID visits the ids of a type's entities, in order.
-func (s *Snapshot) EachID(typ string, visit func(id string) bool) error {
+// EachID visits the ids of a type's entities that come after one, in order.
+func (s *Snapshot) EachID(typ, after string, visit func(id string) bool) error {
 	for _, ref := range s.refs() {
-		if ref.Type == typ && !visit(ref.ID) {
+		if ref.Type == typ && ref.ID > after && !visit(ref.ID) {
 			return nil
 		}
 	}

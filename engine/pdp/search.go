@@ -1,0 +1,325 @@
+package pdp
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/eval"
+)
+
+// A SearchFor is what a search looks for.
+type SearchFor uint8
+
+// What a search may look for.
+const (
+	Subjects SearchFor = iota + 1
+	Resources
+	Actions
+)
+
+// A Search asks who may do something, what it may be done to, or what may be done
+// (AuthZEN 1.0, section 8).
+type Search struct {
+	For SearchFor
+	// Request is what is asked about. The id of what is searched for, or the name of
+	// the action, is ignored.
+	Request *authz.Request
+	// Limit is how many results are asked for at most, MaxSearchLimit or fewer; 0
+	// means DefaultSearchLimit, or that of the page before.
+	Limit int
+	// Token is Found.Next of the page before, of the same search; empty for the first
+	// page.
+	Token string
+	// Consistency is that of the first page; the others stay on its revision.
+	Consistency authz.Consistency
+}
+
+// How many results a page of a search holds.
+const (
+	DefaultSearchLimit = 100
+	MaxSearchLimit     = 1_000
+)
+
+// A Found is a page of results.
+type Found struct {
+	// IDs are the ids of entities of the type that was searched for, or the names of
+	// actions, in order.
+	IDs []string
+	// Next is the token of the next page. It is empty when the search is complete: a
+	// page may hold fewer results than were asked for, even none, and have a next
+	// one.
+	Next string
+	// PolicyRevision and DirectoryRevision are what all pages rest on.
+	PolicyRevision    string
+	DirectoryRevision uint64
+	Method            SearchMethod
+	// Notes say what narrowed the candidates, or why nothing could.
+	Notes []string
+	// Candidates is how many were decided for this page.
+	Candidates int
+}
+
+// A SearchMethod is how the candidates of a search are found.
+type SearchMethod uint8
+
+const (
+	// ByIndex is by the directory's indexes, which lead to those that the policy may
+	// allow.
+	ByIndex SearchMethod = iota + 1
+	// ByScan is all entities of the type, or all actions of the policy.
+	ByScan
+)
+
+// String is the method's name, such as "scan".
+func (m SearchMethod) String() string {
+	if m == ByIndex {
+		return "index"
+	}
+	return "scan"
+}
+
+// Search finds a page of what a decision would allow: of the entities of a type,
+// or of the members of the policy's rule actions, those that Decide allows on the
+// same revisions and at the same time. A type that there is nothing of has none.
+//
+// Nothing is left out: a candidate that cannot be decided is an error that names
+// it. Other errors are as Decide's; besides, a token of another search is Invalid,
+// one of a policy that is no longer active FailedPrecondition, and so is a search
+// for actions where the policy does not name any.
+func (p *PDP) Search(ctx context.Context, s Search) (Found, error) {
+	if err := s.Consistency.Validate(); err != nil {
+		return Found{}, err
+	}
+	if s.Limit < 0 || s.Limit > MaxSearchLimit {
+		return Found{}, authz.InvalidField("page_size", "%d: expected 1 to %d, or 0 for %d", s.Limit, MaxSearchLimit, DefaultSearchLimit)
+	}
+	request, size, err := p.searched(s)
+	if err != nil {
+		return Found{}, err
+	}
+	token, err := p.tokens.parse(s.Token, s.For, request)
+	if err != nil {
+		return Found{}, err
+	}
+	if token.isSet() {
+		if s.Limit != 0 && s.Limit != token.limit {
+			return Found{}, authz.InvalidField("page_size", "%d: the pages before had %d, and all pages have the same", s.Limit, token.limit)
+		}
+		s.Consistency = authz.Consistency{Exact: token.directory}
+	}
+	pinned, err := p.pin(ctx, request.Tenant, s.Consistency)
+	if err != nil {
+		return Found{}, err
+	}
+	defer pinned.snapshot.Close()
+	if token.isSet() {
+		if !token.policy.is(pinned.policy) {
+			return Found{}, authz.Errorf(authz.FailedPrecondition, "another policy has become active since the search began: begin it again")
+		}
+		pinned.now = token.now
+	} else {
+		token = searchToken{policy: identityOf(pinned.policy), directory: pinned.snapshot.Revision(), now: pinned.now, limit: cmp.Or(s.Limit, DefaultSearchLimit)}
+	}
+	return p.search(ctx, &pinned, s.For, request, size, token)
+}
+
+// searched is what a search asks about, with nothing in the place of what it
+// searches for, and how large that is.
+func (p *PDP) searched(s Search) (*authz.Request, int, error) {
+	if s.Request == nil {
+		return nil, 0, authz.Errorf(authz.Invalid, "there is no request")
+	}
+	request := *s.Request
+	place, err := s.For.place(&request)
+	if err != nil {
+		return nil, 0, err
+	}
+	*place = "any"
+	size, err := inspect(&request, p.limits.InputBytes)
+	*place = ""
+	return &request, size, err
+}
+
+// place is where a candidate goes.
+func (f SearchFor) place(r *authz.Request) (*string, error) {
+	switch f {
+	case Subjects:
+		return &r.Subject.ID, nil
+	case Resources:
+		return &r.Resource.ID, nil
+	case Actions:
+		return &r.Action.Name, nil
+	default:
+		return nil, authz.Errorf(authz.Invalid, "nothing is searched for: ask for subjects, resources or actions")
+	}
+}
+
+// candidates are what a search decides, in order.
+type candidates struct {
+	// after yields up to so many that come after one.
+	after  func(last string, most int) ([]string, error)
+	method SearchMethod
+	notes  []string
+}
+
+// How many candidates are decided before a look at how many results there are:
+// few at first, for a small page of a search that finds much.
+const (
+	firstRound = 32
+	mostRound  = 4096
+)
+
+// search decides candidates until a page is full or the search's time is over.
+func (p *PDP) search(ctx context.Context, on *pin, what SearchFor, request *authz.Request, size int, token searchToken) (Found, error) {
+	from, err := p.candidates(ctx, on, what, request, size)
+	if err != nil {
+		return Found{}, err
+	}
+	found := Found{
+		PolicyRevision: on.policy.Revision, DirectoryRevision: on.snapshot.Revision(),
+		Method: from.method, Notes: from.notes,
+	}
+	end := on.start.Add(p.limits.Search)
+	for round := firstRound; ; round = min(2*round, mostRound) {
+		ids, err := from.after(token.after, round)
+		if err != nil {
+			return Found{}, err
+		}
+		allowed, err := p.allowed(ctx, on, what, request, size, ids)
+		if err != nil {
+			return Found{}, err
+		}
+		for i, id := range ids {
+			token.after = id
+			found.Candidates++
+			if !allowed[i] {
+				continue
+			}
+			if found.IDs = append(found.IDs, id); len(found.IDs) == token.limit {
+				rest, err := from.after(id, 1)
+				if err == nil && len(rest) > 0 {
+					found.Next, err = p.tokens.text(token, what, request)
+				}
+				return found, err
+			}
+		}
+		if len(ids) < round {
+			return found, nil
+		}
+		if !time.Now().Before(end) {
+			found.Next, err = p.tokens.text(token, what, request)
+			return found, err
+		}
+	}
+}
+
+// candidates finds what may be allowed.
+func (p *PDP) candidates(ctx context.Context, on *pin, what SearchFor, request *authz.Request, size int) (candidates, error) {
+	if what == Actions {
+		return p.actions(ctx, on, request, size)
+	}
+	typ := request.Subject.Type
+	if what == Resources {
+		typ = request.Resource.Type
+	}
+	return candidates{
+		method: ByScan,
+		after: func(last string, most int) (ids []string, err error) {
+			err = on.snapshot.EachID(typ, last, func(id string) bool {
+				ids = append(ids, id)
+				return len(ids) < most
+			})
+			return ids, err
+		},
+	}, nil
+}
+
+// actions are the members of the policy's rule actions.
+func (p *PDP) actions(ctx context.Context, on *pin, request *authz.Request, size int) (candidates, error) {
+	if on.policy.Actions == nil {
+		return candidates{}, authz.Errorf(authz.FailedPrecondition, "the policy does not say which actions there are: give it a rule actions, such as actions := {\"read\", \"write\"} if input.resource.type == %q", request.Resource.Type)
+	}
+	value, _, err := p.ask(ctx, on, on.policy.Actions, eval.Input{Request: request, Validated: true}, size)
+	if err != nil {
+		return candidates{}, err
+	}
+	members, _ := value.([]any)
+	names := make([]string, 0, len(members))
+	for _, member := range members {
+		name, isText := member.(string)
+		if !isText || name == "" {
+			return candidates{}, authz.Errorf(authz.Evaluation, "rule actions has a member that is no name: it must be a set of non-empty strings")
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	return candidates{
+		method: ByScan,
+		after: func(last string, most int) ([]string, error) {
+			i, found := slices.BinarySearch(names, last)
+			if found {
+				i++
+			}
+			return names[i:min(i+most, len(names))], nil
+		},
+	}, nil
+}
+
+// fewCandidates is up to how many are decided by one goroutine.
+const fewCandidates = 64
+
+// allowed decides candidates, in parallel where they are many.
+func (p *PDP) allowed(ctx context.Context, on *pin, what SearchFor, request *authz.Request, size int, ids []string) ([]bool, error) {
+	allowed := make([]bool, len(ids))
+	workers := min(runtime.GOMAXPROCS(0), 1+len(ids)/fewCandidates)
+	part := (len(ids) + workers - 1) / workers
+	errs := make([]error, workers)
+	var all sync.WaitGroup
+	for w := range workers {
+		first, end := min(w*part, len(ids)), min((w+1)*part, len(ids))
+		decide := func() {
+			errs[w] = p.allowedOf(ctx, on, what, *request, size, ids[first:end], allowed[first:end])
+		}
+		if w == workers-1 {
+			decide()
+		} else {
+			all.Go(decide)
+		}
+	}
+	all.Wait()
+	for _, err := range errs { // the first candidate's
+		if err != nil {
+			return nil, err
+		}
+	}
+	return allowed, nil
+}
+
+// allowedOf decides candidates one after another. Request is this goroutine's own.
+func (p *PDP) allowedOf(ctx context.Context, on *pin, what SearchFor, request authz.Request, size int, ids []string, allowed []bool) error {
+	place, err := what.place(&request)
+	if err != nil {
+		return err
+	}
+	for i, id := range ids {
+		if ctx.Err() != nil {
+			return undecided(ctx, nil)
+		}
+		*place = id
+		output, err := p.evaluate(ctx, on, time.Now(), &request, size+len(id), false)
+		if err != nil {
+			if ctx.Err() != nil {
+				return undecided(ctx, err)
+			}
+			return authz.Errorf(authz.KindOf(err), "candidate %s cannot be decided, and so the search is not complete: %w", authz.Quote(id), err)
+		}
+		allowed[i] = output.Allow && len(output.Deny) == 0
+	}
+	return nil
+}
