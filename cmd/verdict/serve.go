@@ -144,6 +144,7 @@ func openService(o pointOptions) (_ *service, err error) {
 	}
 	s.grpc = grpcapi.New(grpcapi.Options{
 		Decider:   p.decisions,
+		Searcher:  p.decisions,
 		Directory: p.directory,
 		Policies:  p.programs,
 		Ready:     s.ready,

@@ -36,7 +36,7 @@ func (s *Set) prepareOn(ctx context.Context, evaluator eval.Evaluator, policy *r
 	if active.Program, err = evaluator.Prepare(ctx, policy); err != nil {
 		return err
 	}
-	active.Actions, active.Rules = nil, make(map[string]eval.Rule)
+	active.Actions, active.Rules = nil, nil
 	if policy.Has(rego.Actions) {
 		active.Actions, err = evaluator.PrepareRule(ctx, policy, policy.Path().Append(ast.StringTerm(rego.Actions)))
 		if err != nil {
@@ -51,9 +51,14 @@ func (s *Set) prepareOn(ctx context.Context, evaluator eval.Evaluator, policy *r
 		if len(policy.Compiler().GetRulesExact(ref)) == 0 {
 			continue
 		}
-		if active.Rules[name], err = evaluator.PrepareRule(ctx, policy, ref); err != nil {
+		rule, err := evaluator.PrepareRule(ctx, policy, ref)
+		if err != nil {
 			return err
 		}
+		if active.Rules == nil {
+			active.Rules = make(map[string]eval.Rule)
+		}
+		active.Rules[name] = rule
 	}
 	return nil
 }

@@ -21,7 +21,10 @@ func TestActivateMakesTheBundleActive(t *testing.T) {
 
 	got := activate(t, set)
 
-	want := &activation.Active{Program: program{"r1"}, BundleName: "policies", Revision: "r1", Evaluator: "fake", ActivatedAt: noon}
+	if got.Digest == "" {
+		t.Error("the bundle has no digest")
+	}
+	want := &activation.Active{Program: program{"r1"}, BundleName: "policies", Revision: "r1", Digest: got.Digest, Evaluator: "fake", ActivatedAt: noon}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(program{})); diff != "" {
 		t.Errorf("active (-want +got):\n%s", diff)
 	}

@@ -10,21 +10,29 @@ import (
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 )
 
-// An accessServer decides. Batches are in batch.go, streams in stream.go.
+// An accessServer decides. Batches are in batch.go, streams in stream.go, searches
+// in search.go.
 type accessServer struct {
-	decider Decider
-	guard   *guard
-	closing context.Context
+	verdictv1.UnimplementedAccessServiceServer
+	decider  Decider
+	searcher Searcher
+	guard    *guard
+	closing  context.Context
 }
 
-// description is the AccessService, with methods that take questions and return
-// answers where generated ones would take and return generated messages.
+// description is the AccessService. The methods that decide take questions and
+// return answers where generated ones would take and return generated messages.
 func (s *accessServer) description() *grpc.ServiceDesc {
 	described := verdictv1.AccessService_ServiceDesc
-	described.HandlerType = (*any)(nil)
-	described.Methods = []grpc.MethodDesc{
-		answering("CheckAccess", verdictv1.AccessService_CheckAccess_FullMethodName, s.checkAccess),
-		answering("BatchCheckAccess", verdictv1.AccessService_BatchCheckAccess_FullMethodName, s.batchCheckAccess),
+	ours := map[string]grpc.MethodDesc{
+		"CheckAccess":      answering("CheckAccess", verdictv1.AccessService_CheckAccess_FullMethodName, s.checkAccess),
+		"BatchCheckAccess": answering("BatchCheckAccess", verdictv1.AccessService_BatchCheckAccess_FullMethodName, s.batchCheckAccess),
+	}
+	described.Methods = slices.Clone(described.Methods)
+	for i, method := range described.Methods {
+		if own, is := ours[method.MethodName]; is {
+			described.Methods[i] = own
+		}
 	}
 	described.Streams = []grpc.StreamDesc{{
 		StreamName:    "StreamCheckAccess",

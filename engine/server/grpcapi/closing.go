@@ -57,6 +57,18 @@ func (d closingDecider) DecideBatch(ctx context.Context, batch pdp.Batch) ([]aut
 	})
 }
 
+// A closingSearcher is a Searcher that waits no longer than the server is open.
+type closingSearcher struct {
+	Searcher
+	closing context.Context
+}
+
+func (s closingSearcher) Search(ctx context.Context, search pdp.Search) (pdp.Found, error) {
+	return at(ctx, s.closing, search.Consistency, func(ctx context.Context) (pdp.Found, error) {
+		return s.Searcher.Search(ctx, search)
+	})
+}
+
 // A closingDirectory is a Directory that waits no longer than the server is
 // open.
 type closingDirectory struct {

@@ -50,6 +50,10 @@ func TestShutdownEndsWhatWaits(t *testing.T) {
 			_, err = stream.Recv()
 			return err
 		}},
+		{"a search", func(ctx context.Context, conn grpc.ClientConnInterface) error {
+			_, err := access(conn).SearchActions(ctx, &verdictv1.SearchActionsRequest{Consistency: never})
+			return err
+		}},
 		{"an entity", func(ctx context.Context, conn grpc.ClientConnInterface) error {
 			_, err := keeper(conn).GetEntity(ctx, &verdictv1.GetEntityRequest{Entity: "user:mina", Consistency: never})
 			return err
@@ -79,6 +83,11 @@ func TestShutdownEndsWhatWaits(t *testing.T) {
 					close(asked)
 					<-ctx.Done()
 					return authz.Decision{}, ctx.Err()
+				}),
+				Searcher: searchFunc(func(ctx context.Context, _ pdp.Search) (pdp.Found, error) {
+					close(asked)
+					<-ctx.Done()
+					return pdp.Found{}, ctx.Err()
 				}),
 				Directory: askedDirectory{newDirectory(t), asked},
 			})

@@ -28,6 +28,11 @@ type Decider interface {
 	DecideBatch(ctx context.Context, batch pdp.Batch) ([]authz.Decision, error)
 }
 
+// A Searcher finds what would be allowed. *pdp.PDP is one.
+type Searcher interface {
+	Search(ctx context.Context, search pdp.Search) (pdp.Found, error)
+}
+
 // A Directory keeps entities and grants. *directory.Directory is one.
 type Directory interface {
 	Keeper
@@ -61,6 +66,7 @@ type Policies interface {
 // Options are the parts and the limits of a server. All parts are required.
 type Options struct {
 	Decider   Decider
+	Searcher  Searcher
 	Directory Directory
 	Policies  Policies
 	// Ready says what keeps the server from being ready; nil when it is.
@@ -131,7 +137,10 @@ func New(o Options) *Server {
 		close:   closeAll,
 	}
 	registrar := reporting{s.grpc}
-	access := &accessServer{decider: closingDecider{o.Decider, closing}, guard: g, closing: closing}
+	access := &accessServer{
+		decider: closingDecider{o.Decider, closing}, searcher: closingSearcher{o.Searcher, closing},
+		guard: g, closing: closing,
+	}
 	registrar.RegisterService(access.description(), access)
 	verdictv1.RegisterDirectoryServiceServer(registrar, &directoryServer{directory: closingDirectory{o.Directory, closing}})
 	verdictv1.RegisterPolicyServiceServer(registrar, &policyServer{policies: o.Policies})
