@@ -22,6 +22,7 @@ import (
 	"github.com/verdictpdp/verdict/engine/directory"
 	"github.com/verdictpdp/verdict/engine/pdp"
 	"github.com/verdictpdp/verdict/engine/pip"
+	"github.com/verdictpdp/verdict/engine/server/authzen"
 )
 
 // A config is every setting of the service. Flags stand over the environment,
@@ -32,7 +33,7 @@ import (
 type config struct {
 	Data      string                  `yaml:"data" env:"VERDICT_DATA"`
 	GRPC      listenConfig            `yaml:"grpc" envPrefix:"VERDICT_GRPC_"`
-	HTTP      listenConfig            `yaml:"http" envPrefix:"VERDICT_HTTP_"`
+	HTTP      httpConfig              `yaml:"http" envPrefix:"VERDICT_HTTP_"`
 	TLS       tlsConfig               `yaml:"tls" envPrefix:"VERDICT_TLS_"`
 	Tenants   map[string]tenantConfig `yaml:"tenants"`
 	Limits    limitsConfig            `yaml:"limits" envPrefix:"VERDICT_LIMITS_"`
@@ -43,6 +44,27 @@ type config struct {
 
 type listenConfig struct {
 	Address string `yaml:"address" env:"ADDRESS"`
+}
+
+// An httpConfig is how HTTP is answered.
+type httpConfig struct {
+	Address   string   `yaml:"address" env:"ADDRESS"`
+	PublicURL string   `yaml:"public_url" env:"PUBLIC_URL"`
+	Context   []string `yaml:"context" env:"CONTEXT"`
+}
+
+// publicURL is the URL that callers know; the zero value where none is set.
+func (c httpConfig) publicURL() (authzen.PublicURL, error) {
+	if c.PublicURL == "" {
+		return authzen.PublicURL{}, nil
+	}
+	return authzen.ParsePublicURL(c.PublicURL)
+}
+
+// leaveOut are the members of contexts that are not asked for.
+func (c httpConfig) leaveOut() (authzen.Members, error) {
+	members, err := authzen.ParseMembers(c.Context)
+	return authzen.AllMembers &^ members, err
 }
 
 // A tlsConfig names the files of a certificate and its key, both or none.
@@ -99,7 +121,7 @@ func defaultConfig() config {
 	return config{
 		Data:    "verdict-data",
 		GRPC:    listenConfig{Address: defaultGRPC},
-		HTTP:    listenConfig{Address: defaultHTTP},
+		HTTP:    httpConfig{Address: defaultHTTP, Context: authzen.MemberNames()},
 		Tenants: map[string]tenantConfig{},
 		Limits: limitsConfig{
 			Input:      pdp.DefaultInputBytes,
@@ -222,6 +244,12 @@ func (c *config) validate() error {
 	}
 	if err := checkAddress(c.HTTP.Address); err != nil {
 		refuse("http.address", "%s", err)
+	}
+	if _, err := c.HTTP.publicURL(); err != nil {
+		refuse("http.public_url", "%s", err)
+	}
+	if _, err := c.HTTP.leaveOut(); err != nil {
+		refuse("http.context", "%s", err)
 	}
 	switch {
 	case c.TLS.Cert != "" && c.TLS.Key == "":

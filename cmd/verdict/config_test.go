@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/verdictpdp/verdict/engine/server/authzen"
 )
 
 func TestExampleConfigHoldsEveryDefault(t *testing.T) {
@@ -152,6 +154,42 @@ func TestConfigValidateNamesEverySetting(t *testing.T) {
 	cfg.Limits.Input++
 	if err := cfg.validate(); err == nil || !strings.Contains(err.Error(), "limits.input") {
 		t.Errorf("an input beyond the largest: %v", err)
+	}
+}
+
+func TestHTTPSettings(t *testing.T) {
+	tests := []struct {
+		name, file string
+		environ    []string
+		want       authzen.Members // left out
+		wantErr    string
+	}{
+		{name: "the default"},
+		{name: "some members", file: "http: {context: [decision_id, obligations]}\n", want: authzen.Reasons | authzen.Revisions},
+		{name: "none", file: "http: {context: []}\n", want: authzen.AllMembers},
+		{name: "some in the environment", environ: []string{"VERDICT_HTTP_CONTEXT=reasons,revisions"}, want: authzen.Obligations | authzen.DecisionID},
+		{name: "an unknown one", file: "http: {context: [reason]}\n", wantErr: `http.context: "reason" is none: expected reasons, obligations, decision_id or revisions`},
+		{name: "a public URL", file: "http: {public_url: 'https://pdp.example.com'}\n"},
+		{name: "a public URL without TLS", environ: []string{"VERDICT_HTTP_PUBLIC_URL=http://pdp.example.com"}, wantErr: `http.public_url: "http://pdp.example.com" is not https`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "verdict.yaml")
+			write(t, file, tt.file)
+			cfg, err := loadConfig(file, tt.environ)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cfg.validate(); tt.wantErr != "" || err != nil {
+				if err == nil || tt.wantErr == "" || !strings.Contains(err.Error(), tt.wantErr) {
+					t.Errorf("error = %v, want %q", err, tt.wantErr)
+				}
+				return
+			}
+			if leftOut, err := cfg.HTTP.leaveOut(); err != nil || leftOut != tt.want {
+				t.Errorf("left out = %b, %v, want %b", leftOut, err, tt.want)
+			}
+		})
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"path"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/bundles"
 	"github.com/verdictpdp/verdict/engine/pdp"
+	"github.com/verdictpdp/verdict/engine/server/authzen"
 )
 
 // demoTenants are the shipped bundles that the demo serves, each as a tenant
@@ -53,6 +55,7 @@ reasons, says how to ask for one's own, and goes on serving until Ctrl-C.`,
 }
 
 func demo(ctx context.Context, p *printer, cfg config, once bool) error {
+	cfg.HTTP.PublicURL = loopbackURL(cfg.HTTP.Address)
 	o := pointOptions{config: cfg, clock: time.Now, logger: newLogger(cfg.Log, p.err)}
 	for _, name := range demoTenants {
 		o.tenants = append(o.tenants, shippedBundle(name))
@@ -75,6 +78,17 @@ func demo(ctx context.Context, p *printer, cfg config, once bool) error {
 		s.printHowToAsk(p)
 	}
 	return errors.Join(s.run(ctx), s.Close())
+}
+
+// loopbackURL is the URL of an address on this machine; empty where callers have to
+// be told another.
+func loopbackURL(address string) string {
+	text := "http://" + address
+	_, port, err := net.SplitHostPort(address)
+	if _, invalid := authzen.ParsePublicURL(text); err != nil || invalid != nil || port == "0" {
+		return ""
+	}
+	return text
 }
 
 // showDemo loads the sample data and prints what is decided on it.

@@ -179,3 +179,15 @@ func TestSamplesCoverEveryScenario(t *testing.T) {
 		}
 	}
 }
+
+func TestLoopbackURL(t *testing.T) {
+	tests := map[string]string{
+		defaultHTTP: "http://" + defaultHTTP, "localhost:8182": "http://localhost:8182", "[::1]:80": "http://[::1]:80",
+		"0.0.0.0:8182": "", ":8182": "", "127.0.0.1:0": "", "pdp.example.com:80": "", "unix:///run/verdict.sock": "",
+	}
+	for address, want := range tests {
+		if got := loopbackURL(address); got != want {
+			t.Errorf("the URL of %s is %q, want %q", address, got, want)
+		}
+	}
+}

@@ -56,7 +56,7 @@ the log says why. So does a change to the certificate of --tls-cert and its key.
 			}
 			for flag, setting := range map[string]*string{
 				"data": &cfg.Data, "grpc": &cfg.GRPC.Address, "http": &cfg.HTTP.Address,
-				"tls-cert": &cfg.TLS.Cert, "tls-key": &cfg.TLS.Key,
+				"tls-cert": &cfg.TLS.Cert, "tls-key": &cfg.TLS.Key, "public-url": &cfg.HTTP.PublicURL,
 			} {
 				if flags.Changed(flag) {
 					*setting, _ = flags.GetString(flag)
@@ -79,6 +79,7 @@ the log says why. So does a change to the certificate of --tls-cert and its key.
 	flags.String("http", defaultHTTP, "HTTP `address`, host:port or unix:///path")
 	flags.String("tls-cert", "", "serve both over TLS with the certificate in this `file` (PEM), its chain behind it")
 	flags.String("tls-key", "", "`file` of the certificate's key (PEM)")
+	flags.String("public-url", "", "https `URL` under which callers reach the HTTP address, for AuthZEN's metadata")
 	return cmd
 }
 
@@ -150,13 +151,12 @@ func openService(o pointOptions) (_ *service, err error) {
 		Ready:     s.ready,
 		Logger:    o.logger,
 	})
+	answers, err := s.authzen()
+	if err != nil {
+		return nil, err
+	}
 	s.http = &http.Server{
-		Handler: authzen.New(authzen.Options{
-			Decider:       p.decisions,
-			Ready:         s.ready,
-			Logger:        o.logger,
-			MaxInputBytes: int(o.config.Limits.Input),
-		}),
+		Handler:           answers,
 		ReadHeaderTimeout: 5 * time.Second,
 		// A request is answered within authzen.DefaultMaxTime, if need be that it
 		// took too long, and one whose body comes too slowly soon after.
@@ -165,8 +165,31 @@ func openService(o pointOptions) (_ *service, err error) {
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
 		ErrorLog:       zap.NewStdLog(o.logger),
+		// The handler answers OPTIONS * as well.
+		DisableGeneralOptionsHandler: true,
 	}
 	return s, nil
+}
+
+// authzen is what answers over HTTP.
+func (s *service) authzen() (http.Handler, error) {
+	publicURL, err := s.config.HTTP.publicURL()
+	if err != nil {
+		return nil, err
+	}
+	leaveOut, err := s.config.HTTP.leaveOut()
+	if err != nil {
+		return nil, err
+	}
+	return authzen.New(authzen.Options{
+		Decider:       s.decisions,
+		Ready:         s.ready,
+		Logger:        s.logger,
+		HasTenant:     func(name string) bool { return slices.Contains(s.tenants, name) },
+		PublicURL:     publicURL,
+		LeaveOut:      leaveOut,
+		MaxInputBytes: int(s.config.Limits.Input),
+	}), nil
 }
 
 // activate makes every tenant's policy active. A tenant whose policy is

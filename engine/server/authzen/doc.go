@@ -1,8 +1,8 @@
 // Package authzen serves decisions over HTTP as the OpenID Authorization API 1.0
 // (AuthZEN) describes: the Access Evaluation API (section 6), the Access
-// Evaluations API (section 7) and the HTTPS JSON binding (section 10.1), for
-// the tenant "default" at the root and for every tenant below
-// /tenants/{tenant}. It also answers /healthz and /readyz.
+// Evaluations API (section 7), the metadata of the decision point (section 9) and
+// the HTTPS JSON binding (section 10.1), for the tenant "default" at the root and
+// for every tenant below /tenants/{tenant}. It also answers /healthz and /readyz.
 //
 // It must not know how a decision is made, and it does not authenticate its
 // callers or terminate TLS.
@@ -13,6 +13,19 @@
 // in an object, numbers in the range of a double. Numbers stay exact. Unknown
 // members are dropped (section 10.1.1), and a member that is null counts as
 // left out.
+//
+// The X-Request-ID of a request is on its answer, whatever the answer is, as it
+// was sent; one longer than a kibibyte is refused. No answer has one by itself.
+//
+// # Metadata
+//
+// A decision point's identifier is Options.PublicURL, and /tenants/{tenant} behind
+// it for a tenant. Its metadata is where section 9.2 has it: the well-known string
+// stands between the host and the path. A URL with a path is served with it and
+// without it, since a proxy may take it away: https://host/authz has its
+// metadata at /.well-known/authzen-configuration/authz and without /authz, and
+// its endpoints at /authz/access/v1/… and /access/v1/…. Nothing in metadata comes
+// from the request.
 //
 // # Limits
 //
@@ -33,6 +46,7 @@
 // A decision's context holds decision_id, policy_revision and
 // directory_revision; reasons and obligations where there are some; and error
 // where the policy could not be evaluated or an item of a batch not be decided.
+// Options.LeaveOut leaves out any of them but the error.
 // What is internal about an error stays in the log of who decides. Where
 // there is no decision at all, the body is {"error": {status, kind, message,
 // violations}}, with the codes of engine/server/status.

@@ -39,7 +39,7 @@ func (s *server) evaluations(r *http.Request, body []byte) (any, error) {
 	}
 	response := evaluationsResponse{Evaluations: make([]evaluationResponse, len(decisions))}
 	for i, decision := range decisions {
-		response.Evaluations[i] = respond(decision)
+		response.Evaluations[i] = s.respond(decision)
 	}
 	return response, nil
 }
@@ -49,7 +49,7 @@ func (s *server) decide(r *http.Request, parts parts) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return respond(decision), nil
+	return s.respond(decision), nil
 }
 
 func tenantOf(r *http.Request) string { return cmp.Or(r.PathValue("tenant"), authz.DefaultTenant) }
@@ -61,34 +61,41 @@ type evaluationsResponse struct {
 // An evaluationResponse is a decision (section 5.5).
 type evaluationResponse struct {
 	Decision bool            `json:"decision"`
-	Context  decisionContext `json:"context"`
+	Context  decisionContext `json:"context,omitzero"`
 }
 
 type decisionContext struct {
-	Reasons           []string     `json:"reasons,omitempty"`
-	Obligations       authz.Object `json:"obligations,omitempty"`
-	DecisionID        string       `json:"decision_id"`
-	PolicyRevision    string       `json:"policy_revision"`
-	DirectoryRevision uint64       `json:"directory_revision"`
-	Error             *failureBody `json:"error,omitempty"`
+	Reasons     []string     `json:"reasons,omitempty"`
+	Obligations authz.Object `json:"obligations,omitempty"`
+	DecisionID  *string      `json:"decision_id,omitempty"`
+	*revisions
+	Error *failureBody `json:"error,omitempty"`
+}
+
+// revisions are what an answer rests on.
+type revisions struct {
+	Policy    string `json:"policy_revision"`
+	Directory uint64 `json:"directory_revision"`
 }
 
 // respond is the body of a decision, whose internal error the decider logged.
-func respond(decision authz.Decision) evaluationResponse {
-	response := evaluationResponse{
-		Decision: decision.Allowed && decision.Err == nil,
-		Context: decisionContext{
-			Reasons:           decision.Reasons,
-			Obligations:       decision.Obligations,
-			DecisionID:        decision.ID,
-			PolicyRevision:    decision.PolicyRevision,
-			DirectoryRevision: decision.DirectoryRevision,
-		},
+func (s *server) respond(decision authz.Decision) evaluationResponse {
+	response := evaluationResponse{Decision: decision.Allowed && decision.Err == nil}
+	if !s.leaveOut.has(Reasons) {
+		response.Context.Reasons = decision.Reasons
 	}
-	if decision.Err == nil {
-		return response
+	if !s.leaveOut.has(Obligations) {
+		response.Context.Obligations = decision.Obligations
 	}
-	body := failureOf(status.Of(decision.Err, "decision "+decision.ID))
-	response.Context.Error = &body
+	if !s.leaveOut.has(DecisionID) {
+		response.Context.DecisionID = &decision.ID
+	}
+	if !s.leaveOut.has(Revisions) {
+		response.Context.revisions = &revisions{decision.PolicyRevision, decision.DirectoryRevision}
+	}
+	if decision.Err != nil {
+		body := failureOf(status.Of(decision.Err, "decision "+decision.ID))
+		response.Context.Error = &body
+	}
 	return response
 }

@@ -35,6 +35,14 @@ type Options struct {
 	// Several things are told one by one when it joins them by errors.Join.
 	Ready  func() error
 	Logger *zap.Logger
+	// HasTenant says whether there is a tenant of a name. Without it there is none
+	// but the one at the root whose metadata can be had.
+	HasTenant func(name string) bool
+	// PublicURL is what the URLs in metadata begin with. The zero value means that
+	// there is no metadata.
+	PublicURL PublicURL
+	// LeaveOut are the members of contexts that answers do without.
+	LeaveOut Members
 	// MaxInputBytes is the decider's limit of the input of one decision; 0 means
 	// pdp.DefaultInputBytes. The bodies of requests are bounded by it, see the
 	// package's Limits.
@@ -54,18 +62,32 @@ func New(o Options) http.Handler {
 	one, batch := bodyLimits(cmp.Or(o.MaxInputBytes, pdp.DefaultInputBytes))
 	s := &server{
 		decider: o.Decider, ready: o.Ready, logger: o.Logger,
+		hasTenant: o.HasTenant, publicURL: o.PublicURL, leaveOut: o.LeaveOut,
 		maxTime:   cmp.Or(o.MaxTime, DefaultMaxTime),
 		answering: semaphore.NewWeighted(maxBatches * batch),
 	}
+	if s.hasTenant == nil {
+		s.hasTenant = func(string) bool { return false }
+	}
 	mux := http.NewServeMux()
-	for _, base := range []string{"", "/tenants/{tenant}"} {
-		mux.Handle(base+"/access/v1/evaluation", http.MaxBytesHandler(s.answer(s.withBody(s.evaluation), http.MethodPost), one))
-		mux.Handle(base+"/access/v1/evaluations", http.MaxBytesHandler(s.answer(s.withBody(s.evaluations), http.MethodPost), batch))
+	// What stands before the server may take the path of the public URL away from
+	// requests, or leave it there: both are served.
+	paths := []string{""}
+	if s.publicURL.path != "" {
+		paths = append(paths, s.publicURL.path)
+	}
+	for _, path := range paths {
+		for _, tenant := range []string{"", "/tenants/{tenant}"} {
+			base := path + tenant
+			mux.Handle(base+evaluationPath, http.MaxBytesHandler(s.answer(s.withBody(s.evaluation), http.MethodPost), one))
+			mux.Handle(base+evaluationsPath, http.MaxBytesHandler(s.answer(s.withBody(s.evaluations), http.MethodPost), batch))
+			mux.Handle(wellKnown+base, s.answer(s.metadata, http.MethodGet, http.MethodHead))
+		}
 	}
 	mux.Handle("/healthz", s.answer(s.healthz, http.MethodGet, http.MethodHead))
 	mux.Handle("/readyz", s.answer(s.readyz, http.MethodGet, http.MethodHead))
 	mux.Handle("/", s.answer(s.nowhere))
-	return mux
+	return s.identified(mux)
 }
 
 type server struct {
@@ -73,6 +95,10 @@ type server struct {
 	ready   func() error
 	logger  *zap.Logger
 	maxTime time.Duration
+	// hasTenant, publicURL and leaveOut are those of the Options.
+	hasTenant func(string) bool
+	publicURL PublicURL
+	leaveOut  Members
 	// answering holds the bytes of the bodies that are being answered.
 	answering *semaphore.Weighted
 }
@@ -84,6 +110,8 @@ type endpoint func(*http.Request) (any, error)
 type reply struct {
 	status int
 	body   any
+	// cache is its Cache-Control; empty for none.
+	cache string
 }
 
 // A refusal is an error that has a status of its own in HTTP.
@@ -94,15 +122,10 @@ type refusal struct {
 
 func (r refusal) Unwrap() error { return r.error }
 
-// answer serves an endpoint to the methods given, or to all of them: it echoes
-// the request's id, bounds its time, and turns errors into bodies and a panic
-// into 500.
+// answer serves an endpoint to the methods given, or to all of them: it bounds its
+// time, and turns errors into bodies and a panic into 500.
 func (s *server) answer(serve endpoint, methods ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// Section 10.1.3: the identifier comes back as it was sent.
-		if id := r.Header.Get("X-Request-ID"); id != "" {
-			w.Header().Set("X-Request-ID", id)
-		}
 		if len(methods) > 0 && !slices.Contains(methods, r.Method) {
 			w.Header().Set("Allow", strings.Join(methods, ", "))
 			s.write(w, r, s.refuse(r, refusal{http.StatusMethodNotAllowed, authz.Errorf(authz.Invalid,
@@ -134,7 +157,7 @@ func (s *server) refuse(r *http.Request, err error) reply {
 	if errors.As(err, &refused) {
 		body.Status = refused.status
 	}
-	return reply{body.Status, failure{body}}
+	return reply{status: body.Status, body: failure{body}}
 }
 
 // call calls an endpoint and turns a panic into an internal error.
@@ -158,7 +181,7 @@ func (s *server) public(r *http.Request, err error) status.Public {
 func (s *server) write(w http.ResponseWriter, r *http.Request, answer any) {
 	result, is := answer.(reply)
 	if !is {
-		result = reply{http.StatusOK, answer}
+		result = reply{status: http.StatusOK, body: answer}
 	}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -172,6 +195,9 @@ func (s *server) write(w http.ResponseWriter, r *http.Request, answer any) {
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if result.cache != "" {
+		w.Header().Set("Cache-Control", result.cache)
+	}
 	w.WriteHeader(result.status)
 	if _, err := w.Write(text.Bytes()); err != nil && r.Context().Err() == nil {
 		s.logger.Debug("an answer could not be sent", zap.String("path", r.URL.Path), zap.Error(err))
@@ -205,8 +231,8 @@ func failureOf(public status.Public) failureBody {
 
 func (s *server) nowhere(r *http.Request) (any, error) {
 	return nil, authz.Errorf(authz.NotFound,
-		"there is nothing at %s: expected /access/v1/evaluation or /access/v1/evaluations, also below /tenants/{tenant}, /healthz or /readyz",
-		authz.Quote(r.URL.Path))
+		"there is nothing at %s: expected %s or %s, also below /tenants/{tenant}, %s, also with /tenants/{tenant} behind it, /healthz or /readyz",
+		authz.Quote(r.URL.Path), evaluationPath, evaluationsPath, wellKnown)
 }
 
 // healthz says that the process answers.
@@ -218,7 +244,7 @@ func (s *server) readyz(*http.Request) (any, error) {
 	if err == nil {
 		return health{Status: "ready"}, nil
 	}
-	return reply{http.StatusServiceUnavailable, health{Status: "not ready", Missing: texts(err)}}, nil
+	return reply{status: http.StatusServiceUnavailable, body: health{Status: "not ready", Missing: texts(err)}}, nil
 }
 
 type health struct {

@@ -69,20 +69,6 @@ func TestMethodNotAllowedNamesTheOthers(t *testing.T) {
 	}
 }
 
-func TestRequestIDComesBack(t *testing.T) {
-	handler := newHandler(allowReads)
-	for _, path := range []string{"/access/v1/evaluation", "/access/v1/evaluations", "/nowhere"} {
-		request := httptest.NewRequest(http.MethodPost, path, strings.NewReader(readRecord))
-		request.Header.Set("Content-Type", "application/json")
-		request.Header.Set("X-Request-ID", "bfe9eb29-ab87-4ca3-be83-a1d5d8305716")
-		response := httptest.NewRecorder()
-		handler.ServeHTTP(response, request)
-		if got := response.Header().Get("X-Request-ID"); got != "bfe9eb29-ab87-4ca3-be83-a1d5d8305716" {
-			t.Errorf("%s: X-Request-ID = %q, want it as it was sent", path, got)
-		}
-	}
-}
-
 func TestErrorsOfTheDecider(t *testing.T) {
 	tests := []struct {
 		name       string

@@ -1,0 +1,72 @@
+package authzen
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+func TestMembersThatAreLeftOut(t *testing.T) {
+	decision := authz.Decision{
+		Allowed: true, Reasons: []string{"because"}, Obligations: authz.Object{"mask": "salary"},
+		ID: "d1", PolicyRevision: "p7", DirectoryRevision: 42,
+	}
+	failed := authz.Decision{ID: "d1", Err: authz.Errorf(authz.Evaluation, "conflict")}
+	tests := []struct {
+		name                 string
+		leaveOut             []string
+		want, wantOfAFailure string
+	}{
+		{
+			"none", nil,
+			`{"decision":true,"context":{"reasons":["because"],"obligations":{"mask":"salary"},"decision_id":"d1","policy_revision":"p7","directory_revision":42}}`,
+			`{"decision":false,"context":{"decision_id":"d1","policy_revision":"","directory_revision":0,"error":{"status":500,"kind":"evaluation","message":"conflict"}}}`,
+		},
+		{
+			"some", []string{"reasons", "revisions"},
+			`{"decision":true,"context":{"obligations":{"mask":"salary"},"decision_id":"d1"}}`,
+			`{"decision":false,"context":{"decision_id":"d1","error":{"status":500,"kind":"evaluation","message":"conflict"}}}`,
+		},
+		{
+			"the others", []string{"obligations", "decision_id"},
+			`{"decision":true,"context":{"reasons":["because"],"policy_revision":"p7","directory_revision":42}}`,
+			`{"decision":false,"context":{"policy_revision":"","directory_revision":0,"error":{"status":500,"kind":"evaluation","message":"conflict"}}}`,
+		},
+		{
+			"all", MemberNames(),
+			`{"decision":true}`,
+			`{"decision":false,"context":{"error":{"status":500,"kind":"evaluation","message":"conflict"}}}`,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			leaveOut, err := ParseMembers(tt.leaveOut)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for want, decision := range map[string]authz.Decision{tt.want: decision, tt.wantOfAFailure: failed} {
+				handler := New(Options{
+					Decider: decideFunc(func(*authz.Request) (authz.Decision, error) { return decision, nil }),
+					Logger:  zap.NewNop(), LeaveOut: leaveOut,
+				})
+				response := post(t, handler, evaluationPath, readRecord)
+				if got := strings.TrimSpace(response.Body.String()); response.Code != http.StatusOK || got != want {
+					t.Errorf("status %d, body\n%s\nwant 200 and\n%s", response.Code, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestMembersHaveNames(t *testing.T) {
+	if all, err := ParseMembers(MemberNames()); err != nil || all != AllMembers {
+		t.Errorf("the names stand for %b, %v, want %b", all, err, AllMembers)
+	}
+	if _, err := ParseMembers([]string{"reasons", "reason"}); authz.KindOf(err) != authz.Invalid || !strings.Contains(err.Error(), `"reason" is none`) {
+		t.Errorf("error = %v, want one of kind invalid naming it", err)
+	}
+}
