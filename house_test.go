@@ -73,7 +73,12 @@ func walls() []wall {
 		},
 		{
 			"wire", "wire types stay at the edge: only its server and its clients know verdict.v1",
-			imports(outside("api/verdict/v1", "engine/server/grpcapi", "cmd/verdict", "benchmarks"), startsWith(module+"api/verdict/")),
+			imports(outside("api/verdict/v1", "api/client", "engine/server/grpcapi", "cmd/verdict", "benchmarks"), startsWith(module+"api/verdict/")),
+		},
+		{
+			"client", "an application takes the client along with all that it imports: the nouns, the wire, gRPC and the standard library",
+			imports(in("api/client"), anything, standardLibrary, ours("api/authz", "api/verdict/v1"),
+				startsWith("google.golang.org/grpc", "google.golang.org/protobuf", "google.golang.org/genproto/googleapis/rpc"), testsOf("api/client")),
 		},
 		{
 			"determinism", "policy is the same in CI as in service: no network, no randomness, no other process",
@@ -144,6 +149,9 @@ func TestWallsCatch(t *testing.T) {
 		{"policy imports engine", "arrows", importing("policy/x/x.go", module+"engine/store"), 1},
 		{"policy's test imports engine", "arrows", importing("policy/x/x_test.go", module+"engine/store"), 1},
 		{"api imports policy", "arrows", importing("api/x/x.go", module+"policy/rego"), 1},
+		{"the client imports engine", "arrows", importing("api/client/x.go", module+"engine/pdp"), 1},
+		{"the client's test imports engine", "arrows", importing("api/client/x_test.go", module+"engine/pdp"), 0},
+		{"the client's test imports cmd", "arrows", importing("api/client/x_test.go", module+"cmd/verdict"), 1},
 		{"engine imports cmd", "arrows", importing("engine/x/x.go", module+"cmd/verdict"), 1},
 		{"engine imports policy", "arrows", importing("engine/x/x.go", module+"policy/rego"), 0},
 		{"engine imports the shipped bundles", "arrows", importing("engine/x/x.go", module+"bundles"), 1},
@@ -163,6 +171,11 @@ func TestWallsCatch(t *testing.T) {
 		{"a server imports another", "servers", importing("engine/server/authzen/x.go", module+"engine/server/grpcapi"), 1},
 		{"a server imports status", "servers", importing("engine/server/authzen/x.go", module+"engine/server/status"), 0},
 		{"the point imports the wire", "wire", importing("engine/pdp/x.go", module+"api/verdict/v1"), 1},
+		{"the client imports the wire", "wire", importing("api/client/x.go", module+"api/verdict/v1"), 0},
+		{"the client imports zap", "client", importing("api/client/x.go", "go.uber.org/zap"), 1},
+		{"the client imports policy", "client", importing("api/client/pep/x.go", module+"policy/bundle"), 1},
+		{"the client imports gRPC", "client", importing("api/client/x.go", "google.golang.org/grpc/codes"), 0},
+		{"the client's test imports zap", "client", importing("api/client/x_test.go", "go.uber.org/zap"), 0},
 		{"policy imports net/http", "determinism", importing("policy/x/x.go", "net/http"), 1},
 		{"policy imports a package whose name begins like net", "determinism", importing("policy/x/x.go", "netip"), 0},
 		{"policy looks at the clock", "clock", calling("policy/rego/x.go", "time", "time.Now()"), 1},
@@ -425,6 +438,10 @@ func arrows(p goPackage) (broken []string) {
 				continue
 			}
 			isData := isBelow(place, "bundles")
+			// The client is tried on the server that it is for.
+			if f.test && isBelow(p.path, "api/client") && isBelow(place, "engine") {
+				continue
+			}
 			switch {
 			case here >= 0 && floorOf(place) > here,
 				isData && here >= 0 && floors()[here] != "cmd" && !f.test,

@@ -1,0 +1,186 @@
+package client
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+)
+
+// MaxBatch is how many requests CheckBatch takes.
+const MaxBatch = 1_000
+
+// A Client asks one server, or several alike. It is safe for use by many
+// goroutines at once, and meant to be made once and shared.
+type Client struct {
+	// target is the server as it was given to New.
+	target  string
+	tenant  string
+	timeout time.Duration
+	conn    *grpc.ClientConn
+	access  verdictv1.AccessServiceClient
+	// gather is nil where every check goes alone.
+	gather *coalescer
+	closed chan struct{}
+}
+
+// CheckOptions say how requests are decided. The zero value asks for the latest
+// revision of the directory.
+type CheckOptions struct {
+	// Consistency says which directory revision is read.
+	Consistency authz.Consistency
+	// Explain asks for an explanation, which makes a decision several times
+	// slower. A check that asks for one goes alone.
+	Explain bool
+}
+
+// Check asks for one decision, on the latest revision of the directory. A request
+// without a tenant is one of the client's.
+//
+// An error means that there is no decision, and so a deny; the Decision is then
+// zero. A policy that failed while it ran is a Decision with an Err, which denies
+// as well.
+//
+// Errors are of kind Invalid for a request that can never be decided, NotFound
+// for a tenant that the server does not have, Unavailable where no server can be
+// reached or is ready, DeadlineExceeded and Canceled for the context's end, and
+// FailedPrecondition where the server does not accept the caller.
+func (c *Client) Check(ctx context.Context, request authz.Request) (authz.Decision, error) {
+	return c.CheckWith(ctx, request, CheckOptions{})
+}
+
+// CheckWith is Check with options. Its errors are also of kind FailedPrecondition
+// where an exact revision cannot be read, and DeadlineExceeded where one that is
+// waited for does not come in time.
+func (c *Client) CheckWith(ctx context.Context, request authz.Request, options CheckOptions) (authz.Decision, error) {
+	message, err := c.messageOf(&request, options)
+	if err != nil {
+		return authz.Decision{}, err
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	if err := c.over(ctx); err != nil {
+		return authz.Decision{}, err
+	}
+	if c.gather == nil || options.Explain || hasMetadata(ctx) {
+		response, err := c.access.CheckAccess(ctx, message)
+		if err != nil {
+			return authz.Decision{}, c.failure(ctx, err)
+		}
+		return c.decisionOf(response)
+	}
+	response, err := c.gather.check(ctx, message, proto.Size(message))
+	if err != nil {
+		return authz.Decision{}, c.failure(ctx, err)
+	}
+	return c.decisionOf(response)
+}
+
+// CheckBatch asks for the decisions about 1 to MaxBatch requests of one tenant,
+// by one policy, on one directory revision and at one time. They come in the
+// order of the requests. A request that is wrong in itself gets a decision with
+// an Err of kind Invalid and does not fail the others; an error is about the
+// batch as a whole, and as CheckWith's.
+func (c *Client) CheckBatch(ctx context.Context, requests []authz.Request, options CheckOptions) ([]authz.Decision, error) {
+	batch, err := c.batchOf(requests, options)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	if err := c.over(ctx); err != nil {
+		return nil, err
+	}
+	decisions := batch.decisions
+	if len(batch.message.GetItems()) == 0 {
+		return decisions, nil
+	}
+	response, err := c.access.BatchCheckAccess(ctx, batch.message)
+	if err == nil {
+		err = complete(response, len(batch.message.GetItems()))
+	}
+	if err != nil {
+		return nil, c.failure(ctx, err)
+	}
+	for i, answer := range response.GetResponses() {
+		decisions[batch.places[i]] = decisionIn(answer)
+	}
+	return decisions, nil
+}
+
+// Allowed says whether a subject may do an action on a resource, both given as
+// type:id, such as user:mina and patient_record:p-102, in the client's tenant.
+// Who does not look at the error is safe: Allowed is false then.
+//
+// It is also false, without an error, where the policy allows under obligations,
+// which this form cannot tell of (XACML 3.0, section 7.18): ask Check where
+// the policy has them.
+func (c *Client) Allowed(ctx context.Context, subject, action, resource string) (bool, error) {
+	who, err := authz.ParseEntityRef(subject)
+	if err != nil {
+		return false, authz.InField("subject", err)
+	}
+	what, err := authz.ParseEntityRef(resource)
+	if err != nil {
+		return false, authz.InField("resource", err)
+	}
+	decision, err := c.Check(ctx, authz.Request{
+		Subject:  authz.Subject{Type: who.Type, ID: who.ID},
+		Action:   authz.Action{Name: action},
+		Resource: authz.Resource{Type: what.Type, ID: what.ID},
+	})
+	if err != nil {
+		return false, err
+	}
+	if decision.Err != nil {
+		return false, decision.Err
+	}
+	return decision.Allowed && len(decision.Obligations) == 0, nil
+}
+
+// Conn is the connection, for the services that the client has no calls for, such
+// as the directory. It is closed with the client. Calls on it are tried again
+// only where gRPC knows that the server has not seen them.
+func (c *Client) Conn() grpc.ClientConnInterface { return c.conn }
+
+// Close ends what is under way, which fails with kind Unavailable, and returns
+// when nothing of the client runs any more. It must be called once.
+func (c *Client) Close() error {
+	close(c.closed)
+	if c.gather != nil {
+		c.gather.close()
+	}
+	return c.conn.Close()
+}
+
+// bounded gives a context without a deadline the client's.
+func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, c.timeout)
+}
+
+// over is the error of a call that is too late to be made.
+func (c *Client) over(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return c.failure(ctx, err)
+	}
+	if c.isClosed() {
+		return c.failure(ctx, errClosed)
+	}
+	return nil
+}
+
+func (c *Client) isClosed() bool {
+	select {
+	case <-c.closed:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,36 @@
+// Package client asks a Verdict server for decisions, from Go.
+//
+//	c, err := client.New("127.0.0.1:8181")
+//	…
+//	defer c.Close()
+//	allowed, err := c.Allowed(ctx, "user:mina", "read", "patient_record:p-102")
+//
+// Whatever goes wrong is a deny: a decision that comes with an error is never an
+// allow, and neither is one that the policy could not evaluate to its end. Errors
+// carry the kinds of api/authz.
+//
+// # Gathering
+//
+// Checks that are under way at a time are gathered into batches, since most of
+// what a small decision costs the server is the call around it. The first check
+// of an idle client goes at once, by itself; those that come while it is under
+// way wait for it to be answered, for a batch to be full, or for a very short
+// time, whatever comes first. Each keeps its own deadline, cancellation and
+// error: one that is wrong, slow or given up changes nothing for those beside it.
+// See Coalescing, and coalesce.go for how.
+//
+// # Trying again
+//
+// A check reads, so it may be asked twice. It is, with a growing pause, where a
+// server could not be reached or says UNAVAILABLE before it answers; never after
+// the deadline, and only for as long as most calls succeed, so that an outage is
+// not made worse.
+//
+// # What it must not know
+//
+// The package speaks api/authz to its callers and verdict.v1 to the server. It
+// knows nothing of how decisions are made. What an application does with a
+// decision, such as refusing a call, is api/client/pep.
+//
+// Start with New and Client.Check.
+package client

@@ -1,0 +1,130 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+)
+
+// errClosed is why a call on a closed client fails.
+var errClosed = errors.New("the client is closed")
+
+// failure is the error of a call that brought no decision. What was asked for by
+// a context that is over is that context's end, whatever the server says.
+func (c *Client) failure(ctx context.Context, err error) error {
+	e := failureOf(err)
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		e = &authz.Error{Kind: authz.DeadlineExceeded, Message: "no decision within the deadline", Err: ctx.Err()}
+	case ctx.Err() != nil:
+		e = &authz.Error{Kind: authz.Canceled, Message: "the caller gave up before there was a decision", Err: ctx.Err()}
+	case c.isClosed():
+		e = &authz.Error{Kind: authz.Unavailable, Message: errClosed.Error(), Err: errClosed}
+	}
+	// What is wrong with the request is not the server's matter.
+	if e.Kind != authz.Invalid {
+		e.Message = fmt.Sprintf("verdict at %s: %s", c.target, e.Message)
+	}
+	return e
+}
+
+// failureOf is what a status says.
+func failureOf(err error) *authz.Error {
+	if e, is := errors.AsType[*authz.Error](err); is {
+		return &authz.Error{Kind: e.Kind, Message: e.Message, Violations: e.Violations, Err: err}
+	}
+	st := status.Convert(err)
+	var violations []authz.Violation
+	for _, detail := range st.Details() {
+		if request, is := detail.(*errdetails.BadRequest); is {
+			for _, v := range request.GetFieldViolations() {
+				violations = append(violations, authz.Violation{Field: v.GetField(), Description: v.GetDescription()})
+			}
+		}
+	}
+	e := &authz.Error{Kind: kindOfCode(st.Code()), Message: withoutViolations(st.Message(), violations), Violations: violations, Err: err}
+	switch st.Code() {
+	case codes.Unauthenticated, codes.PermissionDenied:
+		e.Message = "the server does not accept this caller: " + e.Message
+	case codes.Unimplemented:
+		e.Message = "this is no Verdict server, or an older one: " + e.Message
+	}
+	return e
+}
+
+// withoutViolations is a message without the text of the violations, which the
+// server ends it with and authz.Error adds.
+func withoutViolations(message string, violations []authz.Violation) string {
+	text := (&authz.Error{Violations: violations}).Error()
+	return strings.TrimSuffix(strings.TrimSuffix(message, text), "; ")
+}
+
+// kindOfCode is the kind that the server's status stands for.
+func kindOfCode(code codes.Code) authz.Kind {
+	switch code {
+	case codes.InvalidArgument:
+		return authz.Invalid
+	case codes.NotFound:
+		return authz.NotFound
+	case codes.FailedPrecondition, codes.Unauthenticated, codes.PermissionDenied:
+		return authz.FailedPrecondition
+	case codes.ResourceExhausted:
+		return authz.LimitExceeded
+	case codes.Unavailable:
+		return authz.Unavailable
+	case codes.DeadlineExceeded:
+		return authz.DeadlineExceeded
+	case codes.Canceled:
+		return authz.Canceled
+	default:
+		return authz.Internal
+	}
+}
+
+// errorOf is the error that a decision carries, or nil of nil.
+func errorOf(message *verdictv1.DecisionError) error {
+	if message == nil {
+		return nil
+	}
+	var violations []authz.Violation
+	for _, v := range message.GetViolations() {
+		violations = append(violations, authz.Violation{Field: v.GetField(), Description: v.GetDescription()})
+	}
+	return &authz.Error{
+		Kind:       kindOf(message.GetKind()),
+		Message:    withoutViolations(message.GetMessage(), violations),
+		Violations: violations,
+	}
+}
+
+// kindOf is the kind of a decision's error. One that is not known is internal.
+func kindOf(kind verdictv1.ErrorKind) authz.Kind {
+	switch kind {
+	case verdictv1.ErrorKind_ERROR_KIND_INVALID:
+		return authz.Invalid
+	case verdictv1.ErrorKind_ERROR_KIND_NOT_FOUND:
+		return authz.NotFound
+	case verdictv1.ErrorKind_ERROR_KIND_FAILED_PRECONDITION:
+		return authz.FailedPrecondition
+	case verdictv1.ErrorKind_ERROR_KIND_LIMIT_EXCEEDED:
+		return authz.LimitExceeded
+	case verdictv1.ErrorKind_ERROR_KIND_UNAVAILABLE:
+		return authz.Unavailable
+	case verdictv1.ErrorKind_ERROR_KIND_DEADLINE_EXCEEDED:
+		return authz.DeadlineExceeded
+	case verdictv1.ErrorKind_ERROR_KIND_CANCELED:
+		return authz.Canceled
+	case verdictv1.ErrorKind_ERROR_KIND_EVALUATION:
+		return authz.Evaluation
+	default:
+		return authz.Internal
+	}
+}

@@ -1,0 +1,63 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// A bearer is the credentials of a call. It satisfies gRPC's
+// credentials.PerRPCCredentials.
+type bearer struct {
+	token func(context.Context) (string, error)
+	// overNetwork is whether the token must not go without TLS.
+	overNetwork bool
+}
+
+func (b bearer) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
+	token, err := b.token(ctx)
+	if err == nil && (token == "" || strings.ContainsFunc(token, isOutsideToken)) {
+		err = fmt.Errorf("the token is empty or holds characters that no token has")
+	}
+	if err != nil {
+		return nil, status.Errorf(codes.Unauthenticated, "no bearer token: %v", err)
+	}
+	return map[string]string{"authorization": "Bearer " + token}, nil
+}
+
+func (b bearer) RequireTransportSecurity() bool { return b.overNetwork }
+
+// isOutsideToken is whether a character is none of a header's visible ones.
+func isOutsideToken(r rune) bool { return r <= ' ' || r > '~' }
+
+// maxTokenAge is how long a token is kept that was read from a file.
+const maxTokenAge = 10 * time.Second
+
+// A tokenFile reads a token from a file, and again when it is old.
+type tokenFile struct {
+	path string
+
+	mu   sync.Mutex
+	text string
+	read time.Time
+}
+
+func (f *tokenFile) token(context.Context) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.text != "" && time.Since(f.read) < maxTokenAge {
+		return f.text, nil
+	}
+	text, err := os.ReadFile(f.path)
+	if err != nil {
+		return "", err
+	}
+	f.text, f.read = strings.TrimSpace(string(text)), time.Now()
+	return f.text, nil
+}
