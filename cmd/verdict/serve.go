@@ -183,6 +183,7 @@ func (s *service) authzen() (http.Handler, error) {
 	}
 	return authzen.New(authzen.Options{
 		Decider:       s.decisions,
+		Searcher:      s.decisions,
 		Ready:         s.ready,
 		Logger:        s.logger,
 		HasTenant:     func(name string) bool { return slices.Contains(s.tenants, name) },

@@ -175,15 +175,16 @@ func (d decoder) part(p *parts, name string) error {
 	return d.skip()
 }
 
-// entity reads a subject or a resource (sections 5.1 and 5.2).
+// entity reads a subject or a resource (sections 5.1 and 5.2). Without a place for
+// the id it is skipped.
 func (d decoder) entity(typ, id *string, properties *authz.Object) error {
 	return d.object(func(name string) error {
-		switch name {
-		case "type":
+		switch {
+		case name == "type":
 			return d.text(typ)
-		case "id":
+		case name == "id" && id != nil:
 			return d.text(id)
-		case "properties":
+		case name == "properties":
 			return d.properties(properties)
 		}
 		return d.skip()

@@ -28,9 +28,12 @@ type Decider interface {
 	DecideBatch(ctx context.Context, batch pdp.Batch) ([]authz.Decision, error)
 }
 
-// Options are the parts and the limits of the handler. All parts are required.
+// Options are the parts and the limits of the handler. All parts but the searcher
+// are required.
 type Options struct {
 	Decider Decider
+	// Searcher finds what the decider would allow. Without one there is no search.
+	Searcher Searcher
 	// Ready says what keeps the server from being ready; nil when it is.
 	// Several things are told one by one when it joins them by errors.Join.
 	Ready  func() error
@@ -61,7 +64,7 @@ const DefaultMaxTime = 20 * time.Second
 func New(o Options) http.Handler {
 	one, batch := bodyLimits(cmp.Or(o.MaxInputBytes, pdp.DefaultInputBytes))
 	s := &server{
-		decider: o.Decider, ready: o.Ready, logger: o.Logger,
+		decider: o.Decider, searcher: o.Searcher, ready: o.Ready, logger: o.Logger,
 		hasTenant: o.HasTenant, publicURL: o.PublicURL, leaveOut: o.LeaveOut,
 		maxTime:   cmp.Or(o.MaxTime, DefaultMaxTime),
 		answering: semaphore.NewWeighted(maxBatches * batch),
@@ -81,6 +84,13 @@ func New(o Options) http.Handler {
 			base := path + tenant
 			mux.Handle(base+evaluationPath, http.MaxBytesHandler(s.answer(s.withBody(s.evaluation), http.MethodPost), one))
 			mux.Handle(base+evaluationsPath, http.MaxBytesHandler(s.answer(s.withBody(s.evaluations), http.MethodPost), batch))
+			if s.searcher != nil {
+				for path, what := range map[string]pdp.SearchFor{
+					searchSubjectPath: pdp.Subjects, searchResourcePath: pdp.Resources, searchActionPath: pdp.Actions,
+				} {
+					mux.Handle(base+path, http.MaxBytesHandler(s.answer(s.withBody(s.search(what)), http.MethodPost), one))
+				}
+			}
 			mux.Handle(wellKnown+base, s.answer(s.metadata, http.MethodGet, http.MethodHead))
 		}
 	}
@@ -92,9 +102,11 @@ func New(o Options) http.Handler {
 
 type server struct {
 	decider Decider
-	ready   func() error
-	logger  *zap.Logger
-	maxTime time.Duration
+	// searcher is nil where there is no search.
+	searcher Searcher
+	ready    func() error
+	logger   *zap.Logger
+	maxTime  time.Duration
 	// hasTenant, publicURL and leaveOut are those of the Options.
 	hasTenant func(string) bool
 	publicURL PublicURL
@@ -231,7 +243,7 @@ func failureOf(public status.Public) failureBody {
 
 func (s *server) nowhere(r *http.Request) (any, error) {
 	return nil, authz.Errorf(authz.NotFound,
-		"there is nothing at %s: expected %s or %s, also below /tenants/{tenant}, %s, also with /tenants/{tenant} behind it, /healthz or /readyz",
+		"there is nothing at %s: expected %s, %s or /access/v1/search/subject, resource or action, also below /tenants/{tenant}; %s, also with /tenants/{tenant} behind it; /healthz or /readyz",
 		authz.Quote(r.URL.Path), evaluationPath, evaluationsPath, wellKnown)
 }
 

@@ -16,8 +16,11 @@ const metadataCaching = "public, max-age=300"
 
 // The default paths of the endpoints (section 10.1).
 const (
-	evaluationPath  = "/access/v1/evaluation"
-	evaluationsPath = "/access/v1/evaluations"
+	evaluationPath     = "/access/v1/evaluation"
+	evaluationsPath    = "/access/v1/evaluations"
+	searchSubjectPath  = "/access/v1/search/subject"
+	searchResourcePath = "/access/v1/search/resource"
+	searchActionPath   = "/access/v1/search/action"
 )
 
 // A configuration is the metadata of a decision point (section 9.1). Endpoints
@@ -26,6 +29,9 @@ type configuration struct {
 	PolicyDecisionPoint string `json:"policy_decision_point"`
 	AccessEvaluation    string `json:"access_evaluation_endpoint"`
 	AccessEvaluations   string `json:"access_evaluations_endpoint"`
+	SearchSubject       string `json:"search_subject_endpoint,omitempty"`
+	SearchResource      string `json:"search_resource_endpoint,omitempty"`
+	SearchAction        string `json:"search_action_endpoint,omitempty"`
 }
 
 // metadata answers with the metadata of the decision point of a tenant, the one at
@@ -40,13 +46,15 @@ func (s *server) metadata(r *http.Request) (any, error) {
 		return nil, authz.Errorf(authz.NotFound, "there is no tenant %s", authz.Quote(tenant))
 	}
 	base := s.publicURL.of(tenant)
-	return reply{
-		status: http.StatusOK,
-		cache:  metadataCaching,
-		body: configuration{
-			PolicyDecisionPoint: base,
-			AccessEvaluation:    base + evaluationPath,
-			AccessEvaluations:   base + evaluationsPath,
-		},
-	}, nil
+	body := configuration{
+		PolicyDecisionPoint: base,
+		AccessEvaluation:    base + evaluationPath,
+		AccessEvaluations:   base + evaluationsPath,
+	}
+	if s.searcher != nil {
+		body.SearchSubject = base + searchSubjectPath
+		body.SearchResource = base + searchResourcePath
+		body.SearchAction = base + searchActionPath
+	}
+	return reply{status: http.StatusOK, cache: metadataCaching, body: body}, nil
 }
