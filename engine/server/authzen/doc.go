@@ -1,8 +1,8 @@
 // Package authzen serves decisions over HTTP as the OpenID Authorization API 1.0
 // (AuthZEN) describes: the Access Evaluation API (section 6), the Access
-// Evaluations API (section 7), the metadata of the decision point (section 9) and
-// the HTTPS JSON binding (section 10.1), for the tenant "default" at the root and
-// for every tenant below /tenants/{tenant}. It also answers /healthz and /readyz.
+// Evaluations API (section 7), the Search APIs (section 8), the metadata of the
+// decision point (section 9) and the HTTPS JSON binding (section 10.1), for the
+// tenant "default" at the root and for every tenant below /tenants/{tenant}. It also answers /healthz and /readyz.
 //
 // It must not know how a decision is made, and it does not authenticate its
 // callers or terminate TLS.
@@ -16,6 +16,18 @@
 //
 // The X-Request-ID of a request is on its answer, whatever the answer is, as it
 // was sent; one longer than a kibibyte is refused. No answer has one by itself.
+//
+// # Searches
+//
+// A search is paged by page.limit, up to 1,000, and page.token; page.properties
+// and whatever else is in a page object is dropped. Without a limit, or with 0, a
+// page has up to 100 results: one that may hold nothing would lead nowhere. Pages
+// may be short, even empty, and have a next one. With a token, the limit may be
+// left out; whatever else differs from the request before is refused with 400, and
+// with 409 if another policy has become active since. An answer has a page object
+// where the request has one, and where there is a next page. Its context holds the
+// revisions, and how candidates were found, index or scan. A candidate that cannot
+// be decided fails the search, so that what is found is all there is.
 //
 // # Metadata
 //
