@@ -3,6 +3,7 @@ package rego
 import (
 	"cmp"
 	"slices"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -43,6 +44,8 @@ type Policy struct {
 	data     ast.Object
 	defined  map[string]bool
 	titles   map[place]string
+	options  Options
+	lookups  func() (*Policy, error)
 }
 
 // Compile checks and compiles a bundle. Its errors are of kind Invalid, with a
@@ -62,7 +65,8 @@ func Compile(b *bundle.Bundle, opts Options) (*Policy, error) {
 	if compiler.Failed() {
 		return nil, Invalid(replacing(b, compiler.Errors))
 	}
-	p := &Policy{bundle: b, pkg: pkg, path: path, compiler: compiler, titles: titles(compiler)}
+	p := &Policy{bundle: b, pkg: pkg, path: path, compiler: compiler, titles: titles(compiler), options: opts}
+	p.lookups = sync.OnceValues(p.withLookups)
 	if err := p.checkDecision(); err != nil {
 		return nil, err
 	}

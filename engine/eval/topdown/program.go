@@ -115,13 +115,18 @@ func (p *program) newQuery(input *ast.Term, now time.Time) *topdown.Query {
 
 // query is a query of the policy, still without documents to read.
 func (p *program) query(body ast.Body, input *ast.Term, now time.Time) *topdown.Query {
+	return newQuery(p.policy, body, input, now).WithInterQueryBuiltinValueCache(p.compiled)
+}
+
+// newQuery is a query as all of a policy's are run, still without documents to
+// read.
+func newQuery(policy *rego.Policy, body ast.Body, input *ast.Term, now time.Time) *topdown.Query {
 	return topdown.NewQuery(body).
-		WithCompiler(p.policy.Compiler()).
+		WithCompiler(policy.Compiler()).
 		WithInput(input).
 		WithTime(now).
 		WithBuiltins(standIns).
 		WithStrictBuiltinErrors(true).
-		WithInterQueryBuiltinValueCache(p.compiled).
 		WithMetrics(metrics.NoOp())
 }
 

@@ -1,0 +1,296 @@
+package residual
+
+import (
+	"maps"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/policy/rego"
+)
+
+// A reader reads what is left of queries into formulas.
+type reader struct {
+	unknown ast.Ref // such as input.resource.id
+	typ     string  // of the entity that is not known
+	root    string  // the ref that stands above every entity
+	support map[string][]*ast.Rule
+	inside  []string // the supporting rules that are being read
+	formula Formula
+}
+
+// A scope is what is known of variables.
+type scope map[ast.Var]value
+
+// A body is a conjunction of expressions that is being read.
+type body struct {
+	*reader
+	scope scope
+	uses  map[ast.Var]int // how often a variable stands in the body
+	parts []Formula
+	place string // of the last expression that had one
+	// elements have been drawn from collections, the first as number 1.
+	elements []drawnElement
+}
+
+// A drawnElement is some element of a collection, and how many tests it has to
+// pass: of several, each may hold of another element.
+type drawnElement struct {
+	of    value
+	tests int
+}
+
+// body reads a body within a scope, whose variables it does not change. It stands
+// at a place, for expressions that have none.
+func (r *reader) body(exprs ast.Body, within scope, place string) Formula {
+	b := &body{reader: r, scope: maps.Clone(within), uses: make(map[ast.Var]int), place: place}
+	if b.scope == nil {
+		b.scope = make(scope)
+	}
+	for _, expr := range exprs {
+		b.count(expr)
+	}
+	left := exprs
+	for progress := true; progress && len(left) > 0; {
+		progress = false
+		var later ast.Body
+		for _, expr := range left {
+			if b.defines(expr) {
+				progress = true
+			} else {
+				later = append(later, expr)
+			}
+		}
+		left = later
+	}
+	for _, expr := range left {
+		b.at(expr)
+		b.parts = append(b.parts, b.expr(expr))
+	}
+	for _, drawn := range b.elements {
+		switch {
+		case drawn.tests > 1:
+			b.parts = append(b.parts, b.unrecognised("several conditions on one element of %s: keep what belongs together in one attribute", drawn.of))
+		case drawn.tests == 0:
+			b.parts = append(b.parts, b.hasElements(drawn.of))
+		}
+	}
+	return and(b.parts...)
+}
+
+// at notes where an expression stands.
+func (b *body) at(expr *ast.Expr) {
+	if place := placeOf(expr); place != "" {
+		b.place = place
+	}
+}
+
+// placeOf is where an expression stands in the policy; what OPA has put together
+// stands where its parts do.
+func placeOf(expr *ast.Expr) (place string) {
+	take := func(l *ast.Location) {
+		if place == "" && l != nil && l.File != "" {
+			place = rego.Location(l)
+		}
+	}
+	take(expr.Location)
+	if place == "" {
+		ast.WalkTerms(expr, func(t *ast.Term) bool {
+			take(t.Location)
+			return false
+		})
+	}
+	return place
+}
+
+func (b *body) count(expr *ast.Expr) {
+	eachVar(expr, func(name ast.Var) { b.uses[name]++ })
+}
+
+// eachVar visits the variables in an expression or a body wherever they stand;
+// the names of documents and functions are none.
+func eachVar(in any, visit func(ast.Var)) {
+	var visitor *ast.GenericVisitor
+	visitor = ast.NewGenericVisitor(func(x any) bool {
+		switch x := x.(type) {
+		case *ast.Expr:
+			if !x.IsCall() {
+				return false
+			}
+			for _, operand := range x.Operands() {
+				visitor.Walk(operand)
+			}
+			for _, with := range x.With {
+				visitor.Walk(with)
+			}
+			return true
+		case ast.Call:
+			for _, operand := range x[1:] {
+				visitor.Walk(operand)
+			}
+			return true
+		case ast.Var:
+			if x != ast.InputRootDocument.Value && x != ast.DefaultRootDocument.Value {
+				visit(x)
+			}
+		}
+		return false
+	})
+	visitor.Walk(in)
+}
+
+// defines reads an expression that gives a variable its value, and reports whether
+// it is one whose operands are known.
+func (b *body) defines(expr *ast.Expr) bool {
+	if expr.Negated || len(expr.With) > 0 || !expr.IsCall() {
+		return false
+	}
+	operator, operands := expr.Operator(), expr.Operands()
+	if expr.IsEquality() {
+		for i, side := range operands {
+			name, isVar := side.Value.(ast.Var)
+			if _, bound := b.scope[name]; !isVar || bound || !b.ready(operands[1-i]) {
+				continue
+			}
+			b.at(expr)
+			b.define(name, b.value(operands[1-i]))
+			return true
+		}
+		return false
+	}
+	arity, known := b.arityOf(operator)
+	if !known || len(operands) != arity+1 {
+		return false
+	}
+	name, isVar := operands[arity].Value.(ast.Var)
+	if _, bound := b.scope[name]; !isVar || bound {
+		return false
+	}
+	for _, operand := range operands[:arity] {
+		if !b.ready(operand) {
+			return false
+		}
+	}
+	b.at(expr)
+	b.define(name, b.call(operator, operands[:arity]))
+	return true
+}
+
+// define gives a variable a value, which is there.
+func (b *body) define(name ast.Var, v value) {
+	b.scope[name] = v
+	b.parts = append(b.parts, b.isDefined(v))
+}
+
+// ready reports whether a term's variables have values. One that stands nowhere
+// else may have any.
+func (b *body) ready(term *ast.Term) bool {
+	ready := true
+	ast.WalkTerms(term, func(t *ast.Term) bool {
+		switch v := t.Value.(type) {
+		case *ast.SetComprehension, *ast.ArrayComprehension, *ast.ObjectComprehension:
+			return true
+		case ast.Call:
+			for _, operand := range v[1:] {
+				ready = ready && b.ready(operand)
+			}
+			return true
+		case ast.Ref:
+			for _, part := range v[1:] {
+				if name, isVar := part.Value.(ast.Var); isVar && b.uses[name] > 1 {
+					if _, bound := b.scope[name]; !bound {
+						ready = false
+					}
+				} else if !isVar && !b.ready(part) {
+					ready = false
+				}
+			}
+			if name, isVar := v[0].Value.(ast.Var); isVar && !isRoot(v[0]) {
+				if _, bound := b.scope[name]; !bound {
+					ready = false
+				}
+			} else if !isVar && !b.ready(v[0]) {
+				ready = false
+			}
+			return true
+		case ast.Var:
+			if _, bound := b.scope[v]; !bound {
+				ready = false
+			}
+		}
+		return !ready
+	})
+	return ready
+}
+
+func isRoot(head *ast.Term) bool {
+	return head.Equal(ast.InputRootDocument) || head.Equal(ast.DefaultRootDocument)
+}
+
+// expr is when an expression holds.
+func (b *body) expr(expr *ast.Expr) Formula {
+	if len(expr.With) > 0 {
+		return b.unrecognised("%v: a with", expr)
+	}
+	if expr.Negated {
+		positive := expr.Copy()
+		positive.Negated = false
+		return not(b.inner(ast.NewBody(positive)))
+	}
+	switch terms := expr.Terms.(type) {
+	case *ast.Not:
+		return not(b.inner(terms.Body))
+	case *ast.LogicalAnd:
+		return and(b.inner(terms.Lhs), b.inner(terms.Rhs))
+	case *ast.LogicalOr:
+		return or(b.inner(terms.Lhs), b.inner(terms.Rhs))
+	case *ast.Term:
+		return b.isTrue(b.value(terms))
+	case []*ast.Term:
+		return b.callHolds(expr, terms)
+	}
+	return b.unrecognised("%v: every, over what is not known", short(expr))
+}
+
+// inner reads a body that stands in this one. A variable of both that has no value
+// here cannot be told apart.
+func (b *body) inner(exprs ast.Body) Formula {
+	inside := make(map[ast.Var]int)
+	eachVar(exprs, func(name ast.Var) { inside[name]++ })
+	open := false
+	for name, times := range inside {
+		_, bound := b.scope[name]
+		open = open || !bound && b.uses[name] > times
+	}
+	if open {
+		return b.unrecognised("%v: it depends on an element that was not found", short(exprs))
+	}
+	for name, v := range b.scope {
+		if v.element > 0 && inside[name] > 0 {
+			return b.unrecognised("%v: a condition inside another on %s", short(exprs), v)
+		}
+	}
+	return b.reader.body(exprs, b.scope, b.place)
+}
+
+// callHolds is when a call, without or with its result as the last operand, holds.
+func (b *body) callHolds(expr *ast.Expr, terms []*ast.Term) Formula {
+	operator, operands := expr.Operator(), terms[1:]
+	if expr.IsEquality() || operator.Equal(ast.Equal.Ref()) {
+		if !b.ready(operands[0]) || !b.ready(operands[1]) {
+			return b.unrecognised("%v", short(expr))
+		}
+		return b.compare(In, b.value(operands[0]), b.value(operands[1]))
+	}
+	for _, operand := range operands {
+		if !b.ready(operand) {
+			return b.unrecognised("%v", short(expr))
+		}
+	}
+	if op, isComparison := comparisons[operator.String()]; isComparison && len(operands) == 2 {
+		return b.compare(op, b.value(operands[0]), b.value(operands[1]))
+	}
+	if arity, known := b.arityOf(operator); known && len(operands) == arity+1 {
+		return b.compare(In, b.call(operator, operands[:arity]), b.value(operands[arity]))
+	}
+	return b.isTrue(b.call(operator, operands))
+}

@@ -1,0 +1,176 @@
+package rego
+
+import (
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/types"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+// EntitiesAt is what Lookups calls in the place of data.directory[type][id]: an
+// array with the entity, or an empty one where there is none. The type "ref"
+// takes a ref for the id, as the document does.
+var EntitiesAt = &ast.Builtin{
+	Name: "verdict.entities_at",
+	Decl: types.NewFunction(types.Args(types.A, types.A), types.NewArray(nil, types.A)),
+}
+
+// Lookups is the policy with a call of EntitiesAt wherever it looks up an entity:
+// data.directory.user[x].attributes becomes verdict.entities_at("user", x)[0].attributes.
+// It decides as the policy does. Where x is not known, neither is the call, and
+// that is all: OPA's partial evaluation would try each id that there is.
+//
+// A look-up stays as it is where its type or id is what it is to find. Errors, of
+// kind Invalid, say what in the policy cannot be put so.
+func (p *Policy) Lookups() (*Policy, error) { return p.lookups() }
+
+func (p *Policy) withLookups() (*Policy, error) {
+	looking, err := p.compileLookups(true)
+	if err != nil {
+		// A variable that is the index of a look-up may be what it finds.
+		if without, unbound := p.compileLookups(false); unbound == nil {
+			return without, nil
+		}
+	}
+	return looking, err
+}
+
+// compileLookups compiles the policy again, with the look-ups by variables as
+// calls or as they are.
+func (p *Policy) compileLookups(byVariables bool) (*Policy, error) {
+	compiler, err := newCompiler(p.bundle, p.options)
+	if err != nil {
+		return nil, err
+	}
+	capabilities := compiler.Capabilities()
+	capabilities.Builtins = append(capabilities.Builtins, EntitiesAt)
+	l := &lookups{byVariables: byVariables}
+	withStandIns(compiler).WithStageAfterID(ast.StageResolveRefs, ast.CompilerStageDefinition{
+		Name:       "Lookups",
+		MetricName: "compile_stage_lookups",
+		Stage:      l.put,
+	})
+	compiler.Compile(modules(p.bundle.Modules))
+	switch {
+	case l.refused != nil:
+		return nil, authz.JoinInvalid(l.refused)
+	case compiler.Failed():
+		return nil, Invalid(compiler.Errors)
+	}
+	looking := *p
+	looking.compiler = compiler
+	return &looking, nil
+}
+
+// lookups puts calls in the places of look-ups.
+type lookups struct {
+	byVariables bool
+	found       map[ast.Var]bool // the variables that a rule declares without a value
+	refused     []error
+}
+
+func (l *lookups) put(compiler *ast.Compiler) *ast.Error {
+	for _, module := range compiler.Modules {
+		for _, rule := range module.Rules {
+			l.check(rule)
+			l.found = declared(rule)
+			if _, err := ast.TransformRefs(rule, l.call); err != nil {
+				l.refused = append(l.refused, err)
+			}
+		}
+	}
+	if len(l.refused) > 0 {
+		return ast.NewError(ast.CompileErr, nil, "look-ups that cannot be calls")
+	}
+	return nil
+}
+
+// call is a look-up as a call, and any other ref as it is.
+func (l *lookups) call(ref ast.Ref) (ast.Value, error) {
+	if !isLookup(ref) || !l.isBound(ref[2]) || !l.isBound(ref[3]) {
+		return ref, nil
+	}
+	called := ast.CallTerm(ast.NewTerm(EntitiesAt.Ref()), ref[2], ref[3])
+	called.Location = ref[0].Location
+	return append(ast.Ref{called, ast.InternedTerm(0)}, ref[4:]...), nil
+}
+
+func isLookup(ref ast.Ref) bool {
+	return len(ref) > 3 && ref[0].Equal(ast.DefaultRootDocument) && ref[1].Equal(directoryTerm)
+}
+
+var directoryTerm = ast.StringTerm("directory")
+
+// isBound reports whether a term of a look-up has a value before the look-up, as
+// far as that can be seen of it.
+func (l *lookups) isBound(index *ast.Term) bool {
+	name, isVar := index.Value.(ast.Var)
+	return !isVar || l.byVariables && !name.IsWildcard() && !l.found[name]
+}
+
+// declared are the variables that a rule declares with some alone, for a
+// reference to give them their values.
+func declared(rule *ast.Rule) map[ast.Var]bool {
+	names := make(map[ast.Var]bool)
+	ast.WalkExprs(rule, func(expr *ast.Expr) bool {
+		if some, is := expr.Terms.(*ast.SomeDecl); is {
+			for _, symbol := range some.Symbols {
+				if name, isVar := symbol.Value.(ast.Var); isVar {
+					names[name] = true
+				}
+			}
+		}
+		return false
+	})
+	return names
+}
+
+// check refuses what would not come out the same with calls: documents put in the
+// place of the directory or of the request's parts, which calls do not see, and
+// under a not that is not rego.v2's an index that may be undefined, for arguments
+// are computed before the not.
+func (l *lookups) check(rule *ast.Rule) {
+	ast.WalkWiths(rule, func(with *ast.With) bool {
+		target, isRef := with.Target.Value.(ast.Ref)
+		if isRef && (target[0].Equal(ast.InputRootDocument) || target[0].Equal(ast.DefaultRootDocument)) {
+			l.refuse(with.Location, "a with on %s: it cannot be told what follows where an entity is not known; pass what the rule needs as an argument of a function", target)
+		}
+		return false
+	})
+	ast.WalkExprs(rule, func(expr *ast.Expr) bool {
+		if !expr.Negated {
+			return false
+		}
+		ast.WalkRefs(expr, func(ref ast.Ref) bool {
+			if isLookup(ref) && !(isDefined(ref[2]) && isDefined(ref[3])) {
+				l.refuse(expr.Location, "a look-up under a not, by what may be undefined: import rego.v2, or bind the entity first")
+			}
+			return false
+		})
+		return false
+	})
+}
+
+// isDefined reports whether a term has a value whatever is asked.
+func isDefined(index *ast.Term) bool {
+	switch value := index.Value.(type) {
+	case ast.String, ast.Var:
+		return true
+	case ast.Ref:
+		return slices.ContainsFunc(always, func(known ast.Ref) bool { return known.Equal(value) })
+	}
+	return false
+}
+
+// always are the members of a request that are always there.
+var always = []ast.Ref{
+	ast.MustParseRef("input.tenant"), ast.MustParseRef("input.action.name"),
+	ast.MustParseRef("input.subject.type"), ast.MustParseRef("input.subject.id"),
+	ast.MustParseRef("input.resource.type"), ast.MustParseRef("input.resource.id"),
+}
+
+func (l *lookups) refuse(at *ast.Location, message string, args ...any) {
+	l.refused = append(l.refused, authz.InvalidField(Location(at), message, args...))
+}
