@@ -108,7 +108,7 @@ func (w *world) check(t testing.TB, request authz.Request, unknown residual.Unkn
 		part, typ = &request.Subject.ID, request.Subject.Type
 	}
 	var ids []string
-	if err := w.directory.Latest().EachID(typ, func(id string) bool { ids = append(ids, id); return true }); err != nil {
+	if err := w.directory.Latest().EachID(typ, "", func(id string) bool { ids = append(ids, id); return true }); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range ids {
