@@ -1,0 +1,185 @@
+package mapping
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/eval"
+)
+
+func TestTheShippedRuleMapsARequest(t *testing.T) {
+	var asked *authz.Request
+	mapper := newMapper(ruleOf(t, clinicData, ""), decideFunc(func(r *authz.Request) (authz.Decision, error) {
+		asked = r
+		return authz.Decision{Allowed: true, ID: "d1"}, nil
+	}))
+	answer, err := mapper.Answer(t.Context(), readPatient())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (Answer{Status: 200, Headers: []Header{{DecisionHeader, []string{"d1"}}}}); !cmp.Equal(want, answer) {
+		t.Error(cmp.Diff(want, answer))
+	}
+	want := &authz.Request{
+		Tenant:   "clinic",
+		Subject:  authz.Subject{Type: "service", ID: "web", Properties: authz.Object{}},
+		Action:   authz.Action{Name: "read", Properties: authz.Object{}},
+		Resource: authz.Resource{Type: "patient", ID: "7", Properties: authz.Object{"id": "7"}},
+		Context: authz.Object{
+			"method": "GET", "scheme": "https", "host": "records.example", "path": "/patients/7",
+			"query": authz.Object{"full": []any{"1"}}, "address": "10.0.0.7",
+		},
+	}
+	if diff := cmp.Diff(want, asked); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What is not mapped is not decided, whatever the policy would say.
+func TestWhatIsNotMapped(t *testing.T) {
+	tests := []struct {
+		name    string
+		rule    string // in the place of the shipped one
+		message *Message
+		status  int
+		logged  string
+	}{
+		{"no route", "", with(func(m *Message) { m.Target = "/doctors" }), 403, ""},
+		{"no action", "", with(func(m *Message) { m.Method = "OPTIONS" }), 403, ""},
+		{"no subject", "", with(func(m *Message) { m.Principal = "" }), 401, ""},
+		{"no subject and no route", "", with(func(m *Message) { m.Principal, m.Target = "", "/doctors" }), 401, ""},
+		{"a trick", "", with(func(m *Message) { m.Target = "/patients/..%2f7" }), 400, ""},
+		{"an undefined rule", `request := {} if input.nothing`, readPatient(), 401, ""},
+		{"an empty request", `request := {}`, readPatient(), 401, ""},
+		{"a request that is no object", `request := 7`, readPatient(), 403, "is no object"},
+		{"a subject that is no object", `request := {"subject": "mina"}`, readPatient(), 403, "as subject is no object"},
+		{"a subject without an id", `request := {"subject": {"type": "user"}}`, readPatient(), 403, "subject.id is no text"},
+		{"a subject with an empty id", `request := {"subject": {"type": "user", "id": ""}}`, readPatient(), 403, "subject.id is no text"},
+		{"an id that is a number", `request := {"subject": {"type": "user", "id": 7}}`, readPatient(), 403, "subject.id is no text"},
+		{"an action without a name", `request := {"action": {}}`, readPatient(), 403, "action.name is no text"},
+		{"properties that are no object", `request := {"action": {"name": "read", "properties": 7}}`, readPatient(), 403, "action.properties is no object"},
+		{"a context that is no object", `request := {"context": 7}`, readPatient(), 403, "context is no object"},
+		{"a slip", `request := {"subject": {"type": "user", "id": "x", "name": "X"}}`, readPatient(), 403, `the member "name" in subject`},
+		{"another slip", `request := {"subjects": {}}`, readPatient(), 403, `the member "subjects"`},
+		{"an error", `request := {"subject": {"type": "user", "id": sprintf("%d", [1 / (count(input.http.query) - 1)])}}`, readPatient(), 403, "divide by zero"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			policy := ""
+			if tt.rule != "" {
+				policy = "package verdict.http\n\nimport rego.v2\n\n" + tt.rule
+			}
+			core, logs := observer.New(zap.ErrorLevel)
+			mapper := newMapper(ruleOf(t, clinicData, policy), decideFunc(func(*authz.Request) (authz.Decision, error) {
+				t.Error("it was decided")
+				return authz.Decision{Allowed: true}, nil
+			}))
+			mapper.Logger = zap.New(core)
+			answer, err := mapper.Answer(t.Context(), tt.message)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer.Status != tt.status || answer.Allowed() {
+				t.Errorf("status %d, want %d: %s", answer.Status, tt.status, answer.Body)
+			}
+			if challenged := slices.ContainsFunc(answer.Headers, func(h Header) bool { return h.Name == "www-authenticate" }); challenged != (tt.status == 401) {
+				t.Errorf("headers %v", answer.Headers)
+			}
+			logged := ""
+			for _, entry := range logs.All() {
+				logged += entry.ContextMap()["error"].(string)
+			}
+			if !strings.Contains(logged, tt.logged) || (logged == "") != (tt.logged == "") {
+				t.Errorf("logged %q, want %q", logged, tt.logged)
+			}
+			if tt.logged != "" && strings.Contains(string(answer.Body), tt.logged) {
+				t.Errorf("the error is told to whoever is denied: %s", answer.Body)
+			}
+		})
+	}
+}
+
+func TestWhatGoesWrongIsADenial(t *testing.T) {
+	fine := ruleOf(t, clinicData, "")
+	panicking := valueFunc(func(context.Context, eval.Input) (any, bool, error) { panic("a fault") })
+	failing := func(err error) decideFunc {
+		return func(*authz.Request) (authz.Decision, error) { return authz.Decision{Allowed: true}, err }
+	}
+	tests := []struct {
+		name    string
+		rule    eval.Rule
+		ruleErr error
+		decider Decider
+		status  int
+	}{
+		{"no rule", nil, nil, nil, 403},
+		{"no tenant", nil, authz.Errorf(authz.NotFound, "no tenant"), nil, 403},
+		{"no policy yet", nil, authz.Errorf(authz.Unavailable, "none yet"), nil, 503},
+		{"a panic of the rule", panicking, nil, nil, 403},
+		{"no policy any more", fine, nil, failing(authz.Errorf(authz.Unavailable, "none")), 503},
+		{"a request that is refused", fine, nil, failing(authz.Errorf(authz.Invalid, "bad")), 403},
+		{"an error that is none of ours", fine, nil, failing(errors.New("disk on fire")), 403},
+		{"a panic of the decider", fine, nil, decideFunc(func(*authz.Request) (authz.Decision, error) { panic("a fault") }), 403},
+		{"a decision with an error", fine, nil, answering(authz.Decision{Allowed: true, Err: errors.New("half way")}), 403},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			mapper := newMapper(tt.rule, tt.decider)
+			if tt.ruleErr != nil {
+				mapper.Rule = func(string) (eval.Rule, error) { return nil, tt.ruleErr }
+			}
+			answer, err := mapper.Answer(t.Context(), readPatient())
+			if err != nil || answer.Status != tt.status || answer.Allowed() {
+				t.Errorf("status %d, error %v; want %d", answer.Status, err, tt.status)
+			}
+			if strings.Contains(string(answer.Body), "fire") || strings.Contains(string(answer.Body), "fault") {
+				t.Errorf("the body tells too much: %s", answer.Body)
+			}
+		})
+	}
+}
+
+func TestNobodyWaits(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	mapper := newMapper(ruleOf(t, clinicData, ""), answering(authz.Decision{Allowed: true}))
+	if answer, err := mapper.Answer(ctx, readPatient()); authz.KindOf(err) != authz.Canceled || answer.Allowed() {
+		t.Errorf("answer %v, error %v; want it canceled", answer, err)
+	}
+}
+
+// A rule that does not come to its end is stopped, and denies.
+func TestARuleWithoutEnd(t *testing.T) {
+	endless := "package verdict.http\n\nimport rego.v2\n\nrequest := {\"subject\": {\"type\": \"user\", \"id\": sprintf(\"%d\", [n])}} if {\n\tn := count([1 | some a in numbers.range(1, 10000); some b in numbers.range(1, 10000); a != b; input.http.path != \"\"])\n}\n"
+	mapper := newMapper(ruleOf(t, clinicData, endless), answering(authz.Decision{Allowed: true}))
+	answer, err := mapper.Answer(t.Context(), readPatient())
+	if err != nil || answer.Status != 403 {
+		t.Errorf("status %d, error %v", answer.Status, err)
+	}
+}
+
+func TestDenialsTellWhy(t *testing.T) {
+	mapper := newMapper(ruleOf(t, clinicData, ""), answering(authz.Decision{Reasons: []string{"not on the ward"}}))
+	answer, err := mapper.Answer(t.Context(), readPatient())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var body map[string]any
+	if err := json.Unmarshal(answer.Body, &body); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"status": 403.0, "message": "the policy does not allow this", "reasons": []any{"not on the ward"}, "decision_id": "d1"}
+	if diff := cmp.Diff(want, body); diff != "" || answer.Status != http.StatusForbidden {
+		t.Errorf("status %d, %s", answer.Status, diff)
+	}
+}
