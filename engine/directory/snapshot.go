@@ -78,6 +78,23 @@ func (s *Snapshot) EachID(typ, after string, visit func(id string) bool) error {
 	return s.view().EachEntityID(typ, after, visit)
 }
 
+// EachReferring visits the ids of a type's entities that name an entity in an
+// attribute, as its text or in a list, until visit returns false: those that do in
+// order, and then those that may. It is false, and visits none, where there is no
+// index that tells.
+func (s *Snapshot) EachReferring(typ, attribute string, to authz.EntityRef, visit func(id string) bool) (indexed bool, err error) {
+	if !store.IndexesReference(attribute, to) {
+		return false, nil
+	}
+	return true, s.view().EachReferring(typ, attribute, to, visit)
+}
+
+// EachChild visits the entities whose parent an entity is, in order, until visit
+// returns false.
+func (s *Snapshot) EachChild(parent authz.EntityRef, visit func(authz.EntityRef) bool) error {
+	return s.view().EachChild(parent, visit)
+}
+
 // EachType visits the types that have entities in order, until visit returns
 // false.
 func (s *Snapshot) EachType(visit func(typ string) bool) error { return s.view().EachType(visit) }

@@ -41,6 +41,15 @@ var entityIndexes = []index[authz.Entity]{
 			}
 		}
 	}},
+	{"entity by reference", spaceByReference, func(tenant string, e authz.Entity) iter.Seq[entry] {
+		return func(yield func(entry) bool) {
+			for r := range references(e.Attributes) {
+				if !yield(entry{appendComponent(referenceKey(tenant, r, e.Ref.Type), e.Ref.ID), present}) {
+					return
+				}
+			}
+		}
+	}},
 }
 
 var grantIndexes = []index[authz.Grant]{

@@ -30,6 +30,8 @@ const (
 	spaceByRole    space = 'o' // role's type and id, grant id →
 	spaceByScope   space = 'p' // scope's type and id, grant id →
 	spaceByExpiry  space = 'q' // end of the window, grant id →
+
+	spaceByReference space = 'r' // named type and id, attribute, type, id →
 )
 
 // The store's own keys.
@@ -41,7 +43,7 @@ const (
 )
 
 // format is the layout that this package reads and writes.
-const format = 1
+const format = 2
 
 // A component of a key is escaped, so that keys sort as tuples of their
 // components do: a NUL becomes escapedNUL, and the end is a terminator that
@@ -116,6 +118,12 @@ func systemKey(kind byte) []byte { return []byte{systemByte, kind} }
 
 func commitKey(revision uint64) []byte {
 	return binary.BigEndian.AppendUint64(systemKey(systemCommit), revision)
+}
+
+// referenceKey is what the keys of the entities of a type begin with that have a
+// reference.
+func referenceKey(tenant string, r reference, typ string) []byte {
+	return appendComponent(appendComponent(refKey(tenant, spaceByReference, r.to), r.attribute), typ)
 }
 
 // cutRef takes a ref off a key.

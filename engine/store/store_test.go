@@ -40,7 +40,7 @@ var (
 func fill(t *testing.T, s *Store) {
 	t.Helper()
 	_, err := s.Update(t.Context(), tenant, func(tx *Tx) error {
-		_, err := tx.PutEntity(authz.Entity{Ref: mina, Parents: []authz.EntityRef{night}})
+		_, err := tx.PutEntity(authz.Entity{Ref: mina, Attributes: []byte(`{"manager":"role:nurse"}`), Parents: []authz.EntityRef{night}})
 		_, err2 := tx.PutGrant(authz.Grant{ID: "g", Subject: mina, Role: nurse, NotAfter: time.Unix(1, 0)})
 		return errors.Join(err, err2)
 	})
@@ -61,6 +61,8 @@ func TestCheckFindsDamage(t *testing.T) {
 	}{
 		{"reverse edge that is gone", entry{key: appendRef(refKey(tenant, spaceChild, night), mina)}, "index child by parent lacks user:mina"},
 		{"reverse edge too many", entry{appendRef(refKey(tenant, spaceChild, night), nurse), present}, "index child by parent has 2 entries: expected 1"},
+		{"reference that is gone", entry{key: appendComponent(referenceKey(tenant, reference{"manager", nurse}, mina.Type), mina.ID)}, "index entity by reference lacks user:mina"},
+		{"reference too many", entry{appendComponent(referenceKey(tenant, reference{"manager", night}, mina.Type), mina.ID), present}, "index entity by reference has 2 entries: expected 1"},
 		{"grant by subject that is gone", entry{key: appendComponent(refKey(tenant, spaceBySubject, mina), "g")}, "index grant by subject lacks grant g"},
 		{"grant by subject that is another", entry{appendComponent(refKey(tenant, spaceBySubject, mina), "g"), appendGrant(nil, other)}, "index grant by subject holds another grant g"},
 		{"grant by role that is gone", entry{key: appendComponent(refKey(tenant, spaceByRole, nurse), "g")}, "index grant by role lacks grant g"},
@@ -261,7 +263,7 @@ func TestOtherFormatIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Open(Options{Dir: dir, Clock: time.Now, Logger: zaptest.NewLogger(t)})
-	if authz.KindOf(err) != authz.FailedPrecondition || !strings.Contains(err.Error(), "has format 2") {
+	if authz.KindOf(err) != authz.FailedPrecondition || !strings.Contains(err.Error(), fmt.Sprintf("has format %d", format+1)) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -246,6 +246,24 @@ func (v *View) EachChild(parent authz.EntityRef, visit func(authz.EntityRef) boo
 	})
 }
 
+// EachReferring visits the ids of a type's entities that name an entity in an
+// attribute, and of those that name more there than are indexed; each sort in
+// order, until visit returns false. See IndexesReference.
+func (v *View) EachReferring(typ, attribute string, to authz.EntityRef, visit func(id string) bool) error {
+	more := true
+	for _, named := range []authz.EntityRef{to, {}} {
+		err := scan(v.txn(), referenceKey(v.tenant, reference{attribute, named}, typ), nil, false, func(key, _ []byte) (bool, error) {
+			id, err := wholeComponent(key)
+			more = err == nil && visit(id)
+			return more, err
+		})
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
 // EachChange visits the tenant's change records after a revision, oldest
 // first, until visit returns false.
 func (v *View) EachChange(afterRevision uint64, visit func(ChangeRecord) bool) error {
