@@ -79,8 +79,8 @@ func (s *Snapshot) EachID(typ, after string, visit func(id string) bool) error {
 }
 
 // EachReferring visits the ids of a type's entities that name an entity in an
-// attribute, as its text or in a list, until visit returns false: those that do in
-// order, and then those that may. It is false, and visits none, where there is no
+// attribute, as its text or in its list or object, until visit returns false: those
+// that do in order, and then those that may. It is false, and visits none, where there is no
 // index that tells.
 func (s *Snapshot) EachReferring(typ, attribute string, to authz.EntityRef, visit func(id string) bool) (indexed bool, err error) {
 	if !store.IndexesReference(attribute, to) {
@@ -93,6 +93,18 @@ func (s *Snapshot) EachReferring(typ, attribute string, to authz.EntityRef, visi
 // returns false.
 func (s *Snapshot) EachChild(parent authz.EntityRef, visit func(authz.EntityRef) bool) error {
 	return s.view().EachChild(parent, visit)
+}
+
+// EachGrantee visits the subjects of the grants on a scope, the root for those
+// without one, until visit returns false.
+func (s *Snapshot) EachGrantee(scope authz.EntityRef, visit func(subject authz.EntityRef) bool) error {
+	var failed error
+	err := s.view().EachGrantID(store.AsScope, scope, "", func(id string) bool {
+		grant, _, err := s.view().Grant(id)
+		failed = err
+		return err == nil && visit(grant.Subject)
+	})
+	return errors.Join(err, failed)
 }
 
 // EachType visits the types that have entities in order, until visit returns

@@ -10,15 +10,16 @@ import (
 )
 
 // A reference is an attribute that names an entity by its ref, as its text or as
-// one of a list of texts: {"owner": "user:mina", "readers": ["group:night"]}.
+// one of the texts in its list or object: {"owner": "user:mina",
+// "readers": ["group:night"]}.
 type reference struct {
 	attribute string
 	to        authz.EntityRef // zero for more than are indexed
 }
 
 const (
-	// maxReferences is how many elements of one attribute are indexed. An entity with
-	// more of them is found whatever entity is asked for.
+	// maxReferences is how many refs of one attribute are indexed. An entity with more
+	// of them is found whatever entity is asked for.
 	maxReferences = 1_000
 	// maxReferenceName is how long the name of an attribute may be that is indexed.
 	maxReferenceName = 128
@@ -93,21 +94,26 @@ func refsIn(d *jsontext.Decoder) (refs []authz.EntityRef, many, read bool) {
 			refs = append(refs, ref)
 		}
 		return refs, false, true
-	case jsontext.KindBeginArray:
-		return refsInArray(d)
+	case jsontext.KindBeginArray, jsontext.KindBeginObject:
+		return refsWithin(d)
 	default:
 		return nil, false, d.SkipValue() == nil
 	}
 }
 
-func refsInArray(d *jsontext.Decoder) (refs []authz.EntityRef, many, read bool) {
-	if _, err := d.ReadToken(); err != nil {
+// refsWithin is refsIn for an array or an object.
+func refsWithin(d *jsontext.Decoder) (refs []authz.EntityRef, many, read bool) {
+	begin, err := d.ReadToken()
+	if err != nil {
 		return nil, false, false
 	}
+	inObject := begin.Kind() == jsontext.KindBeginObject
 	seen := make(map[authz.EntityRef]bool)
-	for d.PeekKind() != jsontext.KindEndArray {
-		if d.PeekKind() != jsontext.KindString || len(refs) == maxReferences {
-			many = many || d.PeekKind() == jsontext.KindString
+	for d.PeekKind() != jsontext.KindEndArray && d.PeekKind() != jsontext.KindEndObject {
+		if inObject && d.SkipValue() != nil { // the name
+			return nil, false, false
+		}
+		if d.PeekKind() != jsontext.KindString {
 			if d.SkipValue() != nil {
 				return nil, false, false
 			}
@@ -117,11 +123,16 @@ func refsInArray(d *jsontext.Decoder) (refs []authz.EntityRef, many, read bool) 
 		if err != nil {
 			return nil, false, false
 		}
-		if ref, err := authz.ParseEntityRef(token.String()); err == nil && !seen[ref] {
+		ref, err := authz.ParseEntityRef(token.String())
+		switch {
+		case err != nil || seen[ref]:
+		case len(refs) == maxReferences:
+			many = true
+		default:
 			seen[ref] = true
 			refs = append(refs, ref)
 		}
 	}
-	_, err := d.ReadToken()
+	_, err = d.ReadToken()
 	return refs, many, err == nil
 }

@@ -6,6 +6,7 @@
 package piptest
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"sync"
@@ -171,6 +172,61 @@ func (s *Snapshot) EachID(typ, after string, visit func(id string) bool) error {
 	for _, ref := range s.refs() {
 		if ref.Type == typ && ref.ID > after && !visit(ref.ID) {
 			return nil
+		}
+	}
+	return nil
+}
+
+// EachReferring visits the ids of a type's entities that name an entity in an
+// attribute, in order.
+func (s *Snapshot) EachReferring(typ, attribute string, to authz.EntityRef, visit func(id string) bool) (indexed bool, err error) {
+	for _, ref := range s.refs() {
+		if ref.Type != typ {
+			continue
+		}
+		var attributes map[string]any
+		if raw := s.state.entities[ref].Attributes; len(raw) > 0 {
+			if err := json.Unmarshal(raw, &attributes); err != nil {
+				return false, err
+			}
+		}
+		if names(attributes[attribute], to.String()) && !visit(ref.ID) {
+			break
+		}
+	}
+	return true, nil
+}
+
+// names reports whether a value is a text or has it as a member.
+func names(value any, text string) bool {
+	switch value := value.(type) {
+	case string:
+		return value == text
+	case []any:
+		return slices.Contains(value, any(text))
+	case map[string]any:
+		return slices.Contains(slices.Collect(maps.Values(value)), any(text))
+	default:
+		return false
+	}
+}
+
+// EachChild visits the entities whose parent an entity is, in order.
+func (s *Snapshot) EachChild(parent authz.EntityRef, visit func(authz.EntityRef) bool) error {
+	for _, ref := range s.refs() {
+		if slices.Contains(s.state.entities[ref].Parents, parent) && !visit(ref) {
+			break
+		}
+	}
+	return nil
+}
+
+// EachGrantee visits the subjects of the grants on a scope.
+func (s *Snapshot) EachGrantee(scope authz.EntityRef, visit func(subject authz.EntityRef) bool) error {
+	for _, id := range slices.Sorted(maps.Keys(s.state.grants)) {
+		g := s.state.grants[id]
+		if (g.Scope == scope || g.Scope.IsZero() && scope.IsRoot()) && !visit(g.Subject) {
+			break
 		}
 	}
 	return nil
