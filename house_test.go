@@ -439,7 +439,7 @@ func arrows(p goPackage) (broken []string) {
 			}
 			isData := isBelow(place, "bundles")
 			// The client is tried on the server that it is for.
-			if f.test && isBelow(p.path, "api/client") && isBelow(place, "engine") {
+			if f.test && isBelow(p.path, "api/client") && (isBelow(place, "engine") || isBelow(place, "policy")) {
 				continue
 			}
 			switch {

@@ -21,8 +21,10 @@ type Client struct {
 	target  string
 	tenant  string
 	timeout time.Duration
-	conn    *grpc.ClientConn
-	access  verdictv1.AccessServiceClient
+	// bearer is nil where no token is sent.
+	bearer *bearer
+	conn   *grpc.ClientConn
+	access verdictv1.AccessServiceClient
 	// gather is nil where every check goes alone.
 	gather *coalescer
 	closed chan struct{}
@@ -63,7 +65,7 @@ func (c *Client) CheckWith(ctx context.Context, request authz.Request, options C
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	if err := c.over(ctx); err != nil {
+	if err := c.hopeless(ctx); err != nil {
 		return authz.Decision{}, err
 	}
 	if c.gather == nil || options.Explain || hasMetadata(ctx) {
@@ -92,7 +94,7 @@ func (c *Client) CheckBatch(ctx context.Context, requests []authz.Request, optio
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	if err := c.over(ctx); err != nil {
+	if err := c.hopeless(ctx); err != nil {
 		return nil, err
 	}
 	decisions := batch.decisions
@@ -165,13 +167,16 @@ func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFu
 	return context.WithTimeout(ctx, c.timeout)
 }
 
-// over is the error of a call that is too late to be made.
-func (c *Client) over(ctx context.Context) error {
+// hopeless is the error of a call that is not worth making.
+func (c *Client) hopeless(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return c.failure(ctx, err)
 	}
 	if c.isClosed() {
 		return c.failure(ctx, errClosed)
+	}
+	if err := c.bearer.missing(ctx); err != nil {
+		return c.failure(ctx, err)
 	}
 	return nil
 }

@@ -138,6 +138,14 @@ func (c *crowd) ask(ctx context.Context, tenant, id string) {
 	synctest.Wait()
 }
 
+// tell is what a check was told, and whether it was.
+func (c *crowd) tell(id string) (told, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	answer, is := c.told[id]
+	return answer, is
+}
+
 // calls are the calls as text: the ids of each, in the order of their start.
 func (c *crowd) calls() string {
 	var all []string
@@ -320,8 +328,8 @@ func TestOneWhoGivesUpLeavesTheOthers(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 		leave()
 		synctest.Wait()
-		if err := c.told["1"].err; !errors.Is(err, context.Canceled) {
-			t.Errorf("the one who gave up was told %v", err)
+		if told, is := c.tell("1"); !is || !errors.Is(told.err, context.Canceled) {
+			t.Errorf("the one who gave up was told %v", told.err)
 		}
 		c.asking.Wait()
 		if told := c.told["2"]; told.err != nil || told.id != "2" {
@@ -503,12 +511,12 @@ func TestCloseEndsWhatIsUnderWayAndWhatWaits(t *testing.T) {
 		c.close()
 		synctest.Wait()
 		for _, id := range []string{"1", "2"} {
-			if err := c.told[id].err; status.Code(err) != codes.Canceled {
-				t.Errorf("%s, which was under way, was told %v", id, err)
+			if told, is := c.tell(id); !is || status.Code(told.err) != codes.Canceled {
+				t.Errorf("%s, which was under way, was told %v", id, told.err)
 			}
 		}
-		if err := c.told["3"].err; !errors.Is(err, errClosed) {
-			t.Errorf("3, which waited, was told %v", err)
+		if told, is := c.tell("3"); !is || !errors.Is(told.err, errClosed) {
+			t.Errorf("3, which waited, was told %v", told.err)
 		}
 		if _, err := c.check(ctx, questionOf("a", "4"), 1); !errors.Is(err, errClosed) {
 			t.Errorf("after Close: %v", err)

@@ -60,12 +60,16 @@ func New(target string, options ...Option) (*Client, error) {
 	if s.tls == nil && !local && s.token != nil {
 		return nil, authz.InvalidField("token", "a token does not go over a network without TLS: give WithCA or WithTLS")
 	}
-	conn, err := dial(servers, s)
+	var token *bearer
+	if s.token != nil {
+		token = &bearer{source: s.token, overNetwork: s.tls != nil}
+	}
+	conn, err := dial(servers, s, token)
 	if err != nil {
 		return nil, authz.InvalidField("target", "%s: %v", authz.Quote(target), err)
 	}
 	c := &Client{
-		target: target, tenant: s.tenant, timeout: s.timeout,
+		target: target, tenant: s.tenant, timeout: s.timeout, bearer: token,
 		conn: conn, access: verdictv1.NewAccessServiceClient(conn), closed: make(chan struct{}),
 	}
 	if s.coalescing != nil {
@@ -74,7 +78,7 @@ func New(target string, options ...Option) (*Client, error) {
 	return c, nil
 }
 
-func dial(servers []server, s *settings) (*grpc.ClientConn, error) {
+func dial(servers []server, s *settings, token *bearer) (*grpc.ClientConn, error) {
 	transport := insecure.NewCredentials()
 	if s.tls != nil {
 		transport = credentials.NewTLS(s.tls)
@@ -93,8 +97,8 @@ func dial(servers []server, s *settings) (*grpc.ClientConn, error) {
 			grpc.MaxRetryRPCBufferSize(2*maxBatchBytes),
 		),
 	}
-	if s.token != nil {
-		options = append(options, grpc.WithPerRPCCredentials(bearer{s.token, s.tls != nil}))
+	if token != nil {
+		options = append(options, grpc.WithPerRPCCredentials(token))
 	}
 	target := servers[0].target()
 	if len(servers) > 1 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -17,17 +18,27 @@ import (
 // errClosed is why a call on a closed client fails.
 var errClosed = errors.New("the client is closed")
 
+// nearly is how much before the deadline the end of a call is taken for its end.
+// The server is told of the deadline, and may be a bit ahead.
+const nearly = 20 * time.Millisecond
+
 // failure is the error of a call that brought no decision. What was asked for by
 // a context that is over is that context's end, whatever the server says.
 func (c *Client) failure(ctx context.Context, err error) error {
 	e := failureOf(err)
+	deadline, has := ctx.Deadline()
+	ended := e.Kind == authz.Canceled || e.Kind == authz.DeadlineExceeded
+	late := errors.Is(ctx.Err(), context.DeadlineExceeded) || ended && ctx.Err() == nil && has && time.Until(deadline) < nearly
 	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		e = &authz.Error{Kind: authz.DeadlineExceeded, Message: "no decision within the deadline", Err: ctx.Err()}
+	case late:
+		// gRPC may know what took so long, such as that nobody listens.
+		e = &authz.Error{Kind: authz.DeadlineExceeded, Message: "no decision within the deadline: " + e.Message, Err: context.DeadlineExceeded}
 	case ctx.Err() != nil:
 		e = &authz.Error{Kind: authz.Canceled, Message: "the caller gave up before there was a decision", Err: ctx.Err()}
 	case c.isClosed():
 		e = &authz.Error{Kind: authz.Unavailable, Message: errClosed.Error(), Err: errClosed}
+	case e.Kind == authz.Canceled: // and not by the caller
+		e.Kind = authz.Unavailable
 	}
 	// What is wrong with the request is not the server's matter.
 	if e.Kind != authz.Invalid {
@@ -53,7 +64,7 @@ func failureOf(err error) *authz.Error {
 	e := &authz.Error{Kind: kindOfCode(st.Code()), Message: withoutViolations(st.Message(), violations), Violations: violations, Err: err}
 	switch st.Code() {
 	case codes.Unauthenticated, codes.PermissionDenied:
-		e.Message = "the server does not accept this caller: " + e.Message
+		e.Message = "this caller is not accepted: " + e.Message
 	case codes.Unimplemented:
 		e.Message = "this is no Verdict server, or an older one: " + e.Message
 	}

@@ -79,6 +79,9 @@ func TestHistories(t *testing.T) {
 func (h history) run(ctx context.Context) (wrong []string) {
 	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	limited := map[string]bool{}
+	for i, m := range h.checks {
+		limited[fmt.Sprint(i)] = m.limited
+	}
 	server := &pretender{
 		latency: func(n int) time.Duration { return h.latencies[n%len(h.latencies)] },
 		fails: func(n int, _ []string) error {
@@ -94,7 +97,6 @@ func (h history) run(ctx context.Context) (wrong []string) {
 	start := time.Now()
 	for i, m := range h.checks {
 		id := fmt.Sprint(i)
-		limited[id] = m.limited
 		c.asking.Go(func() {
 			time.Sleep(m.at)
 			ctx, cancel := context.WithTimeout(ctx, m.timeout)

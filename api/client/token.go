@@ -2,36 +2,60 @@ package client
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
 
-// A bearer is the credentials of a call. It satisfies gRPC's
+// A bearer is the credentials of calls. It satisfies gRPC's
 // credentials.PerRPCCredentials.
 type bearer struct {
-	token func(context.Context) (string, error)
+	source func(context.Context) (string, error)
 	// overNetwork is whether the token must not go without TLS.
 	overNetwork bool
+	// had is whether there was a token when it was asked for last.
+	had atomic.Bool
 }
 
-func (b bearer) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
-	token, err := b.token(ctx)
-	if err == nil && (token == "" || strings.ContainsFunc(token, isOutsideToken)) {
-		err = fmt.Errorf("the token is empty or holds characters that no token has")
+// missing is the error of a call for which there is no token. It is told before
+// the call: without a token, gRPC learns nothing of the server's health, and would
+// wait for it until the deadline.
+func (b *bearer) missing(ctx context.Context) error {
+	if b == nil || b.had.Load() {
+		return nil
 	}
+	_, err := b.token(ctx)
+	return err
+}
+
+// token is the token, or a status that says why there is none.
+func (b *bearer) token(ctx context.Context) (string, error) {
+	token, err := b.source(ctx)
+	if err == nil && (token == "" || strings.ContainsFunc(token, isOutsideToken)) {
+		err = errors.New("the token is empty or holds characters that no token has")
+	}
+	b.had.Store(err == nil)
 	if err != nil {
-		return nil, status.Errorf(codes.Unauthenticated, "no bearer token: %v", err)
+		return "", status.Errorf(codes.Unauthenticated, "no bearer token: %v", err)
+	}
+	return token, nil
+}
+
+func (b *bearer) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
+	token, err := b.token(ctx)
+	if err != nil {
+		return nil, err
 	}
 	return map[string]string{"authorization": "Bearer " + token}, nil
 }
 
-func (b bearer) RequireTransportSecurity() bool { return b.overNetwork }
+func (b *bearer) RequireTransportSecurity() bool { return b.overNetwork }
 
 // isOutsideToken is whether a character is none of a header's visible ones.
 func isOutsideToken(r rune) bool { return r <= ' ' || r > '~' }
