@@ -654,7 +654,7 @@ var File_verdict_v1_access_service_proto protoreflect.FileDescriptor
 const file_verdict_v1_access_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1fverdict/v1/access_service.proto\x12\n" +
-	"verdict.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17verdict/v1/access.proto\x1a\x1cverdict/v1/consistency.proto\x1a\x17verdict/v1/search.proto\"\xc1\x02\n" +
+	"verdict.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17verdict/v1/access.proto\x1a\x1cverdict/v1/consistency.proto\x1a\x15verdict/v1/plan.proto\x1a\x17verdict/v1/search.proto\"\xc1\x02\n" +
 	"\x12CheckAccessRequest\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12-\n" +
 	"\asubject\x18\x02 \x01(\v2\x13.verdict.v1.SubjectR\asubject\x12*\n" +
@@ -700,14 +700,15 @@ const file_verdict_v1_access_service_proto_rawDesc = "" +
 	" EVALUATIONS_SEMANTIC_UNSPECIFIED\x10\x00\x12$\n" +
 	" EVALUATIONS_SEMANTIC_EXECUTE_ALL\x10\x01\x12+\n" +
 	"'EVALUATIONS_SEMANTIC_DENY_ON_FIRST_DENY\x10\x02\x12/\n" +
-	"+EVALUATIONS_SEMANTIC_PERMIT_ON_FIRST_PERMIT\x10\x032\xaf\x04\n" +
+	"+EVALUATIONS_SEMANTIC_PERMIT_ON_FIRST_PERMIT\x10\x032\x85\x05\n" +
 	"\rAccessService\x12N\n" +
 	"\vCheckAccess\x12\x1e.verdict.v1.CheckAccessRequest\x1a\x1f.verdict.v1.CheckAccessResponse\x12]\n" +
 	"\x10BatchCheckAccess\x12#.verdict.v1.BatchCheckAccessRequest\x1a$.verdict.v1.BatchCheckAccessResponse\x12d\n" +
 	"\x11StreamCheckAccess\x12$.verdict.v1.StreamCheckAccessRequest\x1a%.verdict.v1.StreamCheckAccessResponse(\x010\x01\x12W\n" +
 	"\x0eSearchSubjects\x12!.verdict.v1.SearchSubjectsRequest\x1a\".verdict.v1.SearchSubjectsResponse\x12Z\n" +
 	"\x0fSearchResources\x12\".verdict.v1.SearchResourcesRequest\x1a#.verdict.v1.SearchResourcesResponse\x12T\n" +
-	"\rSearchActions\x12 .verdict.v1.SearchActionsRequest\x1a!.verdict.v1.SearchActionsResponseB8Z6github.com/verdictpdp/verdict/api/verdict/v1;verdictv1b\x06proto3"
+	"\rSearchActions\x12 .verdict.v1.SearchActionsRequest\x1a!.verdict.v1.SearchActionsResponse\x12T\n" +
+	"\rPlanResources\x12 .verdict.v1.PlanResourcesRequest\x1a!.verdict.v1.PlanResourcesResponseB8Z6github.com/verdictpdp/verdict/api/verdict/v1;verdictv1b\x06proto3"
 
 var (
 	file_verdict_v1_access_service_proto_rawDescOnce sync.Once
@@ -742,9 +743,11 @@ var file_verdict_v1_access_service_proto_goTypes = []any{
 	(*SearchSubjectsRequest)(nil),     // 15: verdict.v1.SearchSubjectsRequest
 	(*SearchResourcesRequest)(nil),    // 16: verdict.v1.SearchResourcesRequest
 	(*SearchActionsRequest)(nil),      // 17: verdict.v1.SearchActionsRequest
-	(*SearchSubjectsResponse)(nil),    // 18: verdict.v1.SearchSubjectsResponse
-	(*SearchResourcesResponse)(nil),   // 19: verdict.v1.SearchResourcesResponse
-	(*SearchActionsResponse)(nil),     // 20: verdict.v1.SearchActionsResponse
+	(*PlanResourcesRequest)(nil),      // 18: verdict.v1.PlanResourcesRequest
+	(*SearchSubjectsResponse)(nil),    // 19: verdict.v1.SearchSubjectsResponse
+	(*SearchResourcesResponse)(nil),   // 20: verdict.v1.SearchResourcesResponse
+	(*SearchActionsResponse)(nil),     // 21: verdict.v1.SearchActionsResponse
+	(*PlanResourcesResponse)(nil),     // 22: verdict.v1.PlanResourcesResponse
 }
 var file_verdict_v1_access_service_proto_depIdxs = []int32{
 	8,  // 0: verdict.v1.CheckAccessRequest.subject:type_name -> verdict.v1.Subject
@@ -775,14 +778,16 @@ var file_verdict_v1_access_service_proto_depIdxs = []int32{
 	15, // 25: verdict.v1.AccessService.SearchSubjects:input_type -> verdict.v1.SearchSubjectsRequest
 	16, // 26: verdict.v1.AccessService.SearchResources:input_type -> verdict.v1.SearchResourcesRequest
 	17, // 27: verdict.v1.AccessService.SearchActions:input_type -> verdict.v1.SearchActionsRequest
-	2,  // 28: verdict.v1.AccessService.CheckAccess:output_type -> verdict.v1.CheckAccessResponse
-	5,  // 29: verdict.v1.AccessService.BatchCheckAccess:output_type -> verdict.v1.BatchCheckAccessResponse
-	7,  // 30: verdict.v1.AccessService.StreamCheckAccess:output_type -> verdict.v1.StreamCheckAccessResponse
-	18, // 31: verdict.v1.AccessService.SearchSubjects:output_type -> verdict.v1.SearchSubjectsResponse
-	19, // 32: verdict.v1.AccessService.SearchResources:output_type -> verdict.v1.SearchResourcesResponse
-	20, // 33: verdict.v1.AccessService.SearchActions:output_type -> verdict.v1.SearchActionsResponse
-	28, // [28:34] is the sub-list for method output_type
-	22, // [22:28] is the sub-list for method input_type
+	18, // 28: verdict.v1.AccessService.PlanResources:input_type -> verdict.v1.PlanResourcesRequest
+	2,  // 29: verdict.v1.AccessService.CheckAccess:output_type -> verdict.v1.CheckAccessResponse
+	5,  // 30: verdict.v1.AccessService.BatchCheckAccess:output_type -> verdict.v1.BatchCheckAccessResponse
+	7,  // 31: verdict.v1.AccessService.StreamCheckAccess:output_type -> verdict.v1.StreamCheckAccessResponse
+	19, // 32: verdict.v1.AccessService.SearchSubjects:output_type -> verdict.v1.SearchSubjectsResponse
+	20, // 33: verdict.v1.AccessService.SearchResources:output_type -> verdict.v1.SearchResourcesResponse
+	21, // 34: verdict.v1.AccessService.SearchActions:output_type -> verdict.v1.SearchActionsResponse
+	22, // 35: verdict.v1.AccessService.PlanResources:output_type -> verdict.v1.PlanResourcesResponse
+	29, // [29:36] is the sub-list for method output_type
+	22, // [22:29] is the sub-list for method input_type
 	22, // [22:22] is the sub-list for extension type_name
 	22, // [22:22] is the sub-list for extension extendee
 	0,  // [0:22] is the sub-list for field type_name
@@ -795,6 +800,7 @@ func file_verdict_v1_access_service_proto_init() {
 	}
 	file_verdict_v1_access_proto_init()
 	file_verdict_v1_consistency_proto_init()
+	file_verdict_v1_plan_proto_init()
 	file_verdict_v1_search_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -25,6 +25,7 @@ const (
 	AccessService_SearchSubjects_FullMethodName    = "/verdict.v1.AccessService/SearchSubjects"
 	AccessService_SearchResources_FullMethodName   = "/verdict.v1.AccessService/SearchResources"
 	AccessService_SearchActions_FullMethodName     = "/verdict.v1.AccessService/SearchActions"
+	AccessService_PlanResources_FullMethodName     = "/verdict.v1.AccessService/PlanResources"
 )
 
 // AccessServiceClient is the client API for AccessService service.
@@ -73,6 +74,12 @@ type AccessServiceClient interface {
 	// policy's rule actions, those that CheckAccess allows. FAILED_PRECONDITION where
 	// the policy has no such rule.
 	SearchActions(ctx context.Context, in *SearchActionsRequest, opts ...grpc.CallOption) (*SearchActionsResponse, error)
+	// PlanResources tells which resources a subject may do an action on as a filter
+	// of rows in the caller's own database. The bundle's data says where those keep
+	// what the directory calls attributes: data.verdict.plan. FAILED_PRECONDITION,
+	// with the places in the policy and what to change, where the decision cannot be
+	// written as a filter; it is never a wider one.
+	PlanResources(ctx context.Context, in *PlanResourcesRequest, opts ...grpc.CallOption) (*PlanResourcesResponse, error)
 }
 
 type accessServiceClient struct {
@@ -146,6 +153,16 @@ func (c *accessServiceClient) SearchActions(ctx context.Context, in *SearchActio
 	return out, nil
 }
 
+func (c *accessServiceClient) PlanResources(ctx context.Context, in *PlanResourcesRequest, opts ...grpc.CallOption) (*PlanResourcesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PlanResourcesResponse)
+	err := c.cc.Invoke(ctx, AccessService_PlanResources_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AccessServiceServer is the server API for AccessService service.
 // All implementations must embed UnimplementedAccessServiceServer
 // for forward compatibility.
@@ -192,6 +209,12 @@ type AccessServiceServer interface {
 	// policy's rule actions, those that CheckAccess allows. FAILED_PRECONDITION where
 	// the policy has no such rule.
 	SearchActions(context.Context, *SearchActionsRequest) (*SearchActionsResponse, error)
+	// PlanResources tells which resources a subject may do an action on as a filter
+	// of rows in the caller's own database. The bundle's data says where those keep
+	// what the directory calls attributes: data.verdict.plan. FAILED_PRECONDITION,
+	// with the places in the policy and what to change, where the decision cannot be
+	// written as a filter; it is never a wider one.
+	PlanResources(context.Context, *PlanResourcesRequest) (*PlanResourcesResponse, error)
 	mustEmbedUnimplementedAccessServiceServer()
 }
 
@@ -219,6 +242,9 @@ func (UnimplementedAccessServiceServer) SearchResources(context.Context, *Search
 }
 func (UnimplementedAccessServiceServer) SearchActions(context.Context, *SearchActionsRequest) (*SearchActionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SearchActions not implemented")
+}
+func (UnimplementedAccessServiceServer) PlanResources(context.Context, *PlanResourcesRequest) (*PlanResourcesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PlanResources not implemented")
 }
 func (UnimplementedAccessServiceServer) mustEmbedUnimplementedAccessServiceServer() {}
 func (UnimplementedAccessServiceServer) testEmbeddedByValue()                       {}
@@ -338,6 +364,24 @@ func _AccessService_SearchActions_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AccessService_PlanResources_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PlanResourcesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AccessServiceServer).PlanResources(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AccessService_PlanResources_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AccessServiceServer).PlanResources(ctx, req.(*PlanResourcesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AccessService_ServiceDesc is the grpc.ServiceDesc for AccessService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -364,6 +408,10 @@ var AccessService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SearchActions",
 			Handler:    _AccessService_SearchActions_Handler,
+		},
+		{
+			MethodName: "PlanResources",
+			Handler:    _AccessService_PlanResources_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
