@@ -86,6 +86,7 @@ func basicExchanges() []exchange {
 			`"action":{"name":"read","properties":{"method":"GET"}}`,
 			`"resource":{"type":"record","id":"record-1","properties":{"status":"active","owner":"bob"}}`),
 		basic("c-2-2-9", "unknown fields", "true", aliceJSON, readJSON, record1JSON, `"foo":"bar"`, `"futureField":{"nested":true}`),
+		basic("c-1-6", "strings of any kind", "false", `"subject":{"type":"Space Ship/1","id":"\u0000ü:\ud83d\ude80"}`, `"action":{"name":" "}`, `"resource":{"type":"https://x","id":"../.."}`),
 		basic("c-2-3-1", "the decision is a boolean", "?", aliceJSON, readJSON, record2JSON),
 		basic("c-2-3-2", "the context is an object", "?", aliceJSON, writeJSON, record2JSON),
 		refused("c-2-4-1", "no subject", object(readJSON, record1JSON)),
@@ -187,12 +188,15 @@ type certified struct {
 // HTTP/2, at the root and as a tenant, with the endpoints that metadata tells.
 func TestCertification(t *testing.T) {
 	authority := newAuthority(t)
-	address := startCertified(t, authority)
+	const origin = "https://localhost"
+	dial := startCertified(t, authority, origin)
 	for protocol, two := range map[string]bool{"HTTP 1.1": false, "HTTP 2": true} {
 		for _, path := range []string{"", "/tenants/default"} {
-			point := &certified{client: authority.httpClient(t, two), base: "https://" + address + path}
+			client := authority.httpClient(t, two)
+			client.Transport.(*http.Transport).DialContext = dial
+			point := &certified{client: client, base: origin + path}
 			t.Run(protocol+" "+path, func(t *testing.T) {
-				t.Run("c-6", func(t *testing.T) { point.discover(t, "https://"+address+"/.well-known/authzen-configuration"+path) })
+				t.Run("c-6", func(t *testing.T) { point.discover(t, origin+"/.well-known/authzen-configuration"+path) })
 				exchanges := slices.Concat(basicExchanges(), batchExchanges(), searchExchanges())
 				for _, e := range exchanges {
 					t.Run(e.id+" "+e.name, func(t *testing.T) { point.exchange(t, e, exchanges) })
@@ -203,22 +207,16 @@ func TestCertification(t *testing.T) {
 	}
 }
 
-// startCertified serves the fixture with the real binary, and returns its host and
-// port.
-func startCertified(t *testing.T, authority *authority) string {
+// startCertified serves the fixture with the real binary, and returns how to connect
+// to it: its addresses are sockets, so that no port has to be free.
+func startCertified(t *testing.T, authority *authority, origin string) func(ctx context.Context, network, address string) (net.Conn, error) {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	free.Close()
 	dir := t.TempDir()
 	files := authority.issue(t, filepath.Join(dir, "tls"), 1)
 	fixture := filepath.Join("testdata", "certification")
-	socket := unixPrefix + filepath.Join(dir, "verdict.sock")
+	socket, http := unixPrefix+filepath.Join(dir, "verdict.sock"), filepath.Join(dir, "http.sock")
 	server := exec.Command("verdict", "serve", "--bundle", fixture, "--data", filepath.Join(dir, "store"),
-		"--grpc", socket, "--http", address, "--tls-cert", files.Cert, "--tls-key", files.Key, "--public-url", "https://"+address)
+		"--grpc", socket, "--http", unixPrefix+http, "--tls-cert", files.Cert, "--tls-key", files.Key, "--public-url", origin)
 	server.Stderr = t.Output()
 	server.Env = append(os.Environ(), "VERDICT_LIMITS_EVALUATION=10s", "VERDICT_LOG_LEVEL=warn")
 	if err := server.Start(); err != nil {
@@ -234,7 +232,9 @@ func startCertified(t *testing.T, authority *authority) string {
 	if code := run(t.Context(), args, streams{out: &out, err: &out}); code != exitOK {
 		t.Fatalf("the import ended with %d:\n%s", code, &out)
 	}
-	return address
+	return func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", http)
+	}
 }
 
 // discover reads the metadata (c-6).

@@ -38,8 +38,12 @@ func newDemoCommand(p *printer) *cobra.Command {
 		Long: `Serve the shipped bundles with their sample data, and show what they decide.
 
 Everything is kept in memory. The demo prints a table of decisions with their
-reasons, says how to ask for one's own, and goes on serving until Ctrl-C.`,
-		Args: arguments(0, 0),
+reasons, says how to ask for one's own, and goes on serving until Ctrl-C. Over HTTP
+it speaks AuthZEN, for each of the tenants workforce, customer and hybrid:
+/tenants/{tenant}/access/v1/evaluation, evaluations, search/subject, resource and
+action.`,
+		Example: "  verdict demo\n" + demoCurl(defaultHTTP),
+		Args:    arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := cfg.validate(); err != nil {
 				return err
@@ -275,9 +279,15 @@ func (s *service) printHowToAsk(p *printer) {
   verdict directory get --tenant workforce%s user:mina
 `, grpc, http, server, server)
 	if s.httpListener.Addr().Network() == "tcp" {
-		p.printf(`  curl -s http://%s/tenants/workforce/access/v1/evaluation -H 'Content-Type: application/json' \
-    -d '{"subject":{"type":"user","id":"mina"},"action":{"name":"read"},"resource":{"type":"patient_record","id":"p-102"}}'
-`, http)
+		p.printf("%s\n", demoCurl(http))
 	}
 	p.printf("\nStop with Ctrl-C.\n")
+}
+
+// demoCurl is how to ask over HTTP: for a decision, and what one may do.
+func demoCurl(address string) string {
+	const curl = `  curl -s http://%s/tenants/workforce/access/v1/%s -H 'Content-Type: application/json' \
+    -d '{"subject":{"type":"user","id":"mina"},%s"resource":{"type":"patient_record","id":"p-102"}}'`
+	return fmt.Sprintf(curl, address, "evaluation", `"action":{"name":"read"},`) + "\n" +
+		fmt.Sprintf(curl, address, "search/action", "")
 }
