@@ -72,7 +72,7 @@ func openPoint(o pointOptions) (*point, error) {
 				return pdp.Policy{}, err
 			}
 			return pdp.Policy{
-				Program: active.Program, Actions: active.Actions, Rules: active.Rules,
+				Program: active.Program, Compiled: active.Policy, Actions: active.Actions, Rules: active.Rules,
 				Revision: active.Revision, Digest: active.Digest,
 			}, nil
 		},

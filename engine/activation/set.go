@@ -42,6 +42,8 @@ type Tenant struct {
 // An Active is a program that decides, and where it comes from.
 type Active struct {
 	Program eval.Program
+	// Policy is what the program was made of.
+	Policy *rego.Policy
 	// Actions is the rule actions of the package that holds the decision; nil where
 	// that has none.
 	Actions eval.Rule
@@ -251,6 +253,6 @@ func (s *Set) prepare(ctx context.Context, slot *slot) (_ *Active, err error) {
 	if err := slot.rehearse(ctx, loaded); err != nil {
 		return nil, err
 	}
-	active.Digest, active.ActivatedAt = digest, s.clock()
+	active.Policy, active.Digest, active.ActivatedAt = policy, digest, s.clock()
 	return active, nil
 }

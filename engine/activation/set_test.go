@@ -24,6 +24,10 @@ func TestActivateMakesTheBundleActive(t *testing.T) {
 	if got.Digest == "" {
 		t.Error("the bundle has no digest")
 	}
+	if got.Policy == nil || got.Policy.Revision() != "r1" {
+		t.Errorf("the policy is %v", got.Policy)
+	}
+	got.Policy = nil
 	want := &activation.Active{Program: program{"r1"}, BundleName: "policies", Revision: "r1", Digest: got.Digest, Evaluator: "fake", ActivatedAt: noon}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(program{})); diff != "" {
 		t.Errorf("active (-want +got):\n%s", diff)

@@ -21,6 +21,7 @@ import (
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/panics"
 	"github.com/verdictpdp/verdict/engine/pip"
+	"github.com/verdictpdp/verdict/policy/rego"
 )
 
 // Options are what a PDP decides with.
@@ -48,6 +49,9 @@ type Options struct {
 // A Policy is what a tenant's requests are decided by.
 type Policy struct {
 	Program eval.Program
+	// Compiled is the policy that the program was made of, for searches; nil has them
+	// decide all candidates.
+	Compiled *rego.Policy
 	// Actions is the rule actions; nil where the policy has none.
 	Actions eval.Rule
 	// Rules are further rules that the policy may be asked for, by their names.
@@ -61,6 +65,16 @@ type Policy struct {
 // A Snapshot is a tenant's directory at one revision, until it is closed.
 type Snapshot interface {
 	pip.Snapshot
+	// EachReferring visits the ids of a type's entities that name an entity in an
+	// attribute, as its text or in its list or object, and maybe others, until visit
+	// returns false. It is false where there is no index that tells.
+	EachReferring(typ, attribute string, to authz.EntityRef, visit func(id string) bool) (indexed bool, err error)
+	// EachChild visits the entities whose parent an entity is, until visit returns
+	// false.
+	EachChild(parent authz.EntityRef, visit func(authz.EntityRef) bool) error
+	// EachGrantee visits the subjects of the grants on a scope, the root for those
+	// without one, until visit returns false.
+	EachGrantee(scope authz.EntityRef, visit func(subject authz.EntityRef) bool) error
 	Close()
 }
 

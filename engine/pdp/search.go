@@ -223,12 +223,20 @@ func (p *PDP) candidates(ctx context.Context, on *pin, what SearchFor, request *
 	if what == Actions {
 		return p.actions(ctx, on, request, size)
 	}
+	ids, notes, found, err := p.narrowed(ctx, on, what, request, size)
+	if err != nil {
+		return candidates{}, err
+	}
+	if found {
+		return listed(ids, ByIndex, notes), nil
+	}
 	typ := request.Subject.Type
 	if what == Resources {
 		typ = request.Resource.Type
 	}
 	return candidates{
 		method: ByScan,
+		notes:  notes,
 		after: func(last string, most int) (ids []string, err error) {
 			err = on.snapshot.EachID(typ, last, func(id string) bool {
 				ids = append(ids, id)
@@ -237,6 +245,21 @@ func (p *PDP) candidates(ctx context.Context, on *pin, what SearchFor, request *
 			return ids, err
 		},
 	}, nil
+}
+
+// listed are candidates that are at hand, in order.
+func listed(ids []string, method SearchMethod, notes []string) candidates {
+	return candidates{
+		method: method,
+		notes:  notes,
+		after: func(last string, most int) ([]string, error) {
+			i, found := slices.BinarySearch(ids, last)
+			if found {
+				i++
+			}
+			return ids[i:min(i+most, len(ids))], nil
+		},
+	}
 }
 
 // actions are the members of the policy's rule actions.
@@ -259,16 +282,7 @@ func (p *PDP) actions(ctx context.Context, on *pin, request *authz.Request, size
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	return candidates{
-		method: ByScan,
-		after: func(last string, most int) ([]string, error) {
-			i, found := slices.BinarySearch(names, last)
-			if found {
-				i++
-			}
-			return names[i:min(i+most, len(names))], nil
-		},
-	}, nil
+	return listed(names, ByScan, []string{"the members of the rule actions"}), nil
 }
 
 // fewCandidates is up to how many are decided by one goroutine.

@@ -54,7 +54,7 @@ func policyOf(t testing.TB, text string) pdp.Policy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := pdp.Policy{Revision: "p1"}
+	p := pdp.Policy{Revision: "p1", Compiled: compiled}
 	if p.Program, err = closure.New().Prepare(t.Context(), compiled); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,182 @@
+package pdp_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/pdp"
+	"github.com/verdictpdp/verdict/engine/pip/piptest"
+)
+
+// doors are what may open a document, by the index that leads there; an empty one
+// is of none.
+var doors = []struct{ name, rule, index string }{
+	{"ownership", `allow if data.directory.doc[input.resource.id].attributes.owner == data.directory.user[input.subject.id].ref`, "references"},
+	{"a list of readers", `allow if data.directory.user[input.subject.id].ref in data.directory.doc[input.resource.id].attributes.readers`, "references"},
+	{"a reader's group", `allow if { some group in data.directory.user[input.subject.id].parents; group in data.directory.doc[input.resource.id].attributes.readers }`, "references"},
+	{"the department", `allow if { some department in data.directory.user[input.subject.id].parents; data.directory.doc[input.resource.id].ancestors[department] }`, "children"},
+	{"a grant", `allow if {
+	some grant in data.directory.user[input.subject.id].grants
+	grant.role == "role:reader"
+	data.directory.doc[input.resource.id].ancestors[grant.scope]
+}`, "children"},
+	{"a parent", `allow if "department:1" in data.directory.doc[input.resource.id].parents`, "children"},
+	{"one document", `allow if input.resource.id == "d001"`, "ids"},
+	{"ownership and more", `allow if {
+	data.directory.doc[input.resource.id].attributes.owner == data.directory.user[input.subject.id].ref
+	data.directory.doc[input.resource.id].attributes.level < 3
+	not data.directory.doc[input.resource.id].attributes.locked
+}`, "references"},
+	{"a level", `allow if data.directory.doc[input.resource.id].attributes.level < 1`, ""},
+	{"what is not locked", `allow if data.directory.doc[input.resource.id].attributes.locked == false`, ""},
+	{"a comparison of two attributes", `allow if { doc := data.directory.doc[input.resource.id]; doc.attributes.owner == doc.attributes.readers[0] }`, ""},
+	{"nothing", `allow if data.directory.user[input.subject.id].attributes.never`, "none of the type"},
+}
+
+const lockedDoor = `
+deny contains "locked" if { data.directory.doc[input.resource.id].attributes.locked; input.action.name == "write" }
+`
+
+// library is documents with owners, readers and levels in departments, and grants.
+func library(t testing.TB, r *rand.Rand, users, docs int) []authz.Change {
+	t.Helper()
+	var lines strings.Builder
+	for i := range 6 {
+		parents := "[]"
+		if i > 0 && r.IntN(2) == 0 {
+			parents = fmt.Sprintf(`["department:%d"]`, r.IntN(i))
+		}
+		fmt.Fprintf(&lines, `{"entity": {"type": "department", "id": "%d", "parents": %s}}`+"\n", i, parents)
+	}
+	for i := range users {
+		fmt.Fprintf(&lines, `{"entity": {"type": "user", "id": "u%03d", "parents": ["department:%d"]}}`+"\n", i, r.IntN(6))
+	}
+	for i := range docs {
+		fmt.Fprintf(&lines, `{"entity": {"type": "doc", "id": "d%03d", "attributes": {"owner": "user:u%03d", "level": %d, "locked": %t, "readers": ["user:u%03d", "department:%d"]}, "parents": ["department:%d"]}}`+"\n",
+			i, r.IntN(users+1), r.IntN(4), r.IntN(3) == 0, r.IntN(users), r.IntN(6), r.IntN(7))
+	}
+	for i := range users / 4 {
+		scope := fmt.Sprintf("department:%d", r.IntN(6))
+		if r.IntN(3) == 0 {
+			scope = fmt.Sprintf("doc:d%03d", r.IntN(docs))
+		}
+		fmt.Fprintf(&lines, `{"grant": {"id": "g%d", "subject": "user:u%03d", "role": "role:%s", "scope": %q}}`+"\n", i, r.IntN(users), []string{"reader", "else"}[r.IntN(2)], scope)
+	}
+	return piptest.Lines(t, lines.String())
+}
+
+// Each door by itself is found by its index, and finds what checking does.
+func TestIndexesLeadToCandidates(t *testing.T) {
+	for _, door := range doors {
+		t.Run(door.name, func(t *testing.T) {
+			p, w := newPDPOf(nil, pdp.Limits{})
+			w.policy = policyOf(t, "package authz\n\nimport rego.v2\n\n"+door.rule+"\n"+lockedDoor)
+			w.directory.Write(library(t, rand.New(rand.NewPCG(1, 0)), 30, 200)...)
+			w.directory.Write(piptest.Lines(t, `{"grant": {"id": "own", "subject": "user:u001", "role": "role:reader", "scope": "department:2"}}`)...)
+			request := newRequest()
+			request.Subject.ID = "u001"
+			found, err := p.Search(t.Context(), pdp.Search{For: pdp.Resources, Request: request, Limit: pdp.MaxSearchLimit})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if wantIndex := door.index != ""; (found.Method == pdp.ByIndex) != wantIndex {
+				t.Fatalf("found by %v: %q", found.Method, found.Notes)
+			}
+			if len(found.Notes) == 0 || !strings.Contains(strings.Join(found.Notes, "\n"), door.index) {
+				t.Errorf("the notes do not name the index %q: %q", door.index, found.Notes)
+			}
+			if found.Method == pdp.ByScan && found.Candidates != 200 || found.Method == pdp.ByIndex && found.Candidates == 200 {
+				t.Errorf("%d candidates by %v", found.Candidates, found.Method)
+			}
+			if want := checked(t, p, pdp.Resources, request, docIDs(200)); !slices.Equal(found.IDs, want) {
+				t.Errorf("found %v, want %v", found.IDs, want)
+			}
+		})
+	}
+}
+
+func docIDs(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("d%03d", i)
+	}
+	return ids
+}
+
+func userIDs(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("u%03d", i)
+	}
+	return ids
+}
+
+// checked are those of some candidates that Decide allows.
+func checked(t *testing.T, p *pdp.PDP, what pdp.SearchFor, request *authz.Request, ids []string) (allowed []string) {
+	t.Helper()
+	for _, id := range ids {
+		asked := *request
+		if what == pdp.Subjects {
+			asked.Subject.ID = id
+		} else {
+			asked.Resource.ID = id
+		}
+		decision, err := p.Decide(t.Context(), &asked, pdp.DecideOptions{})
+		if err != nil || decision.Err != nil {
+			t.Fatal(err, decision.Err)
+		}
+		if decision.Allowed {
+			allowed = append(allowed, id)
+		}
+	}
+	return allowed
+}
+
+// Whatever doors a policy has, and whatever directory there is, a search finds what
+// checking does.
+func TestSearchEqualsCheckOnRandomPolicies(t *testing.T) {
+	policies := 60
+	if testing.Short() {
+		policies = 10
+	}
+	byIndex := 0
+	for seed := range uint64(policies) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		var rules []string
+		for range 1 + r.IntN(3) {
+			rules = append(rules, doors[r.IntN(len(doors))].rule)
+		}
+		text := "package authz\n\nimport rego.v2\n\n" + strings.Join(rules, "\n") + "\n" + lockedDoor
+		p, w := newPDPOf(nil, pdp.Limits{})
+		w.policy = policyOf(t, text)
+		users, docs := 1+r.IntN(40), 1+r.IntN(60)
+		w.directory.Write(library(t, r, users, docs)...)
+		for range 4 {
+			request := newRequest()
+			request.Subject.ID = fmt.Sprintf("u%03d", r.IntN(users+1))
+			request.Resource.ID = fmt.Sprintf("d%03d", r.IntN(docs+1))
+			request.Action.Name = []string{"read", "write"}[r.IntN(2)]
+			for what, ids := range map[pdp.SearchFor][]string{pdp.Subjects: userIDs(users), pdp.Resources: docIDs(docs)} {
+				want := checked(t, p, what, request, ids)
+				search := pdp.Search{For: what, Request: request, Limit: 1 + r.IntN(20)}
+				found, err := p.Search(t.Context(), search)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if found.Method == pdp.ByIndex {
+					byIndex++
+				}
+				if got := all(t, p, search); !slices.Equal(got, want) {
+					t.Fatalf("seed %d, %+v: found %v by %v, want %v\n%q\n%s", seed, *request, got, found.Method, want, found.Notes, text)
+				}
+			}
+		}
+	}
+	if byIndex < policies {
+		t.Errorf("%d searches by index in %d policies", byIndex, policies)
+	}
+}
