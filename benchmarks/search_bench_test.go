@@ -1,0 +1,156 @@
+package benchmarks
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/directory"
+	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/engine/eval/closure"
+	"github.com/verdictpdp/verdict/engine/eval/topdown"
+	"github.com/verdictpdp/verdict/engine/pdp"
+	"github.com/verdictpdp/verdict/engine/pip"
+	"github.com/verdictpdp/verdict/policy/bundle"
+)
+
+// searched allows by ownership or department. Deleting depends on what no index
+// answers.
+const searched = `package authz
+
+import rego.v2
+
+user := data.directory.user[input.subject.id]
+document := data.directory.document[input.resource.id]
+
+allow if {
+	input.action.name in {"read", "write"}
+	document.attributes.owner == user.ref
+}
+allow if {
+	input.action.name == "read"
+	some department in user.parents
+	document.ancestors[department]
+}
+allow if {
+	input.action.name == "delete"
+	document.attributes.age > 95
+	document.attributes.owner != user.ref
+}
+
+actions := {
+	"read", "write", "delete", "share", "print", "sign", "archive", "restore", "copy", "move",
+	"rename", "comment", "approve", "reject", "publish", "export", "import", "lock", "unlock", "audit",
+}
+`
+
+// BenchmarkSearch finds the 50 documents of 100,000 that a user may read, 25 as
+// their owner and 25 in their department; decides all 100,000 where no index leads
+// to the candidates; and finds which of 20 actions a user may do.
+//
+//	go test -run '^$' -bench Search -benchtime 2s ./benchmarks
+func BenchmarkSearch(b *testing.B) {
+	const documents = 100_000
+	p := openSearched(b, documents)
+	request := &authz.Request{
+		Tenant: tenant, Subject: authz.Subject{Type: "user", ID: "u1"},
+		Action: authz.Action{Name: "read"}, Resource: authz.Resource{Type: "document", ID: "doc0000001"},
+	}
+	search := func(b *testing.B, s pdp.Search, want int, method pdp.SearchMethod) {
+		b.ReportAllocs()
+		candidates := 0
+		for b.Loop() {
+			found := 0
+			for s.Token = ""; ; {
+				page, err := p.Search(b.Context(), s)
+				if err != nil || page.Method != method {
+					b.Fatal(page.Method, page.Notes, err)
+				}
+				found += len(page.IDs)
+				candidates += page.Candidates
+				if s.Token = page.Next; s.Token == "" {
+					break
+				}
+			}
+			if found != want {
+				b.Fatalf("found %d, want %d", found, want)
+			}
+		}
+		b.ReportMetric(float64(candidates)/b.Elapsed().Seconds(), "candidates/s")
+	}
+	b.Run("index", func(b *testing.B) {
+		search(b, pdp.Search{For: pdp.Resources, Request: request, Limit: pdp.MaxSearchLimit}, 50, pdp.ByIndex)
+	})
+	b.Run("scan", func(b *testing.B) {
+		deleting := *request
+		deleting.Action.Name = "delete"
+		search(b, pdp.Search{For: pdp.Resources, Request: &deleting, Limit: pdp.MaxSearchLimit}, documents*4/100, pdp.ByScan)
+	})
+	b.Run("actions", func(b *testing.B) {
+		search(b, pdp.Search{For: pdp.Actions, Request: request}, 2, pdp.ByScan)
+	})
+}
+
+// openSearched is a decision point on a store with so many documents.
+func openSearched(b *testing.B, documents int) *pdp.PDP {
+	b.Helper()
+	dir := filepath.Join(b.TempDir(), "store")
+	load(b, dir, func(w io.Writer) error {
+		fmt.Fprintln(w, `{"entity": {"type": "department", "id": "d1"}}`)
+		fmt.Fprintln(w, `{"entity": {"type": "user", "id": "u1", "attributes": {"title": "nurse"}, "parents": ["department:d1"]}}`)
+		for i := range documents {
+			owner, department := fmt.Sprintf("u%d", 2+i%1000), fmt.Sprintf("d%d", 2+i%100)
+			switch {
+			case i >= 1 && i <= 25:
+				owner = "u1"
+			case i >= 1001 && i <= 1025:
+				department = "d1"
+			}
+			_, err := fmt.Fprintf(w, `{"entity": {"type": "document", "id": "doc%07d", "attributes": {"age": %d, "owner": "user:%s"}, "parents": ["department:%s"]}}`+"\n", i, i%100, owner, department)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	cache := pip.NewCache(pip.Options{})
+	d, err := directory.Open(directory.Options{
+		Dir: dir, Tenants: []string{tenant}, Retention: time.Hour, Clock: time.Now, Logger: zap.NewNop(), OnCommit: cache.Invalidate,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { d.Close() })
+	programs := activation.New(activation.Options{
+		Tenants: []activation.Tenant{{Name: tenant, Load: func() (*bundle.Bundle, error) {
+			return bundle.ReadFS(fstest.MapFS{"policy/authz.rego": {Data: []byte(searched)}}, "policy")
+		}}},
+		Evaluators: []eval.Evaluator{closure.New(), topdown.New()},
+		Logger:     zap.NewNop(),
+		Clock:      time.Now,
+	})
+	if err := programs.Activate(b.Context(), tenant); err != nil {
+		b.Fatal(err)
+	}
+	active, err := programs.Active(tenant)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return pdp.New(pdp.Options{
+		Policy: func(string) (pdp.Policy, error) {
+			return pdp.Policy{Program: active.Program, Compiled: active.Policy, Actions: active.Actions, Revision: active.Revision}, nil
+		},
+		Snapshot: func(ctx context.Context, tenant string, c authz.Consistency) (pdp.Snapshot, error) {
+			return d.Snapshot(ctx, tenant, c)
+		},
+		Cache: cache,
+	})
+}
