@@ -88,6 +88,7 @@ type limitsConfig struct {
 	Steps      count    `yaml:"steps" env:"STEPS"`
 	Entities   count    `yaml:"entities" env:"ENTITIES"`
 	Batch      duration `yaml:"batch" env:"BATCH"`
+	Search     duration `yaml:"search" env:"SEARCH"`
 	Wait       duration `yaml:"wait" env:"WAIT"`
 }
 
@@ -129,6 +130,7 @@ func defaultConfig() config {
 			Steps:      pdp.DefaultSteps,
 			Entities:   pdp.DefaultEntities,
 			Batch:      duration(pdp.DefaultBatch),
+			Search:     duration(pdp.DefaultSearch),
 			Wait:       duration(pdp.DefaultWait),
 		},
 		Directory: directoryConfig{Retention: duration(directory.DefaultRetention), Cache: pip.DefaultCacheBytes},
@@ -268,6 +270,9 @@ func (c *config) validate() error {
 	}
 	if c.Limits.Entities <= 0 {
 		refuse("limits.entities", "%d: expected a number above zero", c.Limits.Entities)
+	}
+	if c.Limits.Search <= 0 {
+		refuse("limits.search", "%s: expected a duration above zero, such as 2s", c.Limits.Search)
 	}
 	if c.Limits.Batch <= 0 {
 		refuse("limits.batch", "%s: expected a duration above zero, such as 5s", c.Limits.Batch)

@@ -92,6 +92,7 @@ func openPoint(o pointOptions) (*point, error) {
 			Steps:      int64(o.config.Limits.Steps),
 			Entities:   int(o.config.Limits.Entities),
 			Batch:      time.Duration(o.config.Limits.Batch),
+			Search:     time.Duration(o.config.Limits.Search),
 			Wait:       time.Duration(o.config.Limits.Wait),
 		},
 	})
