@@ -17,6 +17,15 @@ var EntitiesAt = &ast.Builtin{
 	Decl: types.NewFunction(types.Args(types.A, types.A), types.NewArray(nil, types.A)),
 }
 
+// IsThere is what Lookups calls with each value that a variable gets, and is true:
+// it stands for the value's being there. Partial evaluation puts the value into
+// the places of the variable, and where that is under a not, "x := a; not x == 1"
+// would come out as "not a == 1", which holds where there is no a.
+var IsThere = &ast.Builtin{
+	Name: "verdict.is_there",
+	Decl: types.NewFunction(types.Args(types.A), types.B),
+}
+
 // Lookups is the policy with a call of EntitiesAt wherever it looks up an entity:
 // data.directory.user[x].attributes becomes verdict.entities_at("user", x)[0].attributes.
 // It decides as the policy does. Where x is not known, neither is the call, and
@@ -45,12 +54,16 @@ func (p *Policy) compileLookups(byVariables bool) (*Policy, error) {
 		return nil, err
 	}
 	capabilities := compiler.Capabilities()
-	capabilities.Builtins = append(capabilities.Builtins, EntitiesAt)
+	capabilities.Builtins = append(capabilities.Builtins, EntitiesAt, IsThere)
 	l := &lookups{byVariables: byVariables}
 	withStandIns(compiler).WithStageAfterID(ast.StageResolveRefs, ast.CompilerStageDefinition{
 		Name:       "Lookups",
 		MetricName: "compile_stage_lookups",
 		Stage:      l.put,
+	}).WithStageAfterID(ast.StageCheckTypes, ast.CompilerStageDefinition{
+		Name:       "IsThere",
+		MetricName: "compile_stage_is_there",
+		Stage:      putIsThere,
 	})
 	compiler.Compile(modules(p.bundle.Modules))
 	switch {
@@ -173,4 +186,76 @@ var always = []ast.Ref{
 
 func (l *lookups) refuse(at *ast.Location, message string, args ...any) {
 	l.refused = append(l.refused, authz.InvalidField(Location(at), message, args...))
+}
+
+// putIsThere calls IsThere after each expression that gives a variable a value.
+func putIsThere(compiler *ast.Compiler) *ast.Error {
+	for _, module := range compiler.Modules {
+		for _, rule := range module.Rules {
+			for ; rule != nil; rule = rule.Else {
+				rule.Body = withIsThere(rule.Body)
+			}
+		}
+		ast.WalkTerms(module, func(term *ast.Term) bool {
+			switch c := term.Value.(type) {
+			case *ast.SetComprehension:
+				c.Body = withIsThere(c.Body)
+			case *ast.ArrayComprehension:
+				c.Body = withIsThere(c.Body)
+			case *ast.ObjectComprehension:
+				c.Body = withIsThere(c.Body)
+			}
+			return false
+		})
+		ast.WalkExprs(module, func(expr *ast.Expr) bool {
+			switch terms := expr.Terms.(type) {
+			case *ast.Not:
+				terms.Body = withIsThere(terms.Body)
+			case *ast.Every:
+				terms.Body = withIsThere(terms.Body)
+			case *ast.LogicalAnd:
+				terms.Lhs, terms.Rhs = withIsThere(terms.Lhs), withIsThere(terms.Rhs)
+			case *ast.LogicalOr:
+				terms.Lhs, terms.Rhs = withIsThere(terms.Lhs), withIsThere(terms.Rhs)
+			}
+			return false
+		})
+	}
+	return nil
+}
+
+func withIsThere(body ast.Body) ast.Body {
+	var longer ast.Body
+	for _, expr := range body {
+		longer.Append(expr)
+		if variable := given(expr); variable != nil {
+			called := IsThere.Expr(variable)
+			called.Location = expr.Location
+			longer.Append(called)
+		}
+	}
+	return longer
+}
+
+// given is the variable that an expression gives a value which may not be there.
+func given(expr *ast.Expr) *ast.Term {
+	if expr.Negated || len(expr.With) > 0 || !expr.IsCall() {
+		return nil
+	}
+	operands := expr.Operands()
+	if expr.IsEquality() {
+		for i, side := range operands {
+			_, isVar := side.Value.(ast.Var)
+			if _, isRef := operands[1-i].Value.(ast.Ref); isVar && isRef {
+				return side
+			}
+		}
+		return nil
+	}
+	if operator := expr.Operator(); len(operands) > 0 && operator.HasPrefix(ast.DefaultRootRef) {
+		if _, isVar := operands[len(operands)-1].Value.(ast.Var); isVar {
+			return operands[len(operands)-1]
+		}
+	}
+	return nil
 }

@@ -28,6 +28,7 @@ type body struct {
 	uses  map[ast.Var]int // how often a variable stands in the body
 	parts []Formula
 	place string // of the last expression that had one
+	draws bool   // by an index that stands in several places
 	// elements have been drawn from collections, the first as number 1.
 	elements []drawnElement
 }
@@ -36,6 +37,7 @@ type body struct {
 // pass: of several, each may hold of another element.
 type drawnElement struct {
 	of    value
+	index ast.Var
 	tests int
 }
 
@@ -49,19 +51,9 @@ func (r *reader) body(exprs ast.Body, within scope, place string) Formula {
 	for _, expr := range exprs {
 		b.count(expr)
 	}
-	left := exprs
-	for progress := true; progress && len(left) > 0; {
-		progress = false
-		var later ast.Body
-		for _, expr := range left {
-			if b.defines(expr) {
-				progress = true
-			} else {
-				later = append(later, expr)
-			}
-		}
-		left = later
-	}
+	left := b.definitions(exprs)
+	b.draws = true
+	left = b.definitions(left)
 	for _, expr := range left {
 		b.at(expr)
 		b.parts = append(b.parts, b.expr(expr))
@@ -75,6 +67,23 @@ func (r *reader) body(exprs ast.Body, within scope, place string) Formula {
 		}
 	}
 	return and(b.parts...)
+}
+
+// definitions reads the expressions that give variables their values, as far as
+// that goes, and returns the others.
+func (b *body) definitions(left ast.Body) ast.Body {
+	for {
+		var later ast.Body
+		for _, expr := range left {
+			if !b.defines(expr) {
+				later = append(later, expr)
+			}
+		}
+		if len(later) == len(left) {
+			return left
+		}
+		left = later
+	}
 }
 
 // at notes where an expression stands.
@@ -196,7 +205,7 @@ func (b *body) ready(term *ast.Term) bool {
 			return true
 		case ast.Ref:
 			for _, part := range v[1:] {
-				if name, isVar := part.Value.(ast.Var); isVar && b.uses[name] > 1 {
+				if name, isVar := part.Value.(ast.Var); isVar && b.uses[name] > 1 && !b.draws {
 					if _, bound := b.scope[name]; !bound {
 						ready = false
 					}

@@ -19,6 +19,9 @@ func (b *body) arityOf(operator ast.Ref) (arity int, known bool) {
 	if name == rego.EntitiesAt.Name {
 		return 2, true
 	}
+	if name == rego.IsThere.Name {
+		return 1, true
+	}
 	builtin, known := ast.BuiltinMap[name]
 	if !known {
 		return 0, false
@@ -48,6 +51,9 @@ func (b *body) call(operator ast.Ref, operands []*ast.Term) value {
 	switch name {
 	case rego.EntitiesAt.Name:
 		return b.entitiesAt(arguments)
+	case rego.IsThere.Name:
+		there := b.isDefined(arguments[0])
+		return value{kind: truthValue, holds: there, defined: there}
 	case ast.Member.Name:
 		return b.truth(b.isIn(arguments[0], arguments[1]), arguments)
 	case ast.StartsWith.Name, ast.EndsWith.Name, ast.Contains.Name:

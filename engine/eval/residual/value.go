@@ -10,6 +10,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/policy/rego"
 )
 
 // A value is what is known of a term.
@@ -43,6 +44,7 @@ const (
 	truthValue             // a boolean
 	text                   // a string that is nothing else
 	rule                   // a supporting rule
+	indexValue             // at which an element was drawn
 	drawn                  // a member of a supporting rule that is a set
 )
 
@@ -113,8 +115,8 @@ func (b *body) ref(r ast.Ref) value {
 func (b *body) step(at value, index *ast.Term) value {
 	name, isVar := index.Value.(ast.Var)
 	_, bound := b.scope[name]
-	if isVar && !bound && b.uses[name] == 1 {
-		return b.any(at)
+	if isVar && (!bound || b.scope[name].kind == indexValue) {
+		return b.any(at, name)
 	}
 	v := b.value(index)
 	key, isText := textOf(v)
@@ -148,14 +150,26 @@ func (b *body) step(at value, index *ast.Term) value {
 }
 
 // any is some element of a value.
-func (b *body) any(at value) value {
+func (b *body) any(at value, name ast.Var) value {
+	for i, drawn := range b.elements {
+		if drawn.index == name {
+			if drawn.of.String() == at.String() {
+				return value{kind: element, element: i + 1, of: &at}
+			}
+			return b.unknownValue("an element of %s and of %s at one index", drawn.of, at)
+		}
+	}
+	if b.uses[name] > 1 {
+		b.scope[name] = value{kind: indexValue, why: "an index"}
+	}
+
 	switch {
 	case at.kind == rule && b.isSet(at.rule):
 		return value{kind: drawn, rule: at.rule}
 	case at.kind == filtered,
 		at.kind == member && at.constant == nil && len(at.path) == 0 && (at.member == eval.Ancestors || at.member == eval.Parents),
 		at.kind == member && at.constant == nil && len(at.path) > 0 && at.member == eval.Attributes:
-		b.elements = append(b.elements, drawnElement{of: at})
+		b.elements = append(b.elements, drawnElement{of: at, index: name})
 		return value{kind: element, element: len(b.elements), of: &at}
 	}
 	return b.beyond(at, ast.VarTerm("_"))
@@ -194,15 +208,10 @@ func (b *body) filter(c *ast.SetComprehension) value {
 		inner.count(expr)
 	}
 	var tests ast.Body
-	left := c.Body
-	for range c.Body { // as often as one more may be ready
-		tests = nil
-		for _, expr := range left {
-			if !inner.defines(expr) {
-				tests = append(tests, expr)
-			}
+	for _, expr := range inner.definitions(c.Body) {
+		if operator := expr.Operator(); expr.Negated || !operator.Equal(rego.IsThere.Ref()) || !inner.ready(expr.Operand(0)) {
+			tests = append(tests, expr)
 		}
-		left = tests
 	}
 	drawnFrom := inner.scope[name]
 	if !isVar || drawnFrom.kind != element || drawnFrom.of.kind != member || drawnFrom.of.member != eval.Ancestors || and(inner.parts...).Op != Always || len(tests) != 1 {
@@ -263,7 +272,7 @@ func (v value) String() string {
 		return "count of " + v.of.String()
 	case rule, drawn:
 		return v.rule.String()
-	case opaque:
+	case opaque, indexValue:
 		return v.why
 	}
 	return "a value"

@@ -62,6 +62,7 @@ func (p *Partial) Run(query ast.Body) (Remainder, error) {
 		return Remainder{}, authz.Errorf(authz.Invalid, "bundle %s: %v does not compile: %w", p.policy.Name(), query, err)
 	}
 	builtins := maps.Clone(standIns)
+	builtins[rego.IsThere.Name] = &topdown.Builtin{Decl: rego.IsThere, Func: isThere}
 	builtins[rego.EntitiesAt.Name] = &topdown.Builtin{Decl: rego.EntitiesAt, Func: p.entitiesAt}
 	bodies, support, err := newQuery(p.policy, body, p.input, p.now).
 		WithBuiltins(builtins).
@@ -101,4 +102,9 @@ func (p *Partial) entitiesAt(_ topdown.BuiltinContext, operands []*ast.Term, fou
 		return found(ast.InternedEmptyArray)
 	}
 	return found(ast.ArrayTerm(ast.NewTerm(value)))
+}
+
+// isThere is rego.IsThere: what is known is there.
+func isThere(_ topdown.BuiltinContext, _ []*ast.Term, found func(*ast.Term) error) error {
+	return found(ast.InternedTerm(true))
 }
