@@ -3,6 +3,7 @@ package mapping
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -45,6 +46,11 @@ type Header struct {
 
 // Allowed reports whether the request may go on.
 func (a *Answer) Allowed() bool { return a.Status == http.StatusOK }
+
+// Sets reports whether a header, by its name in small letters, is among the answer's.
+func (a *Answer) Sets(name string) bool {
+	return slices.ContainsFunc(a.Headers, func(h Header) bool { return h.Name == name })
+}
 
 // denialBody is the body where the policy brings none.
 type denialBody struct {

@@ -33,6 +33,30 @@ type Message struct {
 	Address, Principal string
 }
 
+// AddHeader adds a value to headers. A name that is there gets it behind a comma, or
+// a semicolon where it is Cookie, as HTTP/1.1 would have them in one line (RFC 9113,
+// section 8.2.3).
+func AddHeader(headers map[string]string, name, value string) {
+	before, twice := headers[name]
+	switch {
+	case !twice:
+		headers[name] = value
+	case name == "cookie":
+		headers[name] = before + "; " + value
+	default:
+		headers[name] = before + ", " + value
+	}
+}
+
+// HostName is a host as the rule is given it; empty where it is refused.
+func HostName(host string) string {
+	name, err := hostOf(host)
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
 // Document is what the rule is given, as the package verdict.http tells. An error
 // of kind Invalid says what of the message is refused.
 func (m *Message) Document() (authz.Object, error) {

@@ -72,6 +72,9 @@ type Options struct {
 	// Ready says what keeps the server from being ready; nil when it is.
 	Ready  func() error
 	Logger *zap.Logger
+	// Further registers services of other packages, which are guarded and closed as
+	// those of this one.
+	Further []func(grpc.ServiceRegistrar)
 	// MaxMessageBytes bounds a message received; 0 means 16 MiB. A larger one
 	// is refused with RESOURCE_EXHAUSTED.
 	MaxMessageBytes int
@@ -144,6 +147,9 @@ func New(o Options) *Server {
 	registrar.RegisterService(access.description(), access)
 	verdictv1.RegisterDirectoryServiceServer(registrar, &directoryServer{directory: closingDirectory{o.Directory, closing}})
 	verdictv1.RegisterPolicyServiceServer(registrar, &policyServer{policies: o.Policies})
+	for _, register := range o.Further {
+		register(registrar)
+	}
 	healthpb.RegisterHealthServer(registrar, newHealthServer(o.Ready, closing))
 	reflection.Register(s.grpc)
 	return s
