@@ -31,15 +31,17 @@ import (
 // The file is read by goccy/go-yaml, whose errors show the line at fault; the
 // environment by caarlos0/env, which works on the same struct.
 type config struct {
-	Data      string                  `yaml:"data" env:"VERDICT_DATA"`
-	GRPC      listenConfig            `yaml:"grpc" envPrefix:"VERDICT_GRPC_"`
-	HTTP      httpConfig              `yaml:"http" envPrefix:"VERDICT_HTTP_"`
-	TLS       tlsConfig               `yaml:"tls" envPrefix:"VERDICT_TLS_"`
-	Tenants   map[string]tenantConfig `yaml:"tenants"`
-	Limits    limitsConfig            `yaml:"limits" envPrefix:"VERDICT_LIMITS_"`
-	Directory directoryConfig         `yaml:"directory" envPrefix:"VERDICT_DIRECTORY_"`
-	Log       logConfig               `yaml:"log" envPrefix:"VERDICT_LOG_"`
-	Shutdown  shutdownConfig          `yaml:"shutdown" envPrefix:"VERDICT_SHUTDOWN_"`
+	Data        string                  `yaml:"data" env:"VERDICT_DATA"`
+	GRPC        listenConfig            `yaml:"grpc" envPrefix:"VERDICT_GRPC_"`
+	HTTP        httpConfig              `yaml:"http" envPrefix:"VERDICT_HTTP_"`
+	TLS         tlsConfig               `yaml:"tls" envPrefix:"VERDICT_TLS_"`
+	ExtAuthz    extAuthzConfig          `yaml:"ext_authz" envPrefix:"VERDICT_EXT_AUTHZ_"`
+	ForwardAuth forwardAuthConfig       `yaml:"forward_auth" envPrefix:"VERDICT_FORWARD_AUTH_"`
+	Tenants     map[string]tenantConfig `yaml:"tenants"`
+	Limits      limitsConfig            `yaml:"limits" envPrefix:"VERDICT_LIMITS_"`
+	Directory   directoryConfig         `yaml:"directory" envPrefix:"VERDICT_DIRECTORY_"`
+	Log         logConfig               `yaml:"log" envPrefix:"VERDICT_LOG_"`
+	Shutdown    shutdownConfig          `yaml:"shutdown" envPrefix:"VERDICT_SHUTDOWN_"`
 }
 
 type listenConfig struct {
@@ -120,10 +122,12 @@ const (
 
 func defaultConfig() config {
 	return config{
-		Data:    "verdict-data",
-		GRPC:    listenConfig{Address: defaultGRPC},
-		HTTP:    httpConfig{Address: defaultHTTP, Context: authzen.MemberNames()},
-		Tenants: map[string]tenantConfig{},
+		Data:        "verdict-data",
+		GRPC:        listenConfig{Address: defaultGRPC},
+		HTTP:        httpConfig{Address: defaultHTTP, Context: authzen.MemberNames()},
+		ExtAuthz:    defaultExtAuthz(),
+		ForwardAuth: forwardAuthConfig{PolicyHeaders: []string{}},
+		Tenants:     map[string]tenantConfig{},
 		Limits: limitsConfig{
 			Input:      pdp.DefaultInputBytes,
 			Evaluation: duration(pdp.DefaultEvaluation),
@@ -292,6 +296,7 @@ func (c *config) validate() error {
 	if c.Shutdown.Grace < 0 {
 		refuse("shutdown.grace", "%s: expected a duration, such as 10s", c.Shutdown.Grace)
 	}
+	c.validateProxies(refuse)
 	for _, name := range slices.Sorted(maps.Keys(c.Tenants)) {
 		field := "tenants." + name
 		if err := authz.ValidateTenant(name); err != nil {

@@ -62,6 +62,7 @@ func openPoint(o pointOptions) (*point, error) {
 	programs := activation.New(activation.Options{
 		Tenants:    o.tenants,
 		Evaluators: evaluators(),
+		Rules:      o.config.rules(),
 		Logger:     o.logger,
 		Clock:      o.clock,
 	})

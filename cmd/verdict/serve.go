@@ -143,6 +143,7 @@ func openService(o pointOptions) (_ *service, err error) {
 		s.grpcListener = s.certificate.listener(s.grpcListener, "h2")
 		s.httpListener = s.certificate.listener(s.httpListener, "h2", "http/1.1")
 	}
+	mapper := s.mapper(o.clock)
 	s.grpc = grpcapi.New(grpcapi.Options{
 		Decider:   p.decisions,
 		Searcher:  p.decisions,
@@ -150,13 +151,14 @@ func openService(o pointOptions) (_ *service, err error) {
 		Policies:  p.programs,
 		Ready:     s.ready,
 		Logger:    o.logger,
+		Further:   s.extAuthz(mapper),
 	})
 	answers, err := s.authzen()
 	if err != nil {
 		return nil, err
 	}
 	s.http = &http.Server{
-		Handler:           answers,
+		Handler:           s.withForwardAuth(mapper, answers),
 		ReadHeaderTimeout: 5 * time.Second,
 		// A request is answered within authzen.DefaultMaxTime, if need be that it
 		// took too long, and one whose body comes too slowly soon after.
