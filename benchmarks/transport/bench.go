@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/verdictpdp/verdict/api/client"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 )
 
@@ -21,24 +22,27 @@ type bench struct {
 	dir       string
 	processes []*process
 	callers   []*caller
+	clients   []*client.Client
 	groups    []group
 }
 
-// A group is rows that stand beside the same echo: of one way in, one tenant and
-// one load. The echo is the first.
+// A group is rows that stand beside the first of them, of one way in, one tenant
+// and one load: the echo, or else what goes to the same server in another way.
 type group struct {
 	name string
-	load load
-	// most is the ratio to the echo that Verdict is held to; 0 is none.
+	// decisions is how many decisions a call asks for.
+	decisions int
+	// most is the ratio to the first row that the others are held to; 0 is none.
 	most float64
 	rows []row
 }
 
-// A row is one server in a group.
+// A row is one server in a group, and what it is asked.
 type row struct {
 	name   string
 	pid    int
 	caller *caller
+	drive  drive
 	// cost is the CPU time of each round, in µs a decision.
 	cost []float64
 }
@@ -50,6 +54,9 @@ func (b *bench) close() error {
 		c.close()
 	}
 	var errs []error
+	for _, c := range b.clients {
+		errs = append(errs, c.Close())
+	}
 	for _, p := range b.processes {
 		errs = append(errs, p.stop())
 	}
@@ -144,9 +151,21 @@ func (b *bench) layOut(ctx context.Context, ways []string, servers map[string][]
 		}
 		for _, way := range ways {
 			for _, l := range []load{check, hundred} {
-				g := group{name: fmt.Sprintf("%s, %s policy, %s", l.name, tenant, way), load: l, rows: slices.Clone(servers[way])}
+				g := group{name: fmt.Sprintf("%s, %s policy, %s", l.name, tenant, way), decisions: l.decisions, rows: slices.Clone(servers[way])}
+				for i, r := range g.rows {
+					g.rows[i].drive = r.caller.with(l)
+				}
 				if tenant == customer {
 					g.most = targets[l.decisions]
+				}
+				if strings.Contains(g.name, only) {
+					b.groups = append(b.groups, g)
+				}
+			}
+			for _, server := range servers[way][1:] {
+				g, err := b.gathering(tenant, way, server)
+				if err != nil {
+					return err
 				}
 				if strings.Contains(g.name, only) {
 					b.groups = append(b.groups, g)
@@ -157,7 +176,7 @@ func (b *bench) layOut(ctx context.Context, ways []string, servers map[string][]
 	const warmUp = time.Second
 	for _, g := range b.groups {
 		for _, r := range g.rows {
-			if _, err := r.caller.drive(ctx, g.load, warmUp); err != nil {
+			if _, err := r.drive(ctx, warmUp); err != nil {
 				return fmt.Errorf("%s: %w", r.name, err)
 			}
 		}
@@ -199,7 +218,7 @@ func (b *bench) round(ctx context.Context, turn time.Duration) error {
 			if err != nil {
 				return err
 			}
-			calls, err := r.caller.drive(ctx, g.load, turn)
+			calls, err := r.drive(ctx, turn)
 			if err != nil {
 				return fmt.Errorf("%s: %w", r.name, err)
 			}
@@ -207,7 +226,7 @@ func (b *bench) round(ctx context.Context, turn time.Duration) error {
 			if err != nil {
 				return err
 			}
-			r.cost = append(r.cost, (after-before).Seconds()*1e6/float64(calls*g.load.decisions))
+			r.cost = append(r.cost, (after-before).Seconds()*1e6/float64(calls*g.decisions))
 		}
 	}
 	return nil
@@ -217,19 +236,19 @@ func (b *bench) round(ctx context.Context, turn time.Duration) error {
 // held to, by how many a call asks for.
 var targets = map[int]float64{1: 1.0, batchSize: 1.3}
 
-// print writes the table: medians over the rounds. The ratio to the echo is
+// print writes the table: medians over the rounds. The ratio to the first row is
 // taken within each round, and comes with its quartiles and, where there is one,
 // its target.
 func (b *bench) print(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\tµs CPU a decision\t× echo\tquartiles\t\ttarget\t\t")
+	fmt.Fprintln(table, "\tµs CPU a decision\t× first\tquartiles\t\ttarget\t\t")
 	for _, g := range b.groups {
 		fmt.Fprintf(table, "%s\t\t\t\t\t\t\t\n", g.name)
-		echo := g.rows[0].cost
+		first := g.rows[0].cost
 		for k, r := range g.rows {
 			ratios := make([]float64, len(r.cost))
 			for i, cost := range r.cost {
-				ratios[i] = cost / echo[i]
+				ratios[i] = cost / first[i]
 			}
 			ratio, target, verdict := quantile(ratios, 0.5), "", ""
 			if k > 0 && g.most > 0 {

@@ -41,10 +41,13 @@ func newLoad(name, method string, decisions int, messages []proto.Message) (load
 }
 
 // A caller is a set of connections to one server.
-type caller struct{ conns []*grpc.ClientConn }
+type caller struct {
+	address string
+	conns   []*grpc.ClientConn
+}
 
 func dial(address string) (*caller, error) {
-	c := &caller{}
+	c := &caller{address: address}
 	for range connections {
 		conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
@@ -61,29 +64,44 @@ func (c *caller) close() {
 	}
 }
 
-// drive keeps inFlight calls under way for a turn, and returns how many were
+// A drive keeps inFlight calls under way for a turn, and returns how many were
 // answered. None is under way any more when it returns.
-func (c *caller) drive(ctx context.Context, l load, turn time.Duration) (calls int, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var answered atomic.Int64
-	var callers sync.WaitGroup
-	end := time.Now().Add(turn)
-	for i := range inFlight {
-		callers.Go(func() {
-			conn := c.conns[i%connections]
-			for next := i; time.Now().Before(end); next += inFlight {
-				var answer encoded
-				if err := conn.Invoke(ctx, l.method, encoded(l.messages[next%len(l.messages)]), &answer, grpc.ForceCodecV2(asIs{})); err != nil {
-					cancel(fmt.Errorf("%s: %w", l.method, err))
-					return
+type drive func(ctx context.Context, turn time.Duration) (calls int, err error)
+
+// with is a drive of a load's calls.
+func (c *caller) with(l load) drive {
+	return driveOf(func(ctx context.Context, worker, next int) error {
+		var answer encoded
+		err := c.conns[worker%connections].Invoke(ctx, l.method, encoded(l.messages[next%len(l.messages)]), &answer, grpc.ForceCodecV2(asIs{}))
+		if err != nil {
+			return fmt.Errorf("%s: %w", l.method, err)
+		}
+		return nil
+	})
+}
+
+// driveOf is a drive whose n-th call a function makes.
+func driveOf(call func(ctx context.Context, worker, n int) error) drive {
+	return func(ctx context.Context, turn time.Duration) (int, error) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		var answered atomic.Int64
+		var callers sync.WaitGroup
+		end := time.Now().Add(turn)
+		for i := range inFlight {
+			callers.Go(func() {
+				for next := i; time.Now().Before(end); next += inFlight {
+					if err := call(ctx, i, next); err != nil {
+						cancel(err)
+						return
+					}
+					answered.Add(1)
 				}
-				answered.Add(1)
-			}
-		})
+			})
+		}
+		callers.Wait()
+		return int(answered.Load()), context.Cause(ctx)
 	}
-	callers.Wait()
-	return int(answered.Load()), context.Cause(ctx)
 }
 
 // An encoded is a message on the wire.

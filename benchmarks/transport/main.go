@@ -17,6 +17,11 @@
 // stands what they are held to. Where the machine is busy, look at the ratios
 // alone.
 //
+// The rows of the Go client, api/client, stand beside that client with each check
+// in a call of its own: what gathering saves the server.
+//
+//	go run ./benchmarks/transport -only "Go client"
+//
 // With -verdict name=path, which may be repeated, binaries that were built
 // before are measured instead, beside each other: so a change is compared with
 // what it changes in one run.
