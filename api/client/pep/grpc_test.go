@@ -161,7 +161,9 @@ func TestUnaryHandlerFindsTheDecision(t *testing.T) {
 }
 
 func TestMethodsThatNothingIsSaidAbout(t *testing.T) {
-	failing := func(context.Context, any) (authz.Request, error) { return authz.Request{}, errors.New("no user in the metadata") }
+	failing := func(context.Context, any) (authz.Request, error) {
+		return authz.Request{}, errors.New("no user in the metadata")
+	}
 	tests := []struct {
 		name    string
 		methods Methods
