@@ -22,6 +22,7 @@ type bench struct {
 	dir       string
 	processes []*process
 	callers   []*caller
+	web       []*httpCaller
 	clients   []*client.Client
 	groups    []group
 }
@@ -42,6 +43,7 @@ type row struct {
 	name   string
 	pid    int
 	caller *caller
+	web    *httpCaller
 	drive  drive
 	// cost is the CPU time of each round, in µs a decision.
 	cost []float64
@@ -51,6 +53,9 @@ func newBench(dir string) *bench { return &bench{dir: dir} }
 
 func (b *bench) close() error {
 	for _, c := range b.callers {
+		c.close()
+	}
+	for _, c := range b.web {
 		c.close()
 	}
 	var errs []error
@@ -113,8 +118,9 @@ func (b *bench) dial(name string, p *process, address string) (row, error) {
 	if err != nil {
 		return row{}, err
 	}
-	b.callers = append(b.callers, c)
-	return row{name: name, pid: p.command.Process.Pid, caller: c}, nil
+	web := newHTTPCaller(p.http)
+	b.callers, b.web = append(b.callers, c), append(b.web, web)
+	return row{name: name, pid: p.command.Process.Pid, caller: c, web: web}, nil
 }
 
 // ask asks a server for every decision once, and keeps what the echo is to
@@ -123,6 +129,9 @@ func (b *bench) ask(ctx context.Context, server row) error {
 	for _, tenant := range []string{customer, constant} {
 		a, err := ask(ctx, server.caller, tenant)
 		if err != nil {
+			return fmt.Errorf("%s: %w", server.name, err)
+		}
+		if a.evaluation, err = askHTTP(server.web, tenant); err != nil {
 			return fmt.Errorf("%s: %w", server.name, err)
 		}
 		if err := a.save(b.dir, tenant); err != nil {
@@ -172,6 +181,20 @@ func (b *bench) layOut(ctx context.Context, ways []string, servers map[string][]
 				}
 			}
 		}
+		evaluation, err := newHTTPLoad(tenant)
+		if err != nil {
+			return err
+		}
+		g := group{name: fmt.Sprintf("%s, %s policy", evaluation.name, tenant), decisions: evaluation.decisions, rows: slices.Clone(servers["TCP"])}
+		for i, r := range g.rows {
+			g.rows[i].drive = r.web.with(evaluation)
+		}
+		if tenant == customer {
+			g.most = httpTarget
+		}
+		if strings.Contains(g.name, only) {
+			b.groups = append(b.groups, g)
+		}
 	}
 	const warmUp = time.Second
 	for _, g := range b.groups {
@@ -205,7 +228,7 @@ func ask(ctx context.Context, c *caller, tenant string) (answer, error) {
 	off := func(r *verdictv1.CheckAccessResponse) int { return max(proto.Size(r)-mean, mean-proto.Size(r)) }
 	check := slices.MinFunc(responses, func(a, b *verdictv1.CheckAccessResponse) int { return off(a) - off(b) })
 	hundred, err := client.BatchCheckAccess(ctx, batch(tenant, 0))
-	return answer{check, hundred}, err
+	return answer{check: check, batch: hundred}, err
 }
 
 // round asks every server of every group for a turn.
@@ -235,6 +258,9 @@ func (b *bench) round(ctx context.Context, turn time.Duration) error {
 // targets are the ratios to the echo that a decision of the customer policy is
 // held to, by how many a call asks for.
 var targets = map[int]float64{1: 1.0, batchSize: 1.3}
+
+// httpTarget is that of a decision over AuthZEN.
+const httpTarget = 1.3
 
 // print writes the table: medians over the rounds. The ratio to the first row is
 // taken within each round, and comes with its quartiles and, where there is one,

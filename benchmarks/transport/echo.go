@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -15,10 +17,11 @@ import (
 )
 
 // An answer is what the echo answers a tenant: a decision of the real server
-// about one of the requests, and one about a batch of them.
+// about one of the requests, over gRPC and over HTTP, and one about a batch of them.
 type answer struct {
-	check *verdictv1.CheckAccessResponse
-	batch *verdictv1.BatchCheckAccessResponse
+	check      *verdictv1.CheckAccessResponse
+	batch      *verdictv1.BatchCheckAccessResponse
+	evaluation evaluationResponse
 }
 
 // save writes the answer to where the echo looks for it.
@@ -31,20 +34,27 @@ func (a answer) save(dir, tenant string) error {
 	if err != nil {
 		return err
 	}
+	evaluation, err := json.Marshal(a.evaluation)
+	if err != nil {
+		return err
+	}
 	return errors.Join(
 		os.WriteFile(filepath.Join(dir, tenant+".check"), check, 0o600),
 		os.WriteFile(filepath.Join(dir, tenant+".batch"), batch, 0o600),
+		os.WriteFile(filepath.Join(dir, tenant+".evaluation"), evaluation, 0o600),
 	)
 }
 
 func loadAnswer(dir, tenant string) (answer, error) {
 	check, checkErr := os.ReadFile(filepath.Join(dir, tenant+".check"))
 	batch, batchErr := os.ReadFile(filepath.Join(dir, tenant+".batch"))
-	if err := errors.Join(checkErr, batchErr); err != nil {
+	evaluation, evaluationErr := os.ReadFile(filepath.Join(dir, tenant+".evaluation"))
+	if err := errors.Join(checkErr, batchErr, evaluationErr); err != nil {
 		return answer{}, err
 	}
-	a := answer{&verdictv1.CheckAccessResponse{}, &verdictv1.BatchCheckAccessResponse{}}
-	return a, errors.Join(proto.Unmarshal(check, a.check), proto.Unmarshal(batch, a.batch))
+	a := answer{check: &verdictv1.CheckAccessResponse{}, batch: &verdictv1.BatchCheckAccessResponse{}}
+	err := errors.Join(proto.Unmarshal(check, a.check), proto.Unmarshal(batch, a.batch), json.Unmarshal(evaluation, &a.evaluation))
+	return a, err
 }
 
 // An echo answers every request of a tenant alike, and at once.
@@ -62,8 +72,9 @@ func (e echo) BatchCheckAccess(_ context.Context, request *verdictv1.BatchCheckA
 }
 
 // serveEcho is the process of the echo: grpc-go as it comes, on a TCP port and
-// on a Unix socket in a directory, in which it finds its answers. It prints the
-// address of the port, and ends with its standard input.
+// on a Unix socket in a directory, in which it finds its answers, and net/http as it
+// comes on another port. It prints the addresses of the ports, and ends with its
+// standard input.
 func serveEcho(_ context.Context, args []string) error {
 	dir := args[1]
 	e := echo{answers: map[string]answer{}}
@@ -82,17 +93,31 @@ func serveEcho(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	web, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
 	server := grpc.NewServer()
 	verdictv1.RegisterAccessServiceServer(server, e)
-	ended := make(chan error, 2)
+	ended := make(chan error, 3)
 	go func() { ended <- server.Serve(port) }()
 	go func() { ended <- server.Serve(socket) }()
-	fmt.Println(port.Addr())
+	go func() { ended <- http.Serve(web, echoHTTP(e.evaluations())) }()
+	fmt.Println(port.Addr(), web.Addr())
 	go func() {
 		_, _ = os.Stdin.Read(make([]byte, 1))
 		server.Stop()
 	}()
 	return <-ended
+}
+
+// evaluations are the answers over HTTP.
+func (e echo) evaluations() map[string]evaluationResponse {
+	all := map[string]evaluationResponse{}
+	for tenant, a := range e.answers {
+		all[tenant] = a.evaluation
+	}
+	return all
 }
 
 func echoSocket(dir string) string { return filepath.Join(dir, "echo.sock") }

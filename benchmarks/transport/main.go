@@ -1,6 +1,7 @@
 // Command transport measures what a decision costs between the socket and the
 // policy: the CPU time of the real server beside that of an untuned grpc-go
-// echo of the same messages.
+// echo of the same messages, and over HTTP of a net/http echo that decodes and
+// encodes the same bodies by encoding/json.
 //
 //	go run ./benchmarks/transport
 //

@@ -21,8 +21,8 @@ import (
 type process struct {
 	command *exec.Cmd
 	stdin   io.Closer
-	// address is where it listens, as gRPC dials it.
-	address string
+	// address is where it listens, as gRPC dials it, and http where it answers HTTP.
+	address, http string
 }
 
 // stop ends the process.
@@ -52,11 +52,9 @@ func startEcho(dir string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	address, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
+	if _, err := fmt.Fscan(stdout, &p.address, &p.http); err != nil {
 		return nil, errors.Join(fmt.Errorf("the echo did not start: %w", err), p.stop())
 	}
-	p.address = strings.TrimSpace(address)
 	return p, nil
 }
 
@@ -75,9 +73,9 @@ func startVerdict(b build, dir, address string) (*process, error) {
 	log := bufio.NewScanner(stderr)
 	var said []string
 	for log.Scan() {
-		var line struct{ Msg, GRPC string }
+		var line struct{ Msg, GRPC, HTTP string }
 		if json.Unmarshal(log.Bytes(), &line) == nil && line.Msg == "serving" {
-			p.address = line.GRPC
+			p.address, p.http = line.GRPC, line.HTTP
 			go io.Copy(io.Discard, stderr)
 			return p, nil
 		}

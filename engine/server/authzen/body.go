@@ -1,10 +1,12 @@
 package authzen
 
 import (
+	"context"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -30,48 +32,85 @@ func bodyLimits(input int) (one, batch int64) {
 	return one, max(one, min(batchFactor*min(one, maxBatchBytes), maxBatchBytes))
 }
 
-// withBody is the endpoint that answers a request with a body. Bodies that would
-// take more than a bounded number of bytes together are answered one after
-// another; one that is still being sent holds up no other.
-func (s *server) withBody(answer func(r *http.Request, body []byte) (any, error)) endpoint {
-	return func(r *http.Request) (any, error) {
-		body, err := readBody(r)
-		if err != nil {
+// withBody is the endpoint that answers a request with a body, which is good for as
+// long as it is answered. Bodies that would take more than a bounded number of bytes
+// together are answered one after another; one that is still being sent holds up no
+// other.
+func (s *server) withBody(limit int64, answer func(ctx context.Context, r *http.Request, body []byte) (any, error)) endpoint {
+	return func(ctx context.Context, r *http.Request) (any, error) {
+		if err := checkBodyHeader(r.Header); err != nil {
 			return nil, err
 		}
-		size := int64(len(body))
-		if err := s.answering.Acquire(r.Context(), size); err != nil {
+		buffer := s.buffers.get()
+		defer s.buffers.put(buffer)
+		if err := readBody(ctx, r, limit, buffer); err != nil {
 			return nil, err
+		}
+		size := int64(len(*buffer))
+		if !s.answering.TryAcquire(size) {
+			if err := s.answering.Acquire(ctx, size); err != nil {
+				return nil, err
+			}
 		}
 		defer s.answering.Release(size)
-		return answer(r, body)
+		return answer(ctx, r, *buffer)
 	}
 }
 
-// readBody reads the body of a request, which must be JSON (section 10.1).
-func readBody(r *http.Request) ([]byte, error) {
-	contentType := r.Header.Get("Content-Type")
-	media, parameters, err := mime.ParseMediaType(contentType)
-	if err != nil || media != "application/json" {
-		return nil, authz.Errorf(authz.Invalid, "the Content-Type is %s: expected application/json", authz.Quote(contentType))
-	}
-	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return nil, authz.Errorf(authz.Invalid, "the charset is %s: JSON is UTF-8", authz.Quote(charset))
+// checkBodyHeader refuses a body that is not JSON (section 10.1).
+func checkBodyHeader(header http.Header) error {
+	contentType := header["Content-Type"]
+	if len(contentType) != 1 || contentType[0] != "application/json" {
+		if err := checkContentType(header.Get("Content-Type")); err != nil {
+			return err
+		}
 	}
 	// RFC 9110, section 8.4.
-	if coding := strings.Join(r.Header.Values("Content-Encoding"), ", "); coding != "" && !strings.EqualFold(coding, "identity") {
-		return nil, refusal{http.StatusUnsupportedMediaType, authz.Errorf(authz.Invalid,
-			"the Content-Encoding is %s: send the body as it is", authz.Quote(coding))}
+	if codings := header["Content-Encoding"]; len(codings) > 0 {
+		if coding := strings.Join(codings, ", "); coding != "" && !strings.EqualFold(coding, "identity") {
+			return refusal{http.StatusUnsupportedMediaType, authz.Errorf(authz.Invalid,
+				"the Content-Encoding is %s: send the body as it is", authz.Quote(coding))}
+		}
 	}
-	body, err := io.ReadAll(r.Body)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return nil, authz.Errorf(authz.LimitExceeded, "the body is larger than the limit of %d bytes", tooLarge.Limit)
-	case err != nil && r.Context().Err() != nil:
-		return nil, r.Context().Err()
-	case err != nil:
-		return nil, authz.Errorf(authz.Invalid, "the body could not be read to its end: %w", err)
+	return nil
+}
+
+func checkContentType(contentType string) error {
+	media, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil || media != "application/json" {
+		return authz.Errorf(authz.Invalid, "the Content-Type is %s: expected application/json", authz.Quote(contentType))
 	}
-	return body, nil
+	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return authz.Errorf(authz.Invalid, "the charset is %s: JSON is UTF-8", authz.Quote(charset))
+	}
+	return nil
+}
+
+// readBody reads the body of a request to its end. What is announced to be larger
+// than the limit is not read.
+func readBody(ctx context.Context, r *http.Request, limit int64, to *[]byte) error {
+	body := *to
+	defer func() { *to = body }()
+	for r.ContentLength <= limit {
+		if len(body) == cap(body) {
+			body = slices.Grow(body, cap(body)) // twice as much: what is announced need not come
+		}
+		n, err := r.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case int64(len(body)) > limit:
+			return tooLarge(limit)
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil && ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			return authz.Errorf(authz.Invalid, "the body could not be read to its end: %w", err)
+		}
+	}
+	return tooLarge(limit)
+}
+
+func tooLarge(limit int64) error {
+	return authz.Errorf(authz.LimitExceeded, "the body is larger than the limit of %d bytes", limit)
 }

@@ -4,14 +4,18 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"go.uber.org/zap"
@@ -55,6 +59,74 @@ func TestBodyAtTheLimit(t *testing.T) {
 			t.Errorf("%s: a body one byte over the limit: %d %+v, want 413 naming the limit", path, response.Code, failed)
 		}
 	}
+}
+
+// TestBodyThatComesInPieces sends bodies whose length is not known, a byte at a time.
+func TestBodyThatComesInPieces(t *testing.T) {
+	const input = 1 << 10
+	limit, _ := bodyLimits(input)
+	handler := New(Options{Decider: allowReads, Logger: zap.NewNop(), MaxInputBytes: input})
+	ask := func(body io.Reader) *httptest.ResponseRecorder {
+		request := httptest.NewRequest(http.MethodPost, evaluationPath, body)
+		request.ContentLength = -1
+		request.Header.Set("Content-Type", "application/json")
+		response := httptest.NewRecorder()
+		handler.ServeHTTP(response, request)
+		return response
+	}
+	body := readRecord + strings.Repeat(" ", int(limit)-len(readRecord))
+	if response := ask(iotest.OneByteReader(strings.NewReader(body))); response.Code != http.StatusOK {
+		t.Errorf("a body of the limit: status %d, %s", response.Code, response.Body)
+	}
+	if response := ask(iotest.OneByteReader(strings.NewReader(body + " "))); response.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("a body one byte over the limit: status %d, want 413", response.Code)
+	}
+	broken := io.MultiReader(strings.NewReader(readRecord), iotest.ErrReader(errors.New("cut off")))
+	if failed := failureIn(t, ask(broken)); failed.Status != http.StatusBadRequest || !strings.Contains(failed.Message, "could not be read to its end: cut off") {
+		t.Errorf("a body that is cut off: %+v, want 400", failed)
+	}
+}
+
+// TestWhatIsTooLargeIsNotRead holds that a body is refused by what its header says.
+func TestWhatIsTooLargeIsNotRead(t *testing.T) {
+	request := httptest.NewRequest(http.MethodPost, evaluationPath, iotest.ErrReader(errors.New("it was read")))
+	request.ContentLength = 1 << 40
+	request.Header.Set("Content-Type", "application/json")
+	response := httptest.NewRecorder()
+	newHandler(allowReads).ServeHTTP(response, request)
+	if response.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("status = %d, want 413: %s", response.Code, response.Body)
+	}
+}
+
+// TestRequestsKeepToThemselves asks about many subjects at a time, over HTTP, and
+// holds that each answer is about its own.
+func TestRequestsKeepToThemselves(t *testing.T) {
+	server := httptest.NewServer(newHandler(decideFunc(func(request *authz.Request) (authz.Decision, error) {
+		return authz.Decision{Reasons: []string{request.Subject.ID, fmt.Sprint(request.Context["n"])}}, nil
+	})))
+	defer server.Close()
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for j := range 50 {
+				id := strings.Repeat(fmt.Sprintf("%d.", i), 1+97*j)
+				body := fmt.Sprintf(`{"subject":{"type":"user","id":%q},"action":{"name":"read"},"resource":{"type":"record","id":"1"},"context":{"n":%d}}`, id, j)
+				response, err := http.Post(server.URL+evaluationPath, "application/json", strings.NewReader(body))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				var answer struct{ Context struct{ Reasons []string } }
+				err = json.NewDecoder(response.Body).Decode(&answer)
+				response.Body.Close()
+				if want := []string{id, fmt.Sprint(j)}; err != nil || !slices.Equal(answer.Context.Reasons, want) {
+					t.Errorf("answered %q, %v, want %q", answer.Context.Reasons, err, want)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestContentEncoding(t *testing.T) {

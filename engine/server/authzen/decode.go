@@ -67,6 +67,13 @@ type batch struct {
 
 // decodeEvaluation reads the body of an Access Evaluation request.
 func decodeEvaluation(body []byte) (parts, error) {
+	if p, isPlain := plainEvaluation(string(body)); isPlain {
+		return p, nil
+	}
+	return readEvaluation(body)
+}
+
+func readEvaluation(body []byte) (parts, error) {
 	var p parts
 	d := newDecoder(body)
 	err := d.whole(func(name string) error { return d.part(&p, name) })
@@ -75,6 +82,13 @@ func decodeEvaluation(body []byte) (parts, error) {
 
 // decodeEvaluations reads the body of an Access Evaluations request.
 func decodeEvaluations(body []byte) (batch, error) {
+	if b, isPlain := plainEvaluations(string(body)); isPlain {
+		return b, nil
+	}
+	return readEvaluations(body)
+}
+
+func readEvaluations(body []byte) (batch, error) {
 	var b batch
 	d := newDecoder(body)
 	err := d.whole(func(name string) error {

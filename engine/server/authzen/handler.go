@@ -1,13 +1,10 @@
 package authzen
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -82,13 +79,13 @@ func New(o Options) http.Handler {
 	for _, path := range paths {
 		for _, tenant := range []string{"", "/tenants/{tenant}"} {
 			base := path + tenant
-			mux.Handle(base+evaluationPath, http.MaxBytesHandler(s.answer(s.withBody(s.evaluation), http.MethodPost), one))
-			mux.Handle(base+evaluationsPath, http.MaxBytesHandler(s.answer(s.withBody(s.evaluations), http.MethodPost), batch))
+			mux.Handle(base+evaluationPath, s.answer(s.withBody(one, s.evaluation), http.MethodPost))
+			mux.Handle(base+evaluationsPath, s.answer(s.withBody(batch, s.evaluations), http.MethodPost))
 			if s.searcher != nil {
 				for path, what := range map[string]pdp.SearchFor{
 					searchSubjectPath: pdp.Subjects, searchResourcePath: pdp.Resources, searchActionPath: pdp.Actions,
 				} {
-					mux.Handle(base+path, http.MaxBytesHandler(s.answer(s.withBody(s.search(what)), http.MethodPost), one))
+					mux.Handle(base+path, s.answer(s.withBody(one, s.search(what)), http.MethodPost))
 				}
 			}
 			mux.Handle(wellKnown+base, s.answer(s.metadata, http.MethodGet, http.MethodHead))
@@ -111,12 +108,14 @@ type server struct {
 	hasTenant func(string) bool
 	publicURL PublicURL
 	leaveOut  Members
+	buffers   buffers
 	// answering holds the bytes of the bodies that are being answered.
 	answering *semaphore.Weighted
 }
 
-// An endpoint answers a request with something to be written as JSON.
-type endpoint func(*http.Request) (any, error)
+// An endpoint answers a request with something to be written as JSON, while a
+// context lasts.
+type endpoint func(context.Context, *http.Request) (any, error)
 
 // A reply is an answer with a status of its own; any other has 200.
 type reply struct {
@@ -144,15 +143,15 @@ func (s *server) answer(serve endpoint, methods ...string) http.Handler {
 				"%s cannot be done here: expected %s", r.Method, strings.Join(methods, " or "))}))
 			return
 		}
-		ctx, cancel := context.WithTimeoutCause(r.Context(), s.maxTime, authz.Errorf(authz.DeadlineExceeded,
-			"the request took longer than %v: send it faster, or as several", s.maxTime))
-		defer cancel()
-		r = r.WithContext(ctx)
-		body, err := s.call(serve, r)
+		ctx := newPatience(r.Context(), s.maxTime)
+		defer ctx.release()
+		body, err := s.call(ctx, serve, r)
 		switch authz.KindOf(err) {
 		case authz.Canceled, authz.DeadlineExceeded:
-			if ctx.Err() != nil {
-				err = context.Cause(ctx)
+			if ctx.isOver() {
+				err = authz.Errorf(authz.DeadlineExceeded, "the request took longer than %v: send it faster, or as several", s.maxTime)
+			} else if gone := r.Context().Err(); gone != nil {
+				err = gone
 			}
 		}
 		if err != nil {
@@ -173,9 +172,9 @@ func (s *server) refuse(r *http.Request, err error) reply {
 }
 
 // call calls an endpoint and turns a panic into an internal error.
-func (s *server) call(serve endpoint, r *http.Request) (body any, err error) {
+func (s *server) call(ctx context.Context, serve endpoint, r *http.Request) (body any, err error) {
 	defer panics.Catch("request", &err)
-	return serve(r)
+	return serve(ctx, r)
 }
 
 // public is what a caller may read of err. Internal errors are logged.
@@ -188,32 +187,6 @@ func (s *server) public(r *http.Request, err error) status.Public {
 			zap.String("reference", reference))...)
 	}
 	return public
-}
-
-func (s *server) write(w http.ResponseWriter, r *http.Request, answer any) {
-	result, is := answer.(reply)
-	if !is {
-		result = reply{status: http.StatusOK, body: answer}
-	}
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(result.body); err != nil {
-		public := s.public(r, fmt.Errorf("encoding the answer: %w", err))
-		text.Reset()
-		result.status = public.HTTP()
-		if err := encoder.Encode(failure{failureOf(public)}); err != nil {
-			s.logger.Error("an error could not be encoded", zap.Error(err))
-		}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	if result.cache != "" {
-		w.Header().Set("Cache-Control", result.cache)
-	}
-	w.WriteHeader(result.status)
-	if _, err := w.Write(text.Bytes()); err != nil && r.Context().Err() == nil {
-		s.logger.Debug("an answer could not be sent", zap.String("path", r.URL.Path), zap.Error(err))
-	}
 }
 
 // A failure is the body of an answer that holds no decision.
@@ -241,17 +214,19 @@ func failureOf(public status.Public) failureBody {
 	return body
 }
 
-func (s *server) nowhere(r *http.Request) (any, error) {
+func (s *server) nowhere(_ context.Context, r *http.Request) (any, error) {
 	return nil, authz.Errorf(authz.NotFound,
 		"there is nothing at %s: expected %s, %s or /access/v1/search/subject, resource or action, also below /tenants/{tenant}; %s, also with /tenants/{tenant} behind it; /healthz or /readyz",
 		authz.Quote(r.URL.Path), evaluationPath, evaluationsPath, wellKnown)
 }
 
 // healthz says that the process answers.
-func (s *server) healthz(*http.Request) (any, error) { return health{Status: "ok"}, nil }
+func (s *server) healthz(context.Context, *http.Request) (any, error) {
+	return health{Status: "ok"}, nil
+}
 
 // readyz says whether requests can be decided, and what is missing otherwise.
-func (s *server) readyz(*http.Request) (any, error) {
+func (s *server) readyz(context.Context, *http.Request) (any, error) {
 	err := s.ready()
 	if err == nil {
 		return health{Status: "ready"}, nil

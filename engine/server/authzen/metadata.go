@@ -1,6 +1,7 @@
 package authzen
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -36,7 +37,7 @@ type configuration struct {
 
 // metadata answers with the metadata of the decision point of a tenant, the one at
 // the root where none is named.
-func (s *server) metadata(r *http.Request) (any, error) {
+func (s *server) metadata(_ context.Context, r *http.Request) (any, error) {
 	if !s.publicURL.known() {
 		return nil, authz.Errorf(authz.NotFound,
 			"there is no metadata, since the server was not told under which URL it is reached: set http.public_url in its configuration, or start it with --public-url https://…")

@@ -1,6 +1,7 @@
 package authzen
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -16,7 +17,7 @@ const maxRequestIDBytes = 1 << 10
 
 // identified gives every answer of a handler the id of its request.
 func (s *server) identified(handler http.Handler) http.Handler {
-	refuse := s.answer(func(*http.Request) (any, error) {
+	refuse := s.answer(func(context.Context, *http.Request) (any, error) {
 		return nil, authz.Errorf(authz.Invalid,
 			"the X-Request-ID cannot be sent back: expected at most %d bytes without control characters", maxRequestIDBytes)
 	})

@@ -14,14 +14,14 @@ type Searcher interface {
 }
 
 // search is the Search API for subjects, resources or actions (section 8).
-func (s *server) search(what pdp.SearchFor) func(r *http.Request, body []byte) (any, error) {
-	return func(r *http.Request, body []byte) (any, error) {
+func (s *server) search(what pdp.SearchFor) func(ctx context.Context, r *http.Request, body []byte) (any, error) {
+	return func(ctx context.Context, r *http.Request, body []byte) (any, error) {
 		asked, err := decodeSearch(body, what)
 		if err != nil {
 			return nil, err
 		}
 		request := asked.request(tenantOf(r))
-		found, err := s.searcher.Search(r.Context(), pdp.Search{
+		found, err := s.searcher.Search(ctx, pdp.Search{
 			For: what, Request: request, Limit: asked.limit, Token: asked.token,
 		})
 		if err != nil {

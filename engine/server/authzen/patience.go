@@ -1,0 +1,65 @@
+package authzen
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// A patience is a context that ends when a request has taken too long, besides when
+// its caller gives up.
+//
+// Few requests wait for anything. So a patience looks at the clock when asked, and
+// arms a timer only once something waits. See BenchmarkEvaluation.
+type patience struct {
+	context.Context
+	deadline time.Time
+
+	mu     sync.Mutex
+	timed  context.Context // nil until something waits
+	cancel context.CancelFunc
+}
+
+func newPatience(ctx context.Context, most time.Duration) *patience {
+	return &patience{Context: ctx, deadline: time.Now().Add(most)}
+}
+
+// Deadline is the earlier one of the caller's and the request's.
+func (p *patience) Deadline() (time.Time, bool) {
+	if callers, bounded := p.Context.Deadline(); bounded && callers.Before(p.deadline) {
+		return callers, true
+	}
+	return p.deadline, true
+}
+
+// Err reports the end as soon as there is one, be Done closed or not.
+func (p *patience) Err() error {
+	if err := p.Context.Err(); err != nil {
+		return err
+	}
+	if p.isOver() {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+func (p *patience) isOver() bool { return time.Until(p.deadline) <= 0 }
+
+// Done is closed at the end.
+func (p *patience) Done() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timed == nil {
+		p.timed, p.cancel = context.WithDeadline(p.Context, p.deadline)
+	}
+	return p.timed.Done()
+}
+
+// release frees the timer, if one was armed.
+func (p *patience) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cancel != nil {
+		p.cancel()
+	}
+}
