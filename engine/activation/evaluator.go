@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/open-policy-agent/opa/v1/ast"
-
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/panics"
 	"github.com/verdictpdp/verdict/policy/rego"
@@ -38,20 +36,16 @@ func (s *Set) prepareOn(ctx context.Context, evaluator eval.Evaluator, policy *r
 	}
 	active.Actions, active.Rules = nil, nil
 	if policy.Has(rego.Actions) {
-		active.Actions, err = evaluator.PrepareRule(ctx, policy, policy.Path().Append(ast.StringTerm(rego.Actions)))
+		active.Actions, err = evaluator.PrepareRule(ctx, policy, policy.ActionsRule())
 		if err != nil {
 			return err
 		}
 	}
 	for _, name := range s.rules {
-		ref, err := ast.ParseRef(name)
-		if err != nil {
-			return fmt.Errorf("%s is no rule: %w", name, err)
-		}
-		if len(policy.Compiler().GetRulesExact(ref)) == 0 {
+		if !policy.HasRule(name) {
 			continue
 		}
-		rule, err := evaluator.PrepareRule(ctx, policy, ref)
+		rule, err := evaluator.PrepareRule(ctx, policy, name)
 		if err != nil {
 			return err
 		}

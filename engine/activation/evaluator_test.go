@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/open-policy-agent/opa/v1/ast"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -39,8 +38,8 @@ func (p picky) Prepare(_ context.Context, policy *rego.Policy) (eval.Program, er
 	return program{revision: policy.Revision()}, nil
 }
 
-func (p picky) PrepareRule(ctx context.Context, policy *rego.Policy, ref ast.Ref) (eval.Rule, error) {
-	return fake{}.PrepareRule(ctx, policy, ref)
+func (p picky) PrepareRule(ctx context.Context, policy *rego.Policy, name string) (eval.Rule, error) {
+	return fake{}.PrepareRule(ctx, policy, name)
 }
 
 func anything(string) error { return nil }

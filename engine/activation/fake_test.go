@@ -33,11 +33,11 @@ func (fake) Prepare(_ context.Context, policy *rego.Policy) (eval.Program, error
 }
 
 // PrepareRule refuses the rule refused.
-func (fake) PrepareRule(_ context.Context, _ *rego.Policy, ref ast.Ref) (eval.Rule, error) {
-	if ref.String() == "data.authz.refused" {
+func (fake) PrepareRule(_ context.Context, _ *rego.Policy, name string) (eval.Rule, error) {
+	if name == "data.authz.refused" {
 		return nil, errors.New("the fake evaluator cannot take the rule refused")
 	}
-	return rule(ref.String()), nil
+	return rule(name), nil
 }
 
 // A rule yields its name.

@@ -64,7 +64,7 @@ type Evaluator interface {
 	// PrepareRule makes one rule of a policy ready to be asked for by itself, such
 	// as data.verdict.http.request. An error says what of it this evaluator cannot
 	// take.
-	PrepareRule(ctx context.Context, policy *rego.Policy, rule ast.Ref) (Rule, error)
+	PrepareRule(ctx context.Context, policy *rego.Policy, rule string) (Rule, error)
 }
 
 // A Rule is one rule of a policy, ready to be asked for what it yields. It is

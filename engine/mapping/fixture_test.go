@@ -7,7 +7,6 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/open-policy-agent/opa/v1/ast"
 	"go.uber.org/zap"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -50,7 +49,7 @@ func ruleOf(tb testing.TB, data, policy string) eval.Rule {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	rule, err := closure.New().PrepareRule(tb.Context(), compiled, ast.MustParseRef(RuleName))
+	rule, err := closure.New().PrepareRule(tb.Context(), compiled, RuleName)
 	if err != nil {
 		tb.Fatal(err)
 	}

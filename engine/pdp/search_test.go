@@ -11,8 +11,6 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/open-policy-agent/opa/v1/ast"
-
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/eval/closure"
@@ -59,7 +57,7 @@ func policyOf(t testing.TB, text string) pdp.Policy {
 		t.Fatal(err)
 	}
 	if compiled.Has(rego.Actions) {
-		if p.Actions, err = closure.New().PrepareRule(t.Context(), compiled, ast.MustParseRef("data.authz.actions")); err != nil {
+		if p.Actions, err = closure.New().PrepareRule(t.Context(), compiled, compiled.ActionsRule()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -110,14 +110,24 @@ func (p *Policy) Query() (ast.Body, error) {
 	return query, nil
 }
 
+// ActionsRule is the name of the rule Actions, such as data.authz.actions.
+func (p *Policy) ActionsRule() string { return p.path.Append(ast.StringTerm(Actions)).String() }
+
+// HasRule reports whether the policy has a rule of a name, such as
+// data.verdict.http.request.
+func (p *Policy) HasRule(name string) bool {
+	ref, err := ast.ParseRef(name)
+	return err == nil && len(p.compiler.GetRulesExact(ref)) > 0
+}
+
 // RuleQuery asks for what one rule of the policy yields, in an array of at most one
 // value: value = [v | v = data.verdict.http.request]. It is an error where the
 // policy has no such rule.
-func (p *Policy) RuleQuery(rule ast.Ref) (ast.Body, error) {
-	if len(p.compiler.GetRulesExact(rule)) == 0 {
-		return nil, authz.Errorf(authz.NotFound, "bundle %s has no rule %s", p.Name(), rule)
+func (p *Policy) RuleQuery(name string) (ast.Body, error) {
+	if !p.HasRule(name) {
+		return nil, authz.Errorf(authz.NotFound, "bundle %s has no rule %s", p.Name(), name)
 	}
-	return ast.ParseBody(fmt.Sprintf("%s = [v | v = %s]", RuleValue, rule))
+	return ast.ParseBody(fmt.Sprintf("%s = [v | v = %s]", RuleValue, name))
 }
 
 // RuleValue is the variable of RuleQuery.

@@ -12,20 +12,20 @@ import (
 )
 
 // PrepareRule compiles what one rule rests on.
-func (e Evaluator) PrepareRule(ctx context.Context, policy *rego.Policy, ref ast.Ref) (eval.Rule, error) {
-	query, err := policy.RuleQuery(ref)
+func (e Evaluator) PrepareRule(ctx context.Context, policy *rego.Policy, name string) (eval.Rule, error) {
+	query, err := policy.RuleQuery(name)
 	if err != nil {
 		return nil, err
 	}
 	plan, err := rego.Plan(ctx, policy.Compiler(), query)
 	if err != nil {
-		return nil, authz.Errorf(authz.Invalid, "bundle %s: OPA cannot plan the rule %s: %w", policy.Name(), ref, err)
+		return nil, authz.Errorf(authz.Invalid, "bundle %s: OPA cannot plan the rule %s: %w", policy.Name(), name, err)
 	}
-	r := &rule{name: ref.String(), static: ast.NewTerm(policy.Data())}
+	r := &rule{name: name, static: ast.NewTerm(policy.Data())}
 	sorted(r.static)
 	r.executable, err = newExecutable(source{plan: plan, static: r.static, off: e.off})
 	if err != nil {
-		return nil, authz.Errorf(authz.Invalid, "bundle %s: the plan of the rule %s is of a form that is not known: %w", policy.Name(), ref, err)
+		return nil, authz.Errorf(authz.Invalid, "bundle %s: the plan of the rule %s is of a form that is not known: %w", policy.Name(), name, err)
 	}
 	return r, nil
 }

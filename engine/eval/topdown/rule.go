@@ -12,16 +12,16 @@ import (
 )
 
 // PrepareRule compiles the query of one rule.
-func (Evaluator) PrepareRule(_ context.Context, policy *rego.Policy, ref ast.Ref) (eval.Rule, error) {
-	query, err := policy.RuleQuery(ref)
+func (Evaluator) PrepareRule(_ context.Context, policy *rego.Policy, name string) (eval.Rule, error) {
+	query, err := policy.RuleQuery(name)
 	if err != nil {
 		return nil, err
 	}
 	p, err := newProgram(policy, query)
 	if err != nil {
-		return nil, authz.Errorf(authz.Invalid, "bundle %s: the query of the rule %s does not compile: %w", policy.Name(), ref, err)
+		return nil, authz.Errorf(authz.Invalid, "bundle %s: the query of the rule %s does not compile: %w", policy.Name(), name, err)
 	}
-	return &rule{ref.String(), p}, nil
+	return &rule{name, p}, nil
 }
 
 // A rule is one rule of a policy.
