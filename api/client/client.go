@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -26,8 +27,9 @@ type Client struct {
 	conn   *grpc.ClientConn
 	access verdictv1.AccessServiceClient
 	// gather is nil where every check goes alone.
-	gather *coalescer
-	closed chan struct{}
+	gather  *coalescer
+	closing sync.Once
+	closed  chan struct{}
 }
 
 // CheckOptions say how requests are decided. The zero value asks for the latest
@@ -150,13 +152,17 @@ func (c *Client) Allowed(ctx context.Context, subject, action, resource string) 
 func (c *Client) Conn() grpc.ClientConnInterface { return c.conn }
 
 // Close ends what is under way, which fails with kind Unavailable, and returns
-// when nothing of the client runs any more. It must be called once.
+// when nothing of the client runs any more. Further calls do nothing.
 func (c *Client) Close() error {
-	close(c.closed)
-	if c.gather != nil {
-		c.gather.close()
-	}
-	return c.conn.Close()
+	var err error
+	c.closing.Do(func() {
+		close(c.closed)
+		if c.gather != nil {
+			c.gather.close()
+		}
+		err = c.conn.Close()
+	})
+	return err
 }
 
 // bounded gives a context without a deadline the client's.

@@ -300,6 +300,58 @@ func TestStream(t *testing.T) {
 	})
 }
 
+func TestStreamOnTheClient(t *testing.T) {
+	aboutWhatGoesOut := func(ctx context.Context) (authz.Request, error) {
+		md, _ := metadata.FromOutgoingContext(ctx)
+		return requestAbout(md.Get("record")[0]), nil
+	}
+	open, each := Stream{Open: aboutWhatGoesOut}, Stream{Message: aboutTheStreamed}
+	tests := []struct {
+		name    string
+		streams Streams
+		options []Option
+		record  string
+		sends   []string
+		ran     int // for how many messages the handler ran
+		code    codes.Code
+	}{
+		{"opened, allowed", Streams{streamMethod: open}, nil, "allowed", []string{"1", "2"}, 2, codes.OK},
+		{"opened, denied", Streams{streamMethod: open}, nil, "denied", []string{"1"}, 0, codes.PermissionDenied},
+		{"opened, undecided", Streams{streamMethod: open}, nil, "away", []string{"1"}, 0, codes.Unavailable},
+		{"each allowed", Streams{streamMethod: each}, nil, "", []string{"allowed", "allowed"}, 2, codes.OK},
+		{"one denied", Streams{streamMethod: each}, nil, "", []string{"allowed", "denied", "allowed"}, 1, codes.PermissionDenied},
+		{"nothing said", nil, nil, "allowed", []string{"1"}, 0, codes.PermissionDenied},
+		{"unchecked", nil, []Option{WithUnchecked(streamMethod)}, "", []string{"1"}, 1, codes.OK},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			e := New(byID, tt.options...)
+			a := &application{}
+			client := startApplication(t, a, nil, grpc.WithStreamInterceptor(e.StreamClientInterceptor(tt.streams)))
+			ctx := metadata.AppendToOutgoingContext(soon(t), "record", tt.record)
+			stream, err := client.StreamCheckAccess(ctx)
+			ran := 0
+			for _, id := range tt.sends {
+				if err != nil {
+					break
+				}
+				if err = stream.Send(&verdictv1.StreamCheckAccessRequest{Id: id}); err != nil {
+					if _, again := stream.Recv(); status.Code(again) != tt.code {
+						t.Errorf("what is received then: %v", again)
+					}
+					break
+				}
+				if _, err = stream.Recv(); err == nil {
+					ran++
+				}
+			}
+			if status.Code(err) != tt.code || ran != tt.ran {
+				t.Errorf("error = %v, want %v; %d messages were answered, want %d", err, tt.code, ran, tt.ran)
+			}
+		})
+	}
+}
+
 // A handler that does not look at errors gets and gives nothing away.
 func TestCarelessHandlers(t *testing.T) {
 	answer := &verdictv1.StreamCheckAccessResponse{Id: "secret"}
