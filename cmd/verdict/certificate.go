@@ -86,6 +86,9 @@ func (c *certificate) reload() error {
 	if err != nil {
 		return fmt.Errorf("TLS: the certificate %s with the key %s: %w", c.chainFile, c.keyFile, err)
 	}
+	if end := pair.Leaf.NotAfter; time.Now().After(end) {
+		return fmt.Errorf("TLS: the certificate %s has expired on %s: nobody would connect", c.chainFile, end.Format(time.DateOnly))
+	}
 	c.chain, c.key = chain, key
 	c.shown.Store(&pair)
 	c.logger.Info("TLS certificate", zap.String("file", c.chainFile),

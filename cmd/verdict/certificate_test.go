@@ -25,6 +25,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/activation"
 )
 
 // An authority signs certificates for localhost.
@@ -72,9 +73,14 @@ func encodePEM(kind string, der []byte) string {
 // a directory, as cert.pem and key.pem.
 func (a *authority) issue(t *testing.T, dir string, serial int64) tlsConfig {
 	t.Helper()
+	return a.issueUntil(t, dir, serial, time.Now().Add(time.Hour))
+}
+
+func (a *authority) issueUntil(t *testing.T, dir string, serial int64, end time.Time) tlsConfig {
+	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: end,
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
@@ -316,6 +322,16 @@ func watchedCertificate(t *testing.T, files tlsConfig) (shown func() int64, logs
 	return func() int64 { return c.shown.Load().Leaf.SerialNumber.Int64() }, logs
 }
 
+func TestServiceWithACertificateThatHasExpired(t *testing.T) {
+	cfg := defaultConfig()
+	cfg.GRPC.Address, cfg.HTTP.Address = "127.0.0.1:0", "127.0.0.1:0"
+	cfg.TLS = newAuthority(t).issueUntil(t, t.TempDir(), 1, time.Now().Add(-24*time.Hour))
+	_, err := openService(pointOptions{config: cfg, tenants: []activation.Tenant{shippedBundle("customer")}, clock: time.Now, logger: zap.NewNop()})
+	if yesterday := time.Now().Add(-24 * time.Hour).UTC().Format(time.DateOnly); err == nil || !strings.Contains(err.Error(), "has expired on "+yesterday) {
+		t.Errorf("error = %v, want one that says so", err)
+	}
+}
+
 func TestCertificateIsReplaced(t *testing.T) {
 	authority := newAuthority(t)
 	move := func(t *testing.T, from, to string) {
@@ -364,6 +380,7 @@ func TestCertificateIsReplaced(t *testing.T) {
 			func() { move(t, other.Key, files.Key) }, // of another certificate
 			func() { write(t, files.Cert, "no PEM") },
 			func() { write(t, files.Cert, strings.Repeat("a", maxCertificateBytes+1)) },
+			func() { authority.issueUntil(t, dir, 2, time.Now().Add(-time.Second)) },
 			func() { os.Remove(files.Cert) },
 		} {
 			before := logs.FilterLevelExact(zap.ErrorLevel).Len()
@@ -376,7 +393,7 @@ func TestCertificateIsReplaced(t *testing.T) {
 		}
 		time.Sleep(2 * certificateInterval)
 		entries := logs.FilterLevelExact(zap.ErrorLevel).All()
-		wants := []string{"private key does not match", "failed to find any PEM data", "larger than 1048576 bytes", "no such file"}
+		wants := []string{"private key does not match", "failed to find any PEM data", "larger than 1048576 bytes", "has expired on", "no such file"}
 		if len(entries) != len(wants) {
 			t.Errorf("%d lines were logged, want %d: %v", len(entries), len(wants), entries)
 		}

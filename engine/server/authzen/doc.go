@@ -14,6 +14,9 @@
 // members are dropped (section 10.1.1), and a member that is null counts as
 // left out.
 //
+// Almost all bodies have nothing in them that is left out, escaped or wrong, and are
+// read as they stand; the others, by a decoder that knows all of this.
+//
 // The X-Request-ID of a request is on its answer, whatever the answer is, as it
 // was sent; one longer than a kibibyte is refused. No answer has one by itself.
 //
@@ -63,5 +66,5 @@
 // there is no decision at all, the body is {"error": {status, kind, message,
 // violations}}, with the codes of engine/server/status.
 //
-// Start with New, then decode.go.
+// Start with New, then evaluation.go and decode.go.
 package authzen
