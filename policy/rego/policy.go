@@ -89,6 +89,17 @@ func (p *Policy) Sources() map[string]*ast.Module { return modules(p.bundle.Modu
 // Data is the bundle's static data. It must not be changed.
 func (p *Policy) Data() ast.Object { return p.data }
 
+// Value is the static data at a path, such as "verdict", "plan", as JSON decodes it;
+// nil where there is none. It must not be changed.
+func (p *Policy) Value(path ...string) any {
+	var at any = p.bundle.Data
+	for _, name := range path {
+		object, _ := at.(map[string]any)
+		at = object[name]
+	}
+	return at
+}
+
 // Package is the name of the package that holds the decision, such as "authz".
 func (p *Policy) Package() string { return p.pkg }
 

@@ -176,7 +176,7 @@ func (b *body) textTest(name string, v, part value) Formula {
 		return b.test(textTests[name], v.path, text)
 	case v.kind == element && v.of.kind == member && v.of.member == eval.Ancestors && name == ast.StartsWith.Name:
 		b.asked(v)
-		return b.test(AncestorStartsWith, nil, text)
+		return b.ancestorStartsWith(text)
 	}
 	return b.unrecognised("%s of %s and %s", name, v, part)
 }

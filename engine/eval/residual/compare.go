@@ -72,7 +72,7 @@ func (b *body) asked(v value) { b.elements[v.element-1].tests++ }
 func (b *body) hasElements(of value) Formula {
 	switch {
 	case of.kind == filtered:
-		return b.test(AncestorStartsWith, nil, of.prefix)
+		return b.ancestorStartsWith(of.prefix)
 	case of.kind == member && of.member == eval.Ancestors:
 		return always // the entity itself
 	}
@@ -85,6 +85,14 @@ func (b *body) ancestor(ref string) Formula {
 		return always
 	}
 	return b.test(Ancestor, nil, ref)
+}
+
+// ancestorStartsWith is when the ref of the entity or of one above it starts so.
+func (b *body) ancestorStartsWith(prefix string) Formula {
+	if strings.HasPrefix(b.root, prefix) || strings.HasPrefix(b.typ+":", prefix) {
+		return always
+	}
+	return b.test(AncestorStartsWith, nil, prefix)
 }
 
 // mirrored are the comparisons with their sides exchanged.
@@ -216,7 +224,7 @@ func (b *body) compareCount(op Op, of value, number *ast.Term) (f Formula, known
 	}
 	switch {
 	case of.kind == filtered:
-		f = b.test(AncestorStartsWith, nil, of.prefix)
+		f = b.ancestorStartsWith(of.prefix)
 	case of.kind == rule && b.isSet(of.rule):
 		f = b.hasMembers(of.rule)
 	default:

@@ -178,7 +178,26 @@ func not(f Formula) Formula {
 	return Formula{Op: None, Of: []Formula{f}}
 }
 
-func and(parts ...Formula) Formula { return joined(All, always, never, parts) }
+func and(parts ...Formula) Formula {
+	f := joined(All, always, never, parts)
+	if f.Op == All {
+		f.Of = slices.DeleteFunc(slices.Clone(f.Of), func(part Formula) bool { return slices.ContainsFunc(f.Of, part.followsFrom) })
+		if len(f.Of) == 1 {
+			return f.Of[0]
+		}
+	}
+	return f
+}
+
+// followsFrom reports whether an attribute is there for another condition on it, or
+// on what is in it, to hold.
+func (f Formula) followsFrom(other Formula) bool {
+	if f.Op != Holds || f.Condition.Op != Defined || other.Op != Holds || len(other.Condition.Path) < len(f.Condition.Path) {
+		return false
+	}
+	deeper := len(other.Condition.Path) > len(f.Condition.Path)
+	return (deeper || other.Condition.Op != Defined) && slices.Equal(f.Condition.Path, other.Condition.Path[:len(f.Condition.Path)])
+}
 
 func or(parts ...Formula) Formula {
 	f := joined(AnyOf, never, always, parts)

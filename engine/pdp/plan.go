@@ -1,0 +1,66 @@
+package pdp
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/plan"
+	"github.com/verdictpdp/verdict/policy/rego"
+)
+
+// A PlanQuestion asks which rows a subject may do an action on.
+type PlanQuestion struct {
+	// Request is what is asked about. The id of the resource is ignored.
+	Request *authz.Request
+	Options plan.Options
+	// Consistency says which directory revision to answer from.
+	Consistency authz.Consistency
+}
+
+// A Planned is the answer.
+type Planned struct {
+	plan.Plan
+	// Notes say what the plan leaves out.
+	Notes             []string
+	PolicyRevision    string
+	DirectoryRevision uint64
+}
+
+// Plan writes the decision about the resources of a type as a filter of rows: those,
+// and no others, that Decide allows where the directory holds what the row holds.
+//
+// Errors are those of Decide and of plan.Of. Limits, which are a decision's, are
+// FailedPrecondition: they keep the filter from being written.
+func (p *PDP) Plan(ctx context.Context, q PlanQuestion) (Planned, error) {
+	if err := q.Consistency.Validate(); err != nil {
+		return Planned{}, err
+	}
+	request, size, err := p.searched(Search{For: Resources, Request: q.Request})
+	if err != nil {
+		return Planned{}, err
+	}
+	pinned, err := p.pin(ctx, request.Tenant, q.Consistency)
+	if err != nil {
+		return Planned{}, err
+	}
+	defer pinned.snapshot.Close()
+	policy := pinned.policy.Compiled
+	if policy == nil {
+		return Planned{}, authz.Errorf(authz.FailedPrecondition, "the policy cannot be evaluated in part")
+	}
+	left, err := p.residual(ctx, &pinned, Resources, request, size)
+	if err != nil {
+		return Planned{}, err
+	}
+	typ := request.Resource.Type
+	written, err := plan.Of(left, typ, policy.Value("verdict", "plan", typ), q.Options)
+	if err != nil {
+		return Planned{}, err
+	}
+	planned := Planned{Plan: written, PolicyRevision: pinned.policy.Revision, DirectoryRevision: pinned.snapshot.Revision()}
+	if policy.Has(rego.Obligations) && written.Effect != plan.Never {
+		planned.Notes = append(planned.Notes, fmt.Sprintf("The policy has obligations, which a filter does not tell: ask for a decision on each %s that is shown.", authz.Quote(typ)))
+	}
+	return planned, nil
+}
