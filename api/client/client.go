@@ -59,7 +59,8 @@ func (c *Client) Check(ctx context.Context, request authz.Request) (authz.Decisi
 
 // CheckWith is Check with options. Its errors are also of kind FailedPrecondition
 // where an exact revision cannot be read, and DeadlineExceeded where one that is
-// waited for does not come in time.
+// waited for does not come in time: who waits for long gives the context a
+// deadline, for the client's own is short.
 func (c *Client) CheckWith(ctx context.Context, request authz.Request, options CheckOptions) (authz.Decision, error) {
 	message, err := c.messageOf(&request, options)
 	if err != nil {

@@ -304,6 +304,41 @@ func TestWhatGathers(t *testing.T) {
 	}
 }
 
+func TestRevisionsDoNotMeet(t *testing.T) {
+	server := &pretender{}
+	within(t, server, Coalescing{}, func(t *testing.T, c *crowd, ctx context.Context) {
+		requirements := []*verdictv1.Consistency{
+			nil,
+			{Requirement: &verdictv1.Consistency_AtLeast{AtLeast: 7}},
+			{Requirement: &verdictv1.Consistency_Exact{Exact: 7}},
+			{Requirement: &verdictv1.Consistency_Exact{Exact: 8}},
+		}
+		for i := range 12 { // of each, one alone and two together
+			message := questionOf("a", fmt.Sprint(i))
+			message.Consistency = requirements[i%4]
+			c.asking.Go(func() {
+				if _, err := c.check(ctx, message, proto.Size(message)); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		c.asking.Wait()
+		for _, a := range server.calls {
+			var first, second int
+			if a.unary {
+				continue
+			}
+			if n, _ := fmt.Sscan(strings.Join(a.ids, " "), &first, &second); n != 2 || first%4 != second%4 {
+				t.Errorf("a batch has %q", a.ids)
+			}
+		}
+		if len(server.calls) != 8 {
+			t.Errorf("%d calls, want 8: %s", len(server.calls), c.calls())
+		}
+	})
+}
+
 func TestEachIsToldItsOwn(t *testing.T) {
 	within(t, &pretender{}, Coalescing{Items: 7}, func(t *testing.T, c *crowd, ctx context.Context) {
 		for i := range 40 {

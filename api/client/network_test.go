@@ -347,6 +347,22 @@ func TestServerThatIsNotReady(t *testing.T) {
 	}
 }
 
+// Of several servers, those that say that they are not ready are passed over.
+func TestServersThatAreNotReadyArePassedOver(t *testing.T) {
+	unready := &decider{}
+	good := startVerdict(t, &decider{}, "", nil).address
+	bad := startVerdict(t, unready, "", func() error { return errors.New("no policy yet") }).address
+	c := dialTo(t, bad+","+good)
+	for range 50 {
+		if _, err := c.Check(within5s(t), requestAbout("1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(unready.asked) > 0 {
+		t.Errorf("the one that is not ready was asked %d times", len(unready.asked))
+	}
+}
+
 func TestWaitForReady(t *testing.T) {
 	socket := socketIn(t)
 	c := dialTo(t, socket, WithWaitForReady())

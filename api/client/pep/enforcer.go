@@ -57,21 +57,36 @@ func WithObligations(names ...string) Option {
 	}
 }
 
-// WithNotice has a function told of every refusal, such as to log it.
+// WithNotice has a function told of every refusal, such as to log it. Nil leaves
+// it at that nobody is.
 func WithNotice(notice func(ctx context.Context, refusal *Refusal)) Option {
-	return func(e *Enforcer) { e.notice = notice }
+	return func(e *Enforcer) {
+		if notice != nil {
+			e.notice = notice
+		}
+	}
 }
 
 // WithStatus has a function make the gRPC status of a refusal, in place of
-// PERMISSION_DENIED and UNAVAILABLE. OK and nil become PERMISSION_DENIED.
+// PERMISSION_DENIED and UNAVAILABLE. OK and no status become PERMISSION_DENIED. A
+// nil function leaves it at those.
 func WithStatus(of func(ctx context.Context, refusal *Refusal) *status.Status) Option {
-	return func(e *Enforcer) { e.status = of }
+	return func(e *Enforcer) {
+		if of != nil {
+			e.status = of
+		}
+	}
 }
 
 // WithBody has a function write the HTTP response of a refusal. Unless it calls
-// WriteHeader, the status code is 403, or 503 where there is no decision.
+// WriteHeader, the status code is 403, or 503 where there is no decision. Nil leaves
+// it at Refusal.Public.
 func WithBody(write func(w http.ResponseWriter, r *http.Request, refusal *Refusal)) Option {
-	return func(e *Enforcer) { e.body = write }
+	return func(e *Enforcer) {
+		if write != nil {
+			e.body = write
+		}
+	}
 }
 
 // WithUnchecked names gRPC methods that anyone may call, such as

@@ -64,7 +64,7 @@ func TestHTTP(t *testing.T) {
 	})
 	t.Run("no function at all", func(t *testing.T) {
 		w := httptest.NewRecorder()
-		New(byID).Handler(nil, tellMask).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/records/allowed", nil))
+		New(byID, WithNotice(nil), WithBody(nil), WithStatus(nil)).Handler(nil, tellMask).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/records/allowed", nil))
 		if w.Code != http.StatusForbidden {
 			t.Errorf("%d %q", w.Code, w.Body)
 		}

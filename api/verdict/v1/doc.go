@@ -13,8 +13,8 @@
 //
 //	go tool -modfile=tools/go.mod buf build -o api/verdict/v1/baseline.binpb --exclude-source-info
 //
-// Only the edges, engine/server/grpcapi and the clients in cmd/verdict, import
-// this package. Everything behind them speaks api/authz.
+// Only the edges, engine/server/grpcapi and the clients, api/client and those in
+// cmd/verdict, import this package. Everything behind them speaks api/authz.
 package verdictv1
 
 //go:generate go -C ../../.. tool -modfile=tools/go.mod buf generate
