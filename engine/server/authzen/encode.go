@@ -50,7 +50,10 @@ func appendStrings(text []byte, list []string) []byte {
 // appendObject writes an object, its members in the order of their names.
 func appendObject(text []byte, object authz.Object) (_ []byte, err error) {
 	text = append(text, '{')
-	for i, name := range slices.Sorted(maps.Keys(object)) {
+	var few [8]string
+	names := slices.AppendSeq(few[:0], maps.Keys(object))
+	slices.Sort(names)
+	for i, name := range names {
 		if i > 0 {
 			text = append(text, ',')
 		}

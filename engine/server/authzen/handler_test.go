@@ -1,11 +1,14 @@
 package authzen
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -188,4 +191,51 @@ func failureIn(t *testing.T, response *httptest.ResponseRecorder) failureBody {
 		t.Fatalf("the body has no error: %s", response.Body)
 	}
 	return body.Error
+}
+
+// FuzzHandler holds that every answer is JSON of a status that is meant, with the id
+// of its request on it.
+func FuzzHandler(f *testing.F) {
+	for _, path := range []string{evaluationPath, evaluationsPath, searchSubjectPath, searchResourcePath, searchActionPath, "/tenants/blue" + evaluationPath, wellKnown, "/"} {
+		f.Add("POST", path, "application/json", "id", []byte(readRecord))
+	}
+	f.Add("GET", wellKnown+"/tenants/default", "", "", []byte{})
+	f.Add("POST", searchSubjectPath, "application/json; charset=UTF-8", "\n", []byte(searchSubjects+`,"page":{"limit":3}}`))
+	publicURL, err := ParsePublicURL("https://pdp.example.com/authz")
+	if err != nil {
+		f.Fatal(err)
+	}
+	handler := New(Options{
+		Decider: allowReads, Ready: func() error { return nil }, Logger: zap.NewNop(), PublicURL: publicURL,
+		Searcher:  searchFunc(func(s pdp.Search) (pdp.Found, error) { return pdp.Found{IDs: []string{"a"}, Next: s.Token}, nil }),
+		HasTenant: func(name string) bool { return name == "default" },
+	})
+	f.Fuzz(func(t *testing.T, method, path, contentType, id string, body []byte) {
+		target, err := url.ParseRequestURI(path)
+		if err != nil || method == http.MethodConnect {
+			return
+		}
+		request := &http.Request{
+			Method: method, URL: target, Host: "pdp.example.com", RequestURI: path, ProtoMajor: 1, ProtoMinor: 1,
+			Header: http.Header{"Content-Type": {contentType}, "X-Request-Id": {id}},
+			Body:   io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+		}
+		response := httptest.NewRecorder()
+		handler.ServeHTTP(response, request)
+		switch response.Code {
+		case http.StatusTemporaryRedirect: // to a path that is clean
+		case http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge:
+			if !json.Valid(response.Body.Bytes()) && path != "*" {
+				t.Errorf("%s %s is answered %d %q", method, path, response.Code, response.Body)
+			}
+		default:
+			t.Errorf("%s %s is answered %d %s", method, path, response.Code, response.Body)
+		}
+		if len(id) > maxRequestIDBytes || strings.ContainsFunc(id, isControl) {
+			id = ""
+		}
+		if got := response.Header().Get("X-Request-ID"); got != id {
+			t.Errorf("X-Request-ID = %q, want %q", got, id)
+		}
+	})
 }
