@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/bundles"
 )
 
@@ -60,7 +61,7 @@ func TestEveryManifestOwnsItsPackages(t *testing.T) {
 type row struct {
 	Scenario    string
 	Title       string
-	Request     struct{ Tenant string }
+	Request     authz.Request
 	Allowed     *bool
 	Reasons     []string
 	Obligations map[string]any

@@ -25,6 +25,13 @@ allow if {
 }
 
 # METADATA
+# title: What people may do with their account, in some state
+actions contains action if {
+	input.resource.type == "user"
+	some action in _own_actions[_]
+}
+
+# METADATA
 # title: An account that is not active does nothing else
 deny contains sentence if {
 	account

@@ -2,9 +2,10 @@
 # title: Customers
 # description: >-
 #   What people who have signed up for a service may do with it. Each file of
-#   this package is one concern. It may add to four sets: allow opens, deny
+#   this package is one concern. It may add to five sets: allow opens, deny
 #   closes whatever else opens, missing says what an allow would have needed,
-#   and obligations tells the caller what to do with an allow. Everything rests
+#   obligations tells the caller what to do with an allow, and actions names what
+#   can be done with a type of resource, for a search to decide. Everything rests
 #   on the directory; nothing on what the caller claims in properties.
 package authz
 

@@ -18,6 +18,17 @@ allow if {
 }
 
 # METADATA
+# title: What an administrator may do with people
+actions contains action if {
+	input.resource.type == "user"
+	some action in _managing_actions
+}
+
+# METADATA
+# title: What an administrator may do with the company
+actions contains "invite" if input.resource.type == "organization"
+
+# METADATA
 # title: Not an administrator here
 missing contains "People are suspended and invited by an administrator of their own company." if {
 	_manages
@@ -28,8 +39,10 @@ missing contains "People are suspended and invited by an administrator of their 
 
 _manages if {
 	input.resource.type == "user"
-	input.action.name in {"read", "update", "suspend"}
+	input.action.name in _managing_actions
 }
+
+_managing_actions := {"read", "update", "suspend"}
 
 # Someone who is invited has no account yet, so the request is about the company.
 _manages if {

@@ -25,6 +25,10 @@ allow if {
 }
 
 # METADATA
+# title: A person's data is processed
+actions contains "process" if input.resource.type == "user"
+
+# METADATA
 # title: There is no consent
 missing contains sentence if {
 	_processes

@@ -23,6 +23,17 @@ allow if {
 }
 
 # METADATA
+# title: Results are read
+actions contains "read" if input.resource.type == "lab_result"
+
+# METADATA
+# title: Appointments are managed
+actions contains action if {
+	input.resource.type == "appointment"
+	some action in _appointment_actions
+}
+
+# METADATA
 # title: Neither the patient nor a guardian
 missing contains "Only the patient, or a guardian of the patient, has access." if {
 	_health_action
@@ -46,8 +57,10 @@ _health_action if {
 
 _health_action if {
 	input.resource.type == "appointment"
-	input.action.name in {"read", "reschedule", "cancel"}
+	input.action.name in _appointment_actions
 }
+
+_appointment_actions := {"read", "reschedule", "cancel"}
 
 _patient := data.directory.ref[request.resource.attributes.patient]
 

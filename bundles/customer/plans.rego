@@ -14,6 +14,10 @@ allow if {
 }
 
 # METADATA
+# title: APIs are called
+actions contains "call" if input.resource.type == "api"
+
+# METADATA
 # title: The plan has no API access
 missing contains sentence if {
 	_calls_api

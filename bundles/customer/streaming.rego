@@ -15,6 +15,10 @@ allow if {
 }
 
 # METADATA
+# title: Titles are streamed
+actions contains "stream" if input.resource.type == "title"
+
+# METADATA
 # title: The plan's tier is too low
 missing contains sentence if {
 	_streams

@@ -21,6 +21,14 @@ allow if {
 }
 
 # METADATA
+# title: Tickets are filed for an account
+actions contains "file_ticket" if input.resource.type == "user"
+
+# METADATA
+# title: Tickets are read
+actions contains "read" if input.resource.type == "ticket"
+
+# METADATA
 # title: A ticket is filed for oneself
 missing contains "A ticket is filed by the person it is for." if {
 	_files_ticket

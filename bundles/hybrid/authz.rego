@@ -3,9 +3,10 @@
 # description: >-
 #   One directory with a workforce (subjects of type user, below an
 #   organization) and its customers (subjects of type customer). Each file of
-#   this package is one concern. It may add to four sets: allow opens, deny
+#   this package is one concern. It may add to five sets: allow opens, deny
 #   closes whatever else opens, missing says what an allow would have needed,
-#   and obligations tells the caller what to do with an allow.
+#   obligations tells the caller what to do with an allow, and actions names what
+#   can be done with a type of resource, for a search to decide.
 package authz
 
 import rego.v2

@@ -31,6 +31,10 @@ missing contains "Customers read their own record and no other." if {
 }
 
 # METADATA
+# title: Customers' records are read
+actions contains "read" if input.resource.type == "customer_record"
+
+# METADATA
 # title: The request is to read a customer's record
 reads_record if {
 	input.resource.type == "customer_record"

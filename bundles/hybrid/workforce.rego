@@ -17,6 +17,25 @@ allow if {
 }
 
 # METADATA
+# title: What roles open
+actions contains action if {
+	_workforce_asks
+	some action in rbac.actions
+}
+
+# METADATA
+# title: What a wildcard opens, though no role may name it
+actions contains action if {
+	_workforce_asks
+	rbac.any_action
+	some action in _known_actions[input.resource.type]
+}
+
+# What can be done with what belongs to the workforce. Only a role with "type:*" or
+# "*:*" needs it, which names no action.
+_known_actions := {"runbook": {"read"}}
+
+# METADATA
 # title: The role is missing
 missing contains "No role of the subject permits this here." if _workforce_asks
 

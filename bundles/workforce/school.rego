@@ -26,6 +26,10 @@ reasons contains "Students read their own grades." if {
 }
 
 # METADATA
+# title: Grades are read without a grant
+actions contains "read" if input.resource.type == "grade"
+
+# METADATA
 # title: The subject is the student whose grade it is
 reads_own_grade if {
 	input.resource.type == "grade"
