@@ -66,7 +66,8 @@ _subject := object.union({"properties": {}}, data.http.anonymous) if {
 # data.http.principals is {"type": "service", "prefix": "spiffe://example/"}: the
 # type of the subjects whom certificates name, and what their names begin with, which
 # is left out of the id.
-_principal := {"type": data.http.principals.type, "id": id, "properties": {}} if {
+_principal := {"type": type, "id": id, "properties": {}} if {
+	type := data.http.principals.type
 	prefix := object.get(data.http.principals, "prefix", "")
 	startswith(input.source.principal, prefix)
 	id := substring(input.source.principal, count(prefix), -1)
