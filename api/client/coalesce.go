@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -205,6 +206,8 @@ func (c *coalescer) send(key lane, t *traffic) {
 	c.calls.Go(func() {
 		defer cancel()
 		c.ask(ctx, questions)
+		// Those who were answered often ask on at once: let them join what goes next.
+		runtime.Gosched()
 		c.done(key, t)
 	})
 }
