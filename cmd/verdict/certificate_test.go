@@ -322,6 +322,23 @@ func watchedCertificate(t *testing.T, files tlsConfig) (shown func() int64, logs
 	return func() int64 { return c.shown.Load().Leaf.SerialNumber.Int64() }, logs
 }
 
+func TestCertificateOfTheLargestSize(t *testing.T) {
+	files := newAuthority(t).issue(t, t.TempDir(), 1)
+	text, err := os.ReadFile(files.Cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	padding := strings.Repeat("\n", maxCertificateBytes-len(text))
+	write(t, files.Cert, string(text)+padding)
+	if _, err := openCertificate(files, zap.NewNop()); err != nil {
+		t.Error(err)
+	}
+	write(t, files.Cert, string(text)+padding+"\n")
+	if _, err := openCertificate(files, zap.NewNop()); err == nil || !strings.Contains(err.Error(), "larger than 1048576 bytes") {
+		t.Errorf("one byte more: %v", err)
+	}
+}
+
 func TestServiceWithACertificateThatHasExpired(t *testing.T) {
 	cfg := defaultConfig()
 	cfg.GRPC.Address, cfg.HTTP.Address = "127.0.0.1:0", "127.0.0.1:0"

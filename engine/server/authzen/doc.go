@@ -61,7 +61,8 @@
 // A decision's context holds decision_id, policy_revision and
 // directory_revision; reasons and obligations where there are some; and error
 // where the policy could not be evaluated or an item of a batch not be decided.
-// Options.LeaveOut leaves out any of them but the error.
+// Options.LeaveOut leaves out any of them but the error; without revisions the answer
+// to a search has no context.
 // What is internal about an error stays in the log of who decides. Where
 // there is no decision at all, the body is {"error": {status, kind, message,
 // violations}}, with the codes of engine/server/status.
