@@ -147,6 +147,7 @@ func openService(o pointOptions) (_ *service, err error) {
 	s.grpc = grpcapi.New(grpcapi.Options{
 		Decider:   p.decisions,
 		Searcher:  p.decisions,
+		Planner:   p.decisions,
 		Directory: p.directory,
 		Policies:  p.programs,
 		Ready:     s.ready,
@@ -186,6 +187,7 @@ func (s *service) authzen() (http.Handler, error) {
 	return authzen.New(authzen.Options{
 		Decider:       s.decisions,
 		Searcher:      s.decisions,
+		Planner:       s.decisions,
 		Ready:         s.ready,
 		Logger:        s.logger,
 		HasTenant:     func(name string) bool { return slices.Contains(s.tenants, name) },

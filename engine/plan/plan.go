@@ -83,8 +83,8 @@ type SQL struct {
 	Table string
 }
 
-// maxBefore is how many parameters PostgreSQL takes.
-const maxBefore = 65_535
+// MaxBefore bounds Options.Before: PostgreSQL takes no more parameters.
+const MaxBefore = 65_535
 
 // Options say what a filter is written in.
 type Options struct {
@@ -103,8 +103,8 @@ func Of(left residual.Residual, typ string, mapping any, o Options) (Plan, error
 	if _, err := ParseDialect(string(o.Dialect)); err != nil {
 		return Plan{}, err
 	}
-	if o.Before < 0 || o.Before > maxBefore {
-		return Plan{}, authz.InvalidField("parameters_before", "%d: expected 0 to %d", o.Before, maxBefore)
+	if o.Before < 0 || o.Before > MaxBefore {
+		return Plan{}, authz.InvalidField("parameters_before", "%d: expected 0 to %d", o.Before, MaxBefore)
 	}
 	if left.Always || left.Where.Op == residual.Never && len(left.Unexpressed) == 0 {
 		return fixed(left.Always), nil

@@ -363,7 +363,11 @@ func numberOf(text string) (n number, fits bool) {
 // takes reports whether the dialect compares with a number exactly: SQLite and
 // UCAST have doubles beside whole numbers.
 func (t *translator) takes(n number) bool {
-	if n.isWhole || t.dialect == PostgreSQL || t.dialect == MySQL {
+	const exactly = 1 << 53 // JSON's readers have doubles for whole numbers, too
+	if n.isWhole {
+		return t.dialect != UCAST || -exactly <= n.whole && n.whole <= exactly
+	}
+	if t.dialect == PostgreSQL || t.dialect == MySQL {
 		return true
 	}
 	double, err := strconv.ParseFloat(n.text, 64)

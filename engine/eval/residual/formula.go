@@ -100,7 +100,12 @@ func (c Condition) String() string {
 	if len(c.Path) > 0 {
 		text.WriteString("attributes." + strings.Join(c.Path, ".") + " ")
 	}
-	text.WriteString(string(c.Op))
+	switch op := string(c.Op); {
+	case len(c.Values) == 1 && (c.Op == In || c.Op == IDIn):
+		text.WriteString(strings.TrimSuffix(op, "in") + "==")
+	default:
+		text.WriteString(op)
+	}
 	if c.Op == Unrecognised {
 		text.WriteString(": " + c.Why)
 	}

@@ -64,15 +64,20 @@ func (d decoder) limit(to *int) error {
 	if d.isNull() {
 		return d.skip()
 	}
+	return d.wholeNumber(to, pdp.MaxSearchLimit)
+}
+
+// wholeNumber reads a number from 0 to the most.
+func (d decoder) wholeNumber(to *int, most uint64) error {
 	token, err := d.token('0', "a number")
 	if err != nil {
 		return err
 	}
 	text := token.String()
-	limit, err := strconv.ParseUint(text, 10, 32)
-	if err != nil || limit > pdp.MaxSearchLimit {
-		return d.wrong("%s: expected a whole number from 0 to %d, in digits alone", authz.Quote(text), pdp.MaxSearchLimit)
+	number, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || number > most {
+		return d.wrong("%s: expected a whole number from 0 to %d, in digits alone", authz.Quote(text), most)
 	}
-	*to = int(limit)
+	*to = int(number)
 	return nil
 }

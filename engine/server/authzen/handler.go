@@ -26,11 +26,13 @@ type Decider interface {
 }
 
 // Options are the parts and the limits of the handler. All parts but the searcher
-// are required.
+// and the planner are required.
 type Options struct {
 	Decider Decider
 	// Searcher finds what the decider would allow. Without one there is no search.
 	Searcher Searcher
+	// Planner writes decisions as filters of rows. Without one there are no plans.
+	Planner Planner
 	// Ready says what keeps the server from being ready; nil when it is.
 	// Several things are told one by one when it joins them by errors.Join.
 	Ready  func() error
@@ -61,7 +63,7 @@ const DefaultMaxTime = 20 * time.Second
 func New(o Options) http.Handler {
 	one, batch := bodyLimits(cmp.Or(o.MaxInputBytes, pdp.DefaultInputBytes))
 	s := &server{
-		decider: o.Decider, searcher: o.Searcher, ready: o.Ready, logger: o.Logger,
+		decider: o.Decider, searcher: o.Searcher, planner: o.Planner, ready: o.Ready, logger: o.Logger,
 		hasTenant: o.HasTenant, publicURL: o.PublicURL, leaveOut: o.LeaveOut,
 		maxTime:   cmp.Or(o.MaxTime, DefaultMaxTime),
 		answering: semaphore.NewWeighted(maxBatches * batch),
@@ -88,6 +90,9 @@ func New(o Options) http.Handler {
 					mux.Handle(base+path, s.answer(s.withBody(one, s.search(what)), http.MethodPost))
 				}
 			}
+			if s.planner != nil {
+				mux.Handle(base+planPath, s.answer(s.withBody(one, s.plan), http.MethodPost))
+			}
 			mux.Handle(wellKnown+base, s.answer(s.metadata, http.MethodGet, http.MethodHead))
 		}
 	}
@@ -101,9 +106,11 @@ type server struct {
 	decider Decider
 	// searcher is nil where there is no search.
 	searcher Searcher
-	ready    func() error
-	logger   *zap.Logger
-	maxTime  time.Duration
+	// planner is nil where there are no plans.
+	planner Planner
+	ready   func() error
+	logger  *zap.Logger
+	maxTime time.Duration
 	// hasTenant, publicURL and leaveOut are those of the Options.
 	hasTenant func(string) bool
 	publicURL PublicURL

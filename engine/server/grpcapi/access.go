@@ -11,11 +11,12 @@ import (
 )
 
 // An accessServer decides. Batches are in batch.go, streams in stream.go, searches
-// in search.go.
+// in search.go, plans in plan.go.
 type accessServer struct {
 	verdictv1.UnimplementedAccessServiceServer
 	decider  Decider
 	searcher Searcher
+	planner  Planner
 	guard    *guard
 	closing  context.Context
 }

@@ -69,6 +69,18 @@ func (s closingSearcher) Search(ctx context.Context, search pdp.Search) (pdp.Fou
 	})
 }
 
+// A closingPlanner is a Planner that waits no longer than the server is open.
+type closingPlanner struct {
+	Planner
+	closing context.Context
+}
+
+func (p closingPlanner) Plan(ctx context.Context, question pdp.PlanQuestion) (pdp.Planned, error) {
+	return at(ctx, p.closing, question.Consistency, func(ctx context.Context) (pdp.Planned, error) {
+		return p.Planner.Plan(ctx, question)
+	})
+}
+
 // A closingDirectory is a Directory that waits no longer than the server is
 // open.
 type closingDirectory struct {

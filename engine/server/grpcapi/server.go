@@ -67,6 +67,7 @@ type Policies interface {
 type Options struct {
 	Decider   Decider
 	Searcher  Searcher
+	Planner   Planner
 	Directory Directory
 	Policies  Policies
 	// Ready says what keeps the server from being ready; nil when it is.
@@ -141,7 +142,7 @@ func New(o Options) *Server {
 	}
 	registrar := reporting{s.grpc}
 	access := &accessServer{
-		decider: closingDecider{o.Decider, closing}, searcher: closingSearcher{o.Searcher, closing},
+		decider: closingDecider{o.Decider, closing}, searcher: closingSearcher{o.Searcher, closing}, planner: closingPlanner{o.Planner, closing},
 		guard: g, closing: closing,
 	}
 	registrar.RegisterService(access.description(), access)

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/pdp"
+	"github.com/verdictpdp/verdict/engine/plan"
+)
+
+// A planning is the verb's flags.
+type planning struct {
+	question
+	dialect string
+	before  int
+}
+
+func newPlanCommand(p *printer) *cobra.Command {
+	var f planning
+	cmd := &cobra.Command{
+		Use:   "plan SUBJECT ACTION TYPE",
+		Short: "Write which resources a subject may do an action on as a filter of rows",
+		Long: `Write which resources a subject may do an action on as a filter of rows: the
+condition of a WHERE clause, or UCAST. It takes in the rows, and no others, that
+a check allows when the directory holds what the row holds.
+
+The bundle's data says where rows keep what the directory calls attributes:
+  {"verdict": {"plan": {"document": {"table": "documents", "id": "id",
+    "columns": {"owner": "owner_ref", "pages": {"column": "pages", "type": "number"}}}}}}
+
+Exit code: 0 when there are rows that may be allowed, 1 when there are none,
+2 error, such as a decision that cannot be written as a filter.`,
+		Example: `  verdict plan user:mina read document
+  verdict plan user:mina read document --dialect ucast --output json
+  verdict plan user:mina read document --dialect mysql --bundle ./policy --directory directory.jsonl`,
+		Args: arguments(3, 3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			asked, err := f.asked(args)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := f.bounded(cmd.Context())
+			defer cancel()
+			planned, err := f.plan(ctx, asked)
+			if err != nil {
+				return f.inTime(ctx, err)
+			}
+			if err := p.printPlanned(planned); err != nil {
+				return err
+			}
+			if planned.Effect == plan.Never {
+				return errNo
+			}
+			return nil
+		},
+	}
+	f.addFlags(cmd)
+	cmd.Flags().StringVar(&f.dialect, "dialect", string(plan.PostgreSQL), "what the filter is written in: ucast, postgresql, mysql or sqlite, a `name`")
+	cmd.Flags().IntVar(&f.before, "parameters-before", 0, "how many parameters of its own the statement has before the filter's, `N`")
+	return cmd
+}
+
+func (f *planning) asked(args []string) (pdp.PlanQuestion, error) {
+	dialect, err := plan.ParseDialect(f.dialect)
+	if err != nil {
+		return pdp.PlanQuestion{}, fmt.Errorf("--dialect: %w", err)
+	}
+	r := &authz.Request{Action: authz.Action{Name: args[1]}}
+	var found bool
+	if r.Subject.Type, r.Subject.ID, found = strings.Cut(args[0], ":"); !found {
+		return pdp.PlanQuestion{}, fmt.Errorf("subject %q has no colon: write type:id, such as user:mina", args[0])
+	}
+	if r.Resource.Type = args[2]; strings.Contains(args[2], ":") {
+		return pdp.PlanQuestion{}, fmt.Errorf("resource %q has an id: write the type of the rows alone; verdict check decides on one resource", args[2])
+	}
+	return pdp.PlanQuestion{Request: r, Options: plan.Options{Dialect: dialect, Before: f.before}}, f.set(r)
+}
+
+func (f *planning) plan(ctx context.Context, asked pdp.PlanQuestion) (pdp.Planned, error) {
+	if f.bundle != "" {
+		point, err := f.open(ctx)
+		if err != nil {
+			return pdp.Planned{}, err
+		}
+		planned, err := point.decisions.Plan(ctx, asked)
+		return planned, errors.Join(err, point.Close())
+	}
+	conn, err := f.dial()
+	if err != nil {
+		return pdp.Planned{}, err
+	}
+	defer conn.Close()
+	request, err := requestProto(asked.Request)
+	if err != nil {
+		return pdp.Planned{}, err
+	}
+	response, err := verdictv1.NewAccessServiceClient(conn).PlanResources(ctx, &verdictv1.PlanResourcesRequest{
+		Tenant: request.Tenant, Subject: request.Subject, Action: request.Action, Resource: request.Resource, Context: request.Context,
+		Consistency: f.consistencyFlags.proto(), Dialect: dialectProto(asked.Options.Dialect), ParametersBefore: int32(min(f.before, plan.MaxBefore+1)),
+	})
+	if err != nil {
+		return pdp.Planned{}, err
+	}
+	return plannedOf(response), nil
+}
+
+func dialectProto(dialect plan.Dialect) verdictv1.PlanDialect {
+	return verdictv1.PlanDialect(verdictv1.PlanDialect_value["PLAN_DIALECT_"+strings.ToUpper(string(dialect))])
+}
+
+// plannedOf is a plan that a server has answered.
+func plannedOf(response *verdictv1.PlanResourcesResponse) pdp.Planned {
+	planned := pdp.Planned{
+		Plan:  plan.Plan{Effect: plan.Never, Condition: response.GetCondition()},
+		Notes: response.GetNotes(), PolicyRevision: response.GetPolicyRevision(), DirectoryRevision: response.GetDirectoryRevision(),
+	}
+	switch response.GetEffect() {
+	case verdictv1.PlanEffect_PLAN_EFFECT_ALWAYS:
+		planned.Effect = plan.Always
+	case verdictv1.PlanEffect_PLAN_EFFECT_CONDITIONAL:
+		planned.Effect = plan.Conditional
+	}
+	if filter := response.GetSql(); filter != nil {
+		planned.SQL = &plan.SQL{Where: filter.GetWhere(), Table: filter.GetTable()}
+		for _, parameter := range filter.GetParameters() {
+			var value any
+			switch v := parameter.GetValue().(type) {
+			case *verdictv1.SqlParameter_Text:
+				value = v.Text
+			case *verdictv1.SqlParameter_Integer:
+				value = v.Integer
+			case *verdictv1.SqlParameter_Number:
+				value = v.Number
+			}
+			planned.SQL.Parameters = append(planned.SQL.Parameters, value)
+		}
+	}
+	if filter := response.GetUcast(); filter != nil {
+		planned.UCAST, _ = filter.AsInterface().(map[string]any)
+	}
+	return planned
+}
+
+// A plannedReport is a plan as --output json prints it.
+type plannedReport struct {
+	Effect            plan.Effect    `json:"effect"`
+	SQL               *sqlReport     `json:"sql,omitempty"`
+	UCAST             map[string]any `json:"ucast,omitempty"`
+	Condition         string         `json:"condition"`
+	Notes             []string       `json:"notes"`
+	PolicyRevision    string         `json:"policy_revision"`
+	DirectoryRevision uint64         `json:"directory_revision"`
+}
+
+type sqlReport struct {
+	Where      string `json:"where"`
+	Parameters []any  `json:"parameters"`
+	Table      string `json:"table"`
+}
+
+// printPlanned shows a plan.
+func (p *printer) printPlanned(planned pdp.Planned) error {
+	if p.json() {
+		report := plannedReport{
+			Effect: planned.Effect, UCAST: planned.UCAST, Condition: planned.Condition, Notes: append([]string{}, planned.Notes...),
+			PolicyRevision: planned.PolicyRevision, DirectoryRevision: planned.DirectoryRevision,
+		}
+		if planned.SQL != nil {
+			report.SQL = &sqlReport{planned.SQL.Where, append([]any{}, planned.SQL.Parameters...), planned.SQL.Table}
+		}
+		return p.printJSON(report)
+	}
+	p.printf("%s\n", planned.Effect)
+	var rows [][]string
+	if planned.Effect == plan.Conditional {
+		rows = append(rows, []string{"  condition", planned.Condition})
+	}
+	if planned.SQL != nil {
+		rows = append(rows, []string{"  table", planned.SQL.Table}, []string{"  where", planned.SQL.Where})
+		for i, value := range planned.SQL.Parameters {
+			rows = append(rows, []string{labelled("parameters", i), compactJSON(value)})
+		}
+	}
+	if planned.UCAST != nil {
+		rows = append(rows, []string{"  ucast", compactJSON(planned.UCAST)})
+	}
+	for i, note := range planned.Notes {
+		rows = append(rows, []string{labelled("note", i), note})
+	}
+	return p.table(append(rows,
+		[]string{"  policy", planned.PolicyRevision},
+		[]string{"  directory", strconv.FormatUint(planned.DirectoryRevision, 10)},
+	))
+}
