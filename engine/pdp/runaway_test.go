@@ -45,14 +45,20 @@ func (r runaway) run(t *testing.T, limits pdp.Limits, limit string) time.Duratio
 	return took
 }
 
-// TestRunawaysAreStoppedInTime runs policies without a limit but the time.
+// TestRunawaysAreStoppedInTime runs policies without a limit but the time. A machine
+// that has other things to do may be late, but not time after time.
 func TestRunawaysAreStoppedInTime(t *testing.T) {
-	const limit = 500 * time.Millisecond
+	const limit, tries = 500 * time.Millisecond, 4
 	for _, r := range endless() {
 		t.Run(r.name, func(t *testing.T) {
-			took := r.run(t, pdp.Limits{Evaluation: limit, Steps: math.MaxInt64}, "evaluation time 500ms")
-			if took > 2*limit && !testing.Short() { // which the race detector is run with: it takes its own time
-				t.Errorf("it was stopped after %v, more than twice the limit of %v", took, limit)
+			for i := range tries {
+				took := r.run(t, pdp.Limits{Evaluation: limit, Steps: math.MaxInt64}, "evaluation time 500ms")
+				if took <= 2*limit || testing.Short() { // which the race detector is run with: it takes its own time
+					return
+				}
+				if i == tries-1 {
+					t.Errorf("it was stopped after %v, more than twice the limit of %v", took, limit)
+				}
 			}
 		})
 	}
