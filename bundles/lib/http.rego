@@ -37,15 +37,21 @@ import data.verdict.tokens
 
 # METADATA
 # title: The request
-request := {name: part | some name, part in _parts}
+request := {"subject": _subject, "action": {"name": _action}, "resource": _resource, "context": _context} if {
+	_subject
+	_action
+	_resource
+} else := {name: part | some name, part in _parts}
 
 _parts.subject := _subject
 
-_parts.action := {"name": _action, "properties": {}}
+_parts.action := {"name": _action}
 
-_parts.resource := routes.resource(input.http)
+_parts.resource := _resource
 
-_parts.context := {
+_parts.context := _context
+
+_context := {
 	"method": input.http.method,
 	"scheme": input.http.scheme,
 	"host": input.http.host,
@@ -54,19 +60,27 @@ _parts.context := {
 	"address": input.source.address,
 }
 
-_subject := tokens.subject(input.http) if tokens.offered(input.http)
+_route := routes.route(input.http)
 
-_subject := _principal if not tokens.offered(input.http)
+_resource := routes.resource_of(_route)
 
-_subject := object.union({"properties": {}}, data.http.anonymous) if {
-	not tokens.offered(input.http)
+default _offered := false
+
+_offered := tokens.offered(input.http)
+
+_subject := tokens.subject(input.http) if _offered
+
+_subject := _principal if not _offered
+
+_subject := data.http.anonymous if {
+	not _offered
 	input.source.principal == ""
 }
 
 # data.http.principals is {"type": "service", "prefix": "spiffe://example/"}: the
 # type of the subjects whom certificates name, and what their names begin with, which
 # is left out of the id.
-_principal := {"type": type, "id": id, "properties": {}} if {
+_principal := {"type": type, "id": id} if {
 	type := data.http.principals.type
 	prefix := object.get(data.http.principals, "prefix", "")
 	startswith(input.source.principal, prefix)
@@ -75,7 +89,7 @@ _principal := {"type": type, "id": id, "properties": {}} if {
 }
 
 _action := action if {
-	action := routes.route(input.http).route.action
+	action := _route.route.action
 } else := data.http.actions[input.http.method] if {
 	data.http.actions
 } else := _actions[input.http.method] if {

@@ -25,39 +25,42 @@ import rego.v2
 # title: The route of a request
 # description: >-
 #   Of a document as in package verdict.http. It has the route as it stands in the
-#   table, and variables: what the path has in the place of each.
-route(http) := {"route": found.route, "variables": variables} if {
+#   table, variables: what the path has in the place of each, and the id that comes of
+#   them.
+route(http) := {"route": found.route, "variables": variables, "id": id} if {
 	count(faults) == 0
-	fitting := {[found.shape, position] |
-		some position in _positions(http.segments)
-		found := _prepared[position]
-		_fits(found, http)
-	}
-	best := max({shape | some [shape, _] in fitting})
-	positions := {position | some [shape, position] in fitting; shape == best}
-	count(positions) == 1
-	some position in positions
-	found := _prepared[position]
-	variables := object.union(
-		{name: http.segments[at] | some name, at in found.variables},
-		{name: concat("/", array.slice(http.segments, at, count(http.segments))) | some name, at in found.rest},
-	)
+	fitting := [candidate |
+		some position in _candidates(http.segments)
+		candidate := _prepared[position]
+		_fits(candidate, http)
+	]
+	not fitting[1].shape == fitting[0].shape
+	found := fitting[0]
+	variables := _variables(found, http.segments)
+	id := _id(found, variables)
 }
 
 # METADATA
 # title: The resource of a request
 # description: Its properties are the path's variables.
-resource(http) := {"type": found.route.type, "id": id, "properties": found.variables} if {
-	found := route(http)
-	id := _id(found.route.id, found.variables)
-}
+resource(http) := resource_of(route(http))
 
-_id(id, variables) := variables[_bare(id)]
+# METADATA
+# title: The resource of a route
+# description: As route yields it.
+resource_of(found) := {"type": found.route.type, "id": found.id, "properties": found.variables}
 
-_id(id, _) := id if not contains(id, "{")
+_id(found, variables) := variables[found.named] if found.named != ""
+
+_id(found, _) := found.route.id if found.named == ""
 
 # The name in an id that is a variable.
-_bare(id) := substring(id, 1, count(id) - 2) if regex.match(`^\{[A-Za-z_][A-Za-z0-9_]*\}$`, id)
+_bare(id) := _inner(id) if {
+	startswith(id, "{")
+	endswith(id, "}")
+}
+
+_bare(id) := "" if not contains(id, "{")
 
 # METADATA
 # scope: document
@@ -150,60 +153,95 @@ _name(segment) := _rest(segment)
 
 _names(segments) := {name | some segment in segments; name := _name(segment)}
 
-# The table, made ready. It depends on the bundle alone.
+# The table, made ready. What begins with an underscore and takes no argument depends
+# on the bundle alone, and is whole, so that it is made once, at activation.
 _prepared := [prepared |
 	some found in data.http.routes
 	segments := _segments(found.path)
 	prepared := {
 		"route": found,
-		"segments": segments,
+		"length": count(segments),
+		"first": _first(segments),
+		"open": endswith(found.path, "...}"),
 		"literals": {at: segment | some at, segment in segments; not startswith(segment, "{")},
-		"variables": {name: at | some at, segment in segments; name := _variable(segment)},
-		"rest": {name: at | some at, segment in segments; name := _rest(segment)},
+		"variables": {_inner(segment): at | some at, segment in segments; startswith(segment, "{"); not endswith(segment, "...}")},
+		"rest": {trim_suffix(_inner(segment), "..."): at | some at, segment in segments; endswith(segment, "...}")},
+		"named": _bare(found.id),
 		"shape": concat("", [_rank(segment) | some segment in segments]),
 	}
 ]
 
-_rank(segment) := "2" if not startswith(segment, "{")
+_first([]) := ""
 
-_rank(segment) := "1" if _variable(segment)
+_first(segments) := segments[0] if not startswith(segments[0], "{")
 
-_rank(segment) := "0" if _rest(segment)
+_first(segments) := "{}" if startswith(segments[0], "{")
 
-# The positions of the routes that a path may fit: those of as many segments, and
-# those that take the rest, with the same first segment or a variable there.
-_positions(segments) := {position |
-	some lists in [object.get(_closed, count(segments), {}), _open]
-	some first in {_key(segments), "{}"}
-	some position in lists[first]
+_inner(segment) := substring(segment, 1, count(segment) - 2)
+
+# From the most specific to the least.
+_rank(segment) := "0" if not startswith(segment, "{")
+
+_rank(segment) := "1" if {
+	startswith(segment, "{")
+	not endswith(segment, "...}")
 }
 
-_key(segments) := "" if count(segments) == 0
+_rank(segment) := "2" if endswith(segment, "...}")
 
-_key(segments) := segments[0] if count(segments) > 0
-
-_closed[length][first] contains position if {
+_grouped[first] contains position if {
 	some position, prepared in _prepared
-	count(prepared.rest) == 0
-	length := count(prepared.segments)
-	first := _first(prepared.segments)
+	first := prepared.first
 }
 
-_open[first] contains position if {
-	some position, prepared in _prepared
-	count(prepared.rest) == 1
-	first := _first(prepared.segments)
+_by_first := _grouped
+
+# Which routes may fit a path of so many segments, or of _longest and more, that
+# begins with a text, or with one with which no route does: the most specific first.
+_table := {length: at_length |
+	some length in numbers.range(0, _longest)
+	at_length := {first: [position | some [_, position] in fitting] |
+		some first in object.keys(_by_first) | {"", "{}"}
+		fitting := {[prepared.shape, position] |
+			some key in {first, "{}"}
+			some position in _by_first[key]
+			prepared := _prepared[position]
+			_has_length(prepared, length)
+		}
+	}
 }
 
-_first(segments) := _key(segments) if not _is_open(segments)
+# One more than the longest route has.
+_longest := max({0} | {prepared.length | some prepared in _prepared}) + 1
 
-_first(segments) := "{}" if _is_open(segments)
+_has_length(prepared, length) if {
+	not prepared.open
+	length == prepared.length
+}
 
-_is_open(segments) if startswith(segments[0], "{")
+_has_length(prepared, length) if {
+	prepared.open
+	length >= prepared.length
+}
+
+_candidates(segments) := _table[min([count(segments), _longest])][segments[0]]
+
+_candidates(segments) := _table[min([count(segments), _longest])]["{}"] if {
+	not _table[0][segments[0]]
+	count(segments) > 0
+}
+
+_candidates([]) := _table[0][""]
+
+_variables(found, segments) := {name: segments[at] | some name, at in found.variables} if not found.open
+
+_variables(found, segments) := object.union(
+	{name: segments[at] | some name, at in found.variables},
+	{name: concat("/", array.slice(segments, at, count(segments))) | some name, at in found.rest},
+) if found.open
 
 _fits(prepared, http) if {
 	every at, text in prepared.literals { http.segments[at] == text }
-	every at in prepared.rest { at < count(http.segments) }
 	_among(prepared.route, "methods", http.method)
 	_among(prepared.route, "hosts", http.host)
 }

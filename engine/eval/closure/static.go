@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/engine/eval"
 )
 
 // foldFunctions runs the rules that depend on nothing but the bundle, by the
@@ -53,8 +55,9 @@ func foldFunctions(t *tree, static *ast.Term) (bool, error) {
 	return true, nil
 }
 
-// maxFoldSteps bounds what is run at activation for one rule.
-const maxFoldSteps = 100_000
+// maxFoldSteps bounds what is run at activation for one rule: what takes more than a
+// decision may take would never be known at all.
+const maxFoldSteps = eval.DefaultSteps
 
 // yieldOf is what a function without parameters yields, nil where that is
 // nothing, takes too long or errs.
