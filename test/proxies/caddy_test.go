@@ -1,0 +1,190 @@
+package proxies
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	_ "github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/standard"
+)
+
+const policy = `package authz
+
+import rego.v2
+
+default allow := false
+
+allow if input.action.name == "read"
+
+# A header that is set for some, and must not be sent by others.
+obligations.http.headers["x-user"] := "reader" if input.resource.id == "7"
+
+obligations.http.status := 429 if input.action.name == "delete"
+
+obligations.http.body := "slow down" if input.action.name == "delete"
+`
+
+const data = `{"http": {
+	"routes": [{"path": "/patients/{id}", "type": "patient", "id": "{id}"}],
+	"anonymous": {"type": "user", "id": "anonymous"}
+}}`
+
+// startVerdict builds the binary, serves a policy with it, and is its HTTP address.
+func startVerdict(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "verdict")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/verdict")
+	build.Dir = filepath.Join("..", "..")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building verdict: %v\n%s", err, output)
+	}
+	bundle := filepath.Join(dir, "bundle")
+	if err := os.Mkdir(bundle, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for file, text := range map[string]string{
+		filepath.Join(bundle, "authz.rego"): policy, filepath.Join(bundle, "data.json"): data,
+		filepath.Join(dir, "verdict.yaml"): "forward_auth: {enabled: true, policy_headers: [x-user]}\nlimits: {evaluation: 10s}\ntenants: {default: {bundle: bundle}}\n",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server := exec.CommandContext(t.Context(), binary, "serve", "--config", "verdict.yaml", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
+	server.Dir = dir
+	server.Cancel = func() error { return server.Process.Signal(syscall.SIGTERM) }
+	log, err := server.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Wait() })
+	lines := bufio.NewScanner(log)
+	for lines.Scan() {
+		var line struct{ Msg, HTTP string }
+		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "serving" {
+			go func() { _, _ = io.Copy(io.Discard, log) }()
+			return line.HTTP
+		}
+		t.Log(lines.Text())
+	}
+	t.Fatal("verdict did not start")
+	return ""
+}
+
+// startCaddy runs Caddy with what the page shows, and is its address.
+func startCaddy(t *testing.T, verdict, backend string) string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "proxies.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile("(?s)```caddyfile\n(.*?)```").FindSubmatch(page)
+	if shown == nil {
+		t.Fatal("the page shows no Caddyfile")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	file := "{\n\tadmin off\n\tpersist_config off\n}\n" + strings.NewReplacer(
+		"127.0.0.1:8080", address, "127.0.0.1:8182", verdict, "127.0.0.1:8081", backend,
+	).Replace(string(shown[1]))
+	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(file), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(warnings)
+	if err := caddy.Load(config, true); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := caddy.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return address
+}
+
+// TestCaddy asks a backend through a real Caddy.
+func TestCaddy(t *testing.T) {
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s for %q", r.RequestURI, r.Header.Values("X-User"))
+	}))
+	defer backend.Close()
+	address := startCaddy(t, startVerdict(t), backend.Listener.Addr().String())
+	tests := []struct {
+		name, request string
+		status        int
+		body          string // part of it
+	}{
+		{"what the policy allows", "GET /patients/7?full=1 HTTP/1.1", 200, `/patients/7?full=1 for ["reader"]`},
+		{"a header that a client sends", "GET /patients/7 HTTP/1.1\r\nX-User: root", 200, `/patients/7 for ["reader"]`},
+		{"a header that a client sends where the policy sets none", "GET /patients/8 HTTP/1.1\r\nX-User: root", 200, `/patients/8 for [`},
+		{"what the policy denies", "POST /patients/7 HTTP/1.1", 403, "the policy does not allow this"},
+		{"what it denies in its own way", "DELETE /patients/7 HTTP/1.1", 429, "slow down"},
+		{"no route", "GET /doctors/7 HTTP/1.1", 403, "nothing is known"},
+		{"a client that tells of another request", "DELETE /patients/7 HTTP/1.1\r\nX-Forwarded-Method: GET\r\nX-Forwarded-Uri: /patients/8", 429, "slow down"},
+		{"a client that tells of another host", "GET /patients/7 HTTP/1.1\r\nX-Forwarded-Host: a\r\nX-Forwarded-Proto: b", 200, "reader"},
+		{"dots", "GET /public/../patients/7 HTTP/1.1", 400, "ends with a dot"},
+		{"encoded dots", "GET /public/%2e%2e/patients/7 HTTP/1.1", 400, "ends with a dot"},
+		{"an encoded slash", "GET /patients/8%2f7 HTTP/1.1", 400, "encoded slash"},
+		{"two slashes", "GET //patients/7 HTTP/1.1", 400, "two slashes"},
+		{"a matrix parameter", "GET /patients/7;a=b HTTP/1.1", 400, "semicolon"},
+		{"another method in a header", "GET /patients/7 HTTP/1.1\r\nX-HTTP-Method-Override: DELETE", 400, "x-http-method-override"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			response, body := ask(t, address, tt.request)
+			if response.StatusCode != tt.status || !strings.Contains(body, tt.body) {
+				t.Errorf("status %d, %q; want %d, %q", response.StatusCode, body, tt.status, tt.body)
+			}
+			if strings.Contains(body, "root") {
+				t.Errorf("what the client sent reaches the backend: %s", body)
+			}
+		})
+	}
+}
+
+// ask sends a request as it is written, which a client of Go's would not.
+func ask(t *testing.T, address, request string) (*http.Response, string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := fmt.Fprintf(conn, "%s\r\nHost: %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", request, address); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(response.Body); err != nil {
+		t.Fatal(err)
+	}
+	return response, body.String()
+}
