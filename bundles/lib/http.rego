@@ -19,9 +19,10 @@
 #   subject and resource is for the policy that decides.
 #
 #   The rule request yields an object with subject, action, resource and perhaps
-#   context, as a policy has them in input; what it says about properties and the
-#   context may be left out. Without a subject the proxy is told 401, and without an
-#   action or a resource 403. Nothing else may be in it.
+#   context, as a policy has them in input; properties may be left out, and what is not
+#   known left out or null. A context that is left out is what this document says about the request, without its headers:
+#   method, scheme, host, path, query and address. Without a subject the proxy is told
+#   401, and without an action or a resource 403. Nothing else may be in it.
 #
 #   What is shipped takes the subject from a token (data.http.tokens), or else from
 #   the principal (data.http.principals), or else, where the request has neither,
@@ -37,36 +38,19 @@ import data.verdict.tokens
 
 # METADATA
 # title: The request
-request := {"subject": _subject, "action": {"name": _action}, "resource": _resource, "context": _context} if {
-	_subject
-	_action
-	_resource
-} else := {name: part | some name, part in _parts}
+request := {"subject": _subject, "action": _action, "resource": _resource}
 
-_parts.subject := _subject
+_found := routes.found(input.http)
 
-_parts.action := {"name": _action}
+default _resource := null
 
-_parts.resource := _resource
-
-_parts.context := _context
-
-_context := {
-	"method": input.http.method,
-	"scheme": input.http.scheme,
-	"host": input.http.host,
-	"path": input.http.path,
-	"query": input.http.query,
-	"address": input.source.address,
-}
-
-_route := routes.route(input.http)
-
-_resource := routes.resource_of(_route)
+_resource := routes.resource_of(_found, input.http)
 
 default _offered := false
 
 _offered := tokens.offered(input.http)
+
+default _subject := null
 
 _subject := tokens.subject(input.http) if _offered
 
@@ -88,8 +72,12 @@ _principal := {"type": type, "id": id} if {
 	id != ""
 }
 
-_action := action if {
-	action := _route.route.action
+default _action := null
+
+_action := {"name": _name}
+
+_name := name if {
+	name := _found.route.action
 } else := data.http.actions[input.http.method] if {
 	data.http.actions
 } else := _actions[input.http.method] if {

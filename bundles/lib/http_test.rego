@@ -39,7 +39,6 @@ test_a_whole_request if {
 		"subject": {"type": "user", "id": "mina", "properties": {"acr": "mfa"}},
 		"action": {"name": "read"},
 		"resource": {"type": "patient", "id": "7", "properties": {"id": "7"}},
-		"context": {"method": "GET", "scheme": "https", "host": "records.example", "path": "/patients/7", "query": {}, "address": "10.0.0.7"},
 	}
 }
 
@@ -49,14 +48,14 @@ test_methods if {
 		mapped(asks(method, ["patients", "7"], bearer, ""), bundle).action.name == action
 	}
 	every method in ["OPTIONS", "TRACE", "get", "BREW", ""] {
-		not mapped(asks(method, ["patients", "7"], bearer, ""), bundle).action
+		mapped(asks(method, ["patients", "7"], bearer, ""), bundle).action == null
 	}
 }
 
 test_methods_of_the_bundle_take_the_place_of_all if {
 	static := object.union(bundle, {"actions": {"OPTIONS": "ask"}})
 	mapped(asks("OPTIONS", ["patients", "7"], bearer, ""), static).action.name == "ask"
-	not mapped(asks("GET", ["patients", "7"], bearer, ""), static).action
+	mapped(asks("GET", ["patients", "7"], bearer, ""), static).action == null
 }
 
 test_the_action_of_a_route if {
@@ -66,7 +65,7 @@ test_the_action_of_a_route if {
 test_no_route_leaves_the_subject if {
 	found := mapped(asks("GET", ["doctors"], bearer, ""), bundle)
 	found.subject.id == "mina"
-	not found.resource
+	found.resource == null
 }
 
 test_a_principal if {
@@ -81,19 +80,19 @@ test_a_bad_token_leaves_no_subject_whatever_else_there_is if {
 	every principal in ["", "spiffe://example/web"] {
 		found := mapped(asks("GET", ["patients", "7"], "Bearer x", principal), bundle)
 		found.resource.id == "7"
-		not found.subject
+		found.subject == null
 	}
 }
 
 test_a_principal_of_elsewhere_leaves_no_subject if {
 	every principal in ["spiffe://example/", "spiffe://other/web", "web"] {
-		not mapped(asks("GET", ["patients", "7"], "", principal), bundle).subject
+		mapped(asks("GET", ["patients", "7"], "", principal), bundle).subject == null
 	}
 }
 
 test_principals_are_not_taken_unless_the_bundle_says_so if {
 	every static in [object.remove(bundle, ["principals"]), object.union(bundle, {"principals": 7})] {
-		not mapped(asks("GET", ["patients", "7"], "", "spiffe://example/web"), static).subject
+		mapped(asks("GET", ["patients", "7"], "", "spiffe://example/web"), static).subject == null
 	}
 }
 
@@ -104,12 +103,12 @@ test_without_a_prefix_the_principal_is_the_id if {
 
 test_neither_token_nor_principal_is_anonymous if {
 	mapped(asks("GET", ["patients", "7"], "Basic eDp5", ""), bundle).subject == {"type": "user", "id": "anonymous"}
-	not mapped(asks("GET", ["patients", "7"], "", ""), object.remove(bundle, ["anonymous"])).subject
+	mapped(asks("GET", ["patients", "7"], "", ""), object.remove(bundle, ["anonymous"])).subject == null
 }
 
 test_a_bundle_without_data_maps_nothing if {
 	found := mapped(asks("GET", ["patients", "7"], bearer, "spiffe://example/web"), {})
-	not found.subject
-	not found.resource
+	found.subject == null
+	found.resource == null
 	found.action.name == "read"
 }

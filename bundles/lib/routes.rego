@@ -24,10 +24,20 @@ import rego.v2
 # METADATA
 # title: The route of a request
 # description: >-
-#   Of a document as in package verdict.http. It has the route as it stands in the
-#   table, variables: what the path has in the place of each, and the id that comes of
-#   them.
-route(http) := {"route": found.route, "variables": variables, "id": id} if {
+#   Of a document as in package verdict.http: the route as it stands in the table.
+route(http) := found(http).route
+
+# METADATA
+# title: The resource of a request
+# description: Its properties are the path's variables.
+resource(http) := resource_of(found(http), http)
+
+# METADATA
+# title: The route of a request, made ready
+# description: >-
+#   It has the route, and what resource_of needs: with both, a request is looked up
+#   once for its action and its resource.
+found(http) := fitting[0] if {
 	count(faults) == 0
 	fitting := [candidate |
 		some position in _candidates(http.segments)
@@ -35,24 +45,17 @@ route(http) := {"route": found.route, "variables": variables, "id": id} if {
 		_fits(candidate, http)
 	]
 	not fitting[1].shape == fitting[0].shape
-	found := fitting[0]
-	variables := _variables(found, http.segments)
-	id := _id(found, variables)
 }
 
 # METADATA
-# title: The resource of a request
-# description: Its properties are the path's variables.
-resource(http) := resource_of(route(http))
+# title: The resource of a route that was found
+resource_of(entry, http) := {"type": entry.route.type, "id": _id(entry, variables), "properties": variables} if {
+	variables := _variables(entry, http.segments)
+}
 
-# METADATA
-# title: The resource of a route
-# description: As route yields it.
-resource_of(found) := {"type": found.route.type, "id": found.id, "properties": found.variables}
+_id(entry, variables) := variables[entry.named] if entry.named != ""
 
-_id(found, variables) := variables[found.named] if found.named != ""
-
-_id(found, _) := found.route.id if found.named == ""
+_id(entry, _) := entry.route.id if entry.named == ""
 
 # The name in an id that is a variable.
 _bare(id) := _inner(id) if {

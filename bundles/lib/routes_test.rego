@@ -46,7 +46,7 @@ test_several_variables if {
 
 test_a_route_may_name_the_action if {
 	found := routes.route(asks("GET", ["patients", "7", "records", "r1"])) with data.http.routes as table
-	found.route.action == "open"
+	found.action == "open"
 }
 
 test_text_comes_before_a_variable if resource("GET", ["patients", "me"]).id == "me"

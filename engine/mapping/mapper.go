@@ -112,7 +112,11 @@ func (m *Mapper) request(ctx context.Context, tenant string, document authz.Obje
 	if err != nil || !defined {
 		return nil, parts{}, err
 	}
-	return requestOf(tenant, value)
+	request, found, err := requestOf(tenant, value)
+	if err == nil && request.Context == nil {
+		request.Context = contextOf(document)
+	}
+	return request, found, err
 }
 
 // failed is the answer where there is no decision.

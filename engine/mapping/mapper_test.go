@@ -32,8 +32,8 @@ func TestTheShippedRuleMapsARequest(t *testing.T) {
 	}
 	want := &authz.Request{
 		Tenant:   "clinic",
-		Subject:  authz.Subject{Type: "service", ID: "web", Properties: authz.Object{}},
-		Action:   authz.Action{Name: "read", Properties: authz.Object{}},
+		Subject:  authz.Subject{Type: "service", ID: "web"},
+		Action:   authz.Action{Name: "read"},
 		Resource: authz.Resource{Type: "patient", ID: "7", Properties: authz.Object{"id": "7"}},
 		Context: authz.Object{
 			"method": "GET", "scheme": "https", "host": "records.example", "path": "/patients/7",
@@ -41,6 +41,22 @@ func TestTheShippedRuleMapsARequest(t *testing.T) {
 		},
 	}
 	if diff := cmp.Diff(want, asked); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTheContextOfTheRuleCounts(t *testing.T) {
+	var asked *authz.Request
+	rule := ruleOf(t, "{}", `package verdict.http
+
+request := {"subject": {"type": "user", "id": "x"}, "action": {"name": "read"}, "resource": {"type": "a", "id": "b"}, "context": {"mfa": true}}`)
+	if _, err := newMapper(rule, decideFunc(func(r *authz.Request) (authz.Decision, error) {
+		asked = r
+		return authz.Decision{}, nil
+	})).Answer(t.Context(), readPatient()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(authz.Object{"mfa": true}, asked.Context); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -61,6 +77,9 @@ func TestWhatIsNotMapped(t *testing.T) {
 		{"a trick", "", with(func(m *Message) { m.Target = "/patients/..%2f7" }), 400, ""},
 		{"an undefined rule", `request := {} if input.nothing`, readPatient(), 401, ""},
 		{"an empty request", `request := {}`, readPatient(), 401, ""},
+		{"a subject that is null", `request := {"subject": null, "action": {"name": "read"}}`, readPatient(), 401, ""},
+		{"an action that is null", `request := {"subject": {"type": "a", "id": "b"}, "action": null, "resource": {"type": "a", "id": "b"}}`, readPatient(), 403, ""},
+		{"a resource that is null", `request := {"subject": {"type": "a", "id": "b"}, "action": {"name": "read"}, "resource": null}`, readPatient(), 403, ""},
 		{"a request that is no object", `request := 7`, readPatient(), 403, "is no object"},
 		{"a subject that is no object", `request := {"subject": "mina"}`, readPatient(), 403, "as subject is no object"},
 		{"a subject without an id", `request := {"subject": {"type": "user"}}`, readPatient(), 403, "subject.id is no text"},

@@ -90,6 +90,16 @@ func (m *Message) Document() (authz.Object, error) {
 	}, nil
 }
 
+// contextOf is what a document says about a request, for a policy to decide by. The
+// headers are not among it: they hold secrets, and decisions are recorded.
+func contextOf(document authz.Object) authz.Object {
+	http, source := document["http"].(authz.Object), document["source"].(authz.Object)
+	return authz.Object{
+		"method": http["method"], "scheme": http["scheme"], "host": http["host"],
+		"path": http["path"], "query": http["query"], "address": source["address"],
+	}
+}
+
 // headers are the headers as the rule is given them.
 func (m *Message) headers() (authz.Object, error) {
 	if len(m.Headers) > MaxHeaders {

@@ -20,6 +20,9 @@ func requestOf(tenant string, value any) (*authz.Request, parts, error) {
 	request := &authz.Request{Tenant: tenant}
 	var found parts
 	for name, part := range object {
+		if part == nil {
+			continue // as if it were left out
+		}
 		switch name {
 		case "subject":
 			found.subject = true
