@@ -81,17 +81,8 @@ func New(o Options) http.Handler {
 	for _, path := range paths {
 		for _, tenant := range []string{"", "/tenants/{tenant}"} {
 			base := path + tenant
-			mux.Handle(base+evaluationPath, s.answer(s.withBody(one, s.evaluation), http.MethodPost))
-			mux.Handle(base+evaluationsPath, s.answer(s.withBody(batch, s.evaluations), http.MethodPost))
-			if s.searcher != nil {
-				for path, what := range map[string]pdp.SearchFor{
-					searchSubjectPath: pdp.Subjects, searchResourcePath: pdp.Resources, searchActionPath: pdp.Actions,
-				} {
-					mux.Handle(base+path, s.answer(s.withBody(one, s.search(what)), http.MethodPost))
-				}
-			}
-			if s.planner != nil {
-				mux.Handle(base+planPath, s.answer(s.withBody(one, s.plan), http.MethodPost))
+			for endpoint, handler := range s.endpoints(one, batch) {
+				mux.Handle(base+endpoint, s.answer(handler, http.MethodPost))
 			}
 			mux.Handle(wellKnown+base, s.answer(s.metadata, http.MethodGet, http.MethodHead))
 		}
@@ -100,6 +91,20 @@ func New(o Options) http.Handler {
 	mux.Handle("/readyz", s.answer(s.readyz, http.MethodGet, http.MethodHead))
 	mux.Handle("/", s.answer(s.nowhere))
 	return s.identified(mux)
+}
+
+// endpoints are those of a decision point by their default paths.
+func (s *server) endpoints(one, batch int64) map[string]endpoint {
+	all := map[string]endpoint{
+		evaluationPath:  s.withBody(one, s.evaluation),
+		evaluationsPath: s.withBody(batch, s.evaluations),
+	}
+	if s.searcher != nil {
+		all[searchSubjectPath] = s.withBody(one, s.search(pdp.Subjects))
+		all[searchResourcePath] = s.withBody(one, s.search(pdp.Resources))
+		all[searchActionPath] = s.withBody(one, s.search(pdp.Actions))
+	}
+	return all
 }
 
 type server struct {
