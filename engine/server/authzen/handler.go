@@ -93,7 +93,8 @@ func New(o Options) http.Handler {
 	return s.identified(mux)
 }
 
-// endpoints are those of a decision point by their default paths.
+// endpoints are those of a decision point, by their default paths, and beside them
+// the one for filters of rows, which AuthZEN does not know.
 func (s *server) endpoints(one, batch int64) map[string]endpoint {
 	all := map[string]endpoint{
 		evaluationPath:  s.withBody(one, s.evaluation),
@@ -103,6 +104,9 @@ func (s *server) endpoints(one, batch int64) map[string]endpoint {
 		all[searchSubjectPath] = s.withBody(one, s.search(pdp.Subjects))
 		all[searchResourcePath] = s.withBody(one, s.search(pdp.Resources))
 		all[searchActionPath] = s.withBody(one, s.search(pdp.Actions))
+	}
+	if s.planner != nil {
+		all[planPath] = s.withBody(one, s.plan)
 	}
 	return all
 }
