@@ -112,8 +112,8 @@ func TestServerThatRestarts(t *testing.T) {
 	}
 }
 
-// A server that goes away while checks are under way fails none that it has not
-// begun with, and gives none of them a decision.
+// A server that goes away fails at most the checks that are under way, with kind
+// Unavailable.
 func TestServerThatIsReplacedUnderLoad(t *testing.T) {
 	noneLeft(t)
 	v := startVerdict(t, &decider{}, socketIn(t), nil)
@@ -121,7 +121,8 @@ func TestServerThatIsReplacedUnderLoad(t *testing.T) {
 	stop := make(chan struct{})
 	var asking sync.WaitGroup
 	var asked, failed atomic.Int64
-	for range 16 {
+	const callers = 16
+	for range callers {
 		asking.Go(func() {
 			for {
 				select {
@@ -142,7 +143,8 @@ func TestServerThatIsReplacedUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	for range 5 {
+	const restarts = 5
+	for range restarts {
 		before := asked.Load()
 		waitFor(t, func() bool { return asked.Load() > before+100 })
 		v.stop()
@@ -152,8 +154,8 @@ func TestServerThatIsReplacedUnderLoad(t *testing.T) {
 	waitFor(t, func() bool { return asked.Load() > before+100 })
 	close(stop)
 	asking.Wait()
-	if failed.Load() > asked.Load()/10 {
-		t.Errorf("%d of %d checks failed", failed.Load(), asked.Load())
+	if failed.Load() > callers*restarts {
+		t.Errorf("%d of %d checks failed, more than were under way", failed.Load(), asked.Load())
 	}
 }
 
@@ -299,24 +301,22 @@ func TestOutageIsNotMadeWorse(t *testing.T) {
 }
 
 func TestNoAttemptAfterTheDeadline(t *testing.T) {
-	var last atomic.Int64
+	var asked atomic.Int32
 	address := startStandIn(t, func(context.Context, *verdictv1.CheckAccessRequest) (*verdictv1.CheckAccessResponse, error) {
-		last.Store(time.Now().UnixNano())
+		asked.Add(1)
 		return nil, status.Error(codes.Unavailable, "not now")
 	})
-	c := dialTo(t, address, WithAttempts(5))
-	for range 20 {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		_, err := c.Check(ctx, requestAbout("1"))
-		cancel()
-		end := time.Now()
+	c := dialTo(t, address, WithoutCoalescing(), WithAttempts(maxAttempts), WithTimeout(30*time.Millisecond))
+	for _, err := range checkTogether(t, c, 20) {
 		if kind := authz.KindOf(err); kind != authz.DeadlineExceeded && kind != authz.Unavailable {
 			t.Errorf("error = %v", err)
 		}
-		time.Sleep(2 * time.Millisecond)
-		if time.Unix(0, last.Load()).After(end.Add(time.Millisecond)) {
-			t.Error("the server was asked after the deadline")
-		}
+	}
+	time.Sleep(50 * time.Millisecond) // for what was sent before
+	before := asked.Load()
+	time.Sleep(500 * time.Millisecond) // for several more attempts
+	if after := asked.Load(); after != before {
+		t.Errorf("the server was asked %d times after the deadline", after-before)
 	}
 }
 
