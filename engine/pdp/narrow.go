@@ -72,6 +72,7 @@ func (p *PDP) residual(ctx context.Context, on *pin, what SearchFor, request *au
 	if what == Subjects {
 		unknown = residual.Subject
 	}
+	_, _ = on.policy.Compiled.Lookups() // which compiles it when first asked, and so may take longer than an evaluation
 	budget := newBudget(ctx, time.Now().Add(p.limits.Evaluation))
 	defer budget.release()
 	reader := p.cache.Reader(on.snapshot, p.limits.Entities)

@@ -188,22 +188,24 @@ func (l *lookups) refuse(at *ast.Location, message string, args ...any) {
 	l.refused = append(l.refused, authz.InvalidField(Location(at), message, args...))
 }
 
-// putIsThere calls IsThere after each expression that gives a variable a value.
+// putIsThere calls IsThere after each expression that gives a value to a variable
+// which may come to stand under a not: for it does in the same body, or in a
+// function that it is given to, or where the rule's value goes.
 func putIsThere(compiler *ast.Compiler) *ast.Error {
 	for _, module := range compiler.Modules {
 		for _, rule := range module.Rules {
 			for ; rule != nil; rule = rule.Else {
-				rule.Body = withIsThere(rule.Body)
+				rule.Body = withIsThere(rule.Body, rule.Head.Value, rule.Head.Key, ast.NewTerm(rule.Head.Reference))
 			}
 		}
 		ast.WalkTerms(module, func(term *ast.Term) bool {
 			switch c := term.Value.(type) {
 			case *ast.SetComprehension:
-				c.Body = withIsThere(c.Body)
+				c.Body = withIsThere(c.Body, c.Term)
 			case *ast.ArrayComprehension:
-				c.Body = withIsThere(c.Body)
+				c.Body = withIsThere(c.Body, c.Term)
 			case *ast.ObjectComprehension:
-				c.Body = withIsThere(c.Body)
+				c.Body = withIsThere(c.Body, c.Key, c.Value)
 			}
 			return false
 		})
@@ -224,11 +226,36 @@ func putIsThere(compiler *ast.Compiler) *ast.Error {
 	return nil
 }
 
-func withIsThere(body ast.Body) ast.Body {
+// withIsThere is a body with the calls, whose values are terms.
+func withIsThere(body ast.Body, values ...*ast.Term) ast.Body {
+	inside := ast.NewVarSet() // of what may stand under a not
+	add := func(in any) {
+		ast.WalkVars(in, func(name ast.Var) bool {
+			inside.Add(name)
+			return false
+		})
+	}
+	for _, value := range values {
+		if value != nil {
+			add(value)
+		}
+	}
+	for _, expr := range body {
+		_, isTerm := expr.Terms.(*ast.Term)
+		switch {
+		case expr.Negated, !isTerm && !expr.IsCall(), expr.IsCall() && expr.Operator().HasPrefix(ast.DefaultRootRef):
+			add(expr)
+		default:
+			ast.WalkClosures(expr, func(closure any) bool {
+				add(closure)
+				return true
+			})
+		}
+	}
 	var longer ast.Body
 	for _, expr := range body {
 		longer.Append(expr)
-		if variable := given(expr); variable != nil {
+		if variable := given(expr); variable != nil && inside.Contains(variable.Value.(ast.Var)) {
 			called := IsThere.Expr(variable)
 			called.Location = expr.Location
 			longer.Append(called)

@@ -41,6 +41,7 @@ type Condition struct {
 	// Negated turns the condition around. It is used in a Conjunction alone;
 	// formulas have None.
 	Negated bool
+	text    string // without Negated
 	// Reason has the place in the policy, and of what was not recognised why.
 	Reason
 }
@@ -169,7 +170,10 @@ func truth(holds bool) Formula {
 	return never
 }
 
-func holds(c Condition) Formula { return Formula{Op: Holds, Condition: &c} }
+func holds(c Condition) Formula {
+	c.text = c.String()
+	return Formula{Op: Holds, Condition: &c}
+}
 
 func not(f Formula) Formula {
 	switch f.Op {
@@ -334,7 +338,7 @@ func few(any []Conjunction) []Conjunction {
 	return any
 }
 
-var tooMany = []Conjunction{{{Op: Unrecognised, Reason: Reason{Why: "the conditions come to more than 256 alternatives"}}}}
+var tooMany = []Conjunction{{*holds(Condition{Op: Unrecognised, Reason: Reason{Why: "the conditions come to more than 256 alternatives"}}).Condition}}
 
 // mayBeAnything reports whether none of the conditions was recognised.
 func (c Conjunction) mayBeAnything() bool {
@@ -346,12 +350,16 @@ func (c Conjunction) mayBeAnything() bool {
 func (c Conjunction) with(other Conjunction) (joint Conjunction, possible bool) {
 	joint = slices.Clone(c)
 	for _, added := range other {
-		opposite := added
-		opposite.Negated = !added.Negated
-		if slices.ContainsFunc(c, func(have Condition) bool { return have.String() == opposite.String() }) {
-			return nil, false
+		again := false
+		for _, have := range c {
+			if have.text == added.text {
+				if again = have.Negated == added.Negated; !again {
+					return nil, false
+				}
+				break
+			}
 		}
-		if !slices.ContainsFunc(c, func(have Condition) bool { return have.String() == added.String() }) {
+		if !again {
 			joint = append(joint, added)
 		}
 	}

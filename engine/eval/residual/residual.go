@@ -55,7 +55,9 @@ type Residual struct {
 	// the policy could not be evaluated, and Unexpressed says why.
 	Where Formula
 	// Exact is true where the decision allows every entity that fulfils the
-	// residual: there is no condition in it that was not recognised.
+	// residual: there is no condition in it that was not recognised. It does not
+	// foresee what a built-in makes of an attribute that is of another type than it
+	// takes, such as lower of a number: that fails the decision, and so denies.
 	Exact bool
 }
 
@@ -82,6 +84,9 @@ func Of(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Unknown
 	r.typ = in.Request.Resource.Type
 	if unknown == Subject {
 		r.typ = in.Request.Subject.Type
+	}
+	if (authz.EntityRef{Type: r.typ, ID: "any"}).ValidateStored() != nil {
+		return never.residual(), nil // the directory has no entities of such a type
 	}
 	r.root = authz.EntityRef{Type: "tenant", ID: in.Request.Tenant}.String()
 	partial, err := topdown.NewPartial(ctx, policy, in, r.unknown)

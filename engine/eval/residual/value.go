@@ -204,6 +204,11 @@ func (b *body) member(name string) value {
 func (b *body) filter(c *ast.SetComprehension) value {
 	name, isVar := c.Term.Value.(ast.Var)
 	inner := &body{reader: b.reader, scope: maps.Clone(b.scope), uses: make(map[ast.Var]int), place: b.place}
+	for outer, v := range inner.scope {
+		if v.kind == element || v.kind == indexValue { // a test here is none of the element
+			inner.scope[outer] = b.unknownValue("%s", v)
+		}
+	}
 	for _, expr := range c.Body {
 		inner.count(expr)
 	}
