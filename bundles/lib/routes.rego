@@ -170,6 +170,8 @@ _prepared := [prepared |
 		"variables": {_inner(segment): at | some at, segment in segments; startswith(segment, "{"); not endswith(segment, "...}")},
 		"rest": {trim_suffix(_inner(segment), "..."): at | some at, segment in segments; endswith(segment, "...}")},
 		"named": _bare(found.id),
+		"methods": object.get(found, "methods", null),
+		"hosts": object.get(found, "hosts", null),
 		"shape": concat("", [_rank(segment) | some segment in segments]),
 	}
 ]
@@ -227,14 +229,18 @@ _has_length(prepared, length) if {
 	length >= prepared.length
 }
 
-_candidates(segments) := _table[min([count(segments), _longest])][segments[0]]
+_candidates([]) := _table[0][""]
 
-_candidates(segments) := _table[min([count(segments), _longest])]["{}"] if {
-	not _table[0][segments[0]]
+_candidates(segments) := at_length[segments[0]] if {
+	at_length := _of_length(count(segments))
+} else := at_length["{}"] if {
 	count(segments) > 0
+	at_length := _of_length(count(segments))
 }
 
-_candidates([]) := _table[0][""]
+_of_length(length) := _table[length] if length < _longest
+
+_of_length(length) := _table[_longest] if length >= _longest
 
 _variables(found, segments) := {name: segments[at] | some name, at in found.variables} if not found.open
 
@@ -245,10 +251,11 @@ _variables(found, segments) := object.union(
 
 _fits(prepared, http) if {
 	every at, text in prepared.literals { http.segments[at] == text }
-	_among(prepared.route, "methods", http.method)
-	_among(prepared.route, "hosts", http.host)
+	_among(prepared.methods, http.method)
+	_among(prepared.hosts, http.host)
 }
 
-_among(route, member, _) if not member in object.keys(route)
+# Null is all.
+_among(null, _)
 
-_among(route, member, value) if value in route[member]
+_among(list, value) if value in list
