@@ -11,18 +11,19 @@
 #      "source": {"address": "10.0.0.7", "principal": "spiffe://example/web"},
 #      "tenant": "default"}
 #
-#   All of its members are there, empty where nothing is known. The path is in its one form and
-#   the segments are decoded; names of headers and the host are in small letters,
-#   the host without a port. A header that was sent several times has its values
+#   All of its members are there, empty where nothing is known. The path is in its one
+#   form and the segments are decoded; names of headers and the host are in small
+#   letters, the host without a port. A header that was sent several times has its values
 #   with commas between. The principal is the identity of the caller's certificate,
 #   which the proxy has verified. There is no data.directory: what is known about
 #   subject and resource is for the policy that decides.
 #
 #   The rule request yields an object with subject, action, resource and perhaps
 #   context, as a policy has them in input; properties may be left out, and what is not
-#   known left out or null. A context that is left out is what this document says about the request, without its headers:
-#   method, scheme, host, path, query and address. Without a subject the proxy is told
-#   401, and without an action or a resource 403. Nothing else may be in it.
+#   known left out or null. Without a subject the proxy is told 401, and without an
+#   action or a resource 403. Nothing else may be in it. A context that is left out is
+#   what this document says about the request without its headers: method, scheme,
+#   host, path, query and address.
 #
 #   What is shipped takes the subject from a token (data.http.tokens), or else from
 #   the principal (data.http.principals), or else, where the request has neither,

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
@@ -42,6 +43,50 @@ func TestTheShippedRuleMapsARequest(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// The most specific route counts, wherever it stands in the table; the compiled rule
+// has the table ready from activation.
+func TestTheMostSpecificRouteCounts(t *testing.T) {
+	const data = `{"http": {"anonymous": {"type": "user", "id": "x"}, "routes": [
+		{"path": "/{all...}", "type": "rest", "id": "{all}"},
+		{"path": "/{a}/{b}", "type": "variables", "id": "{b}"},
+		{"path": "/{a}/x", "type": "second", "id": "{a}"},
+		{"path": "/p/{all...}", "type": "first-rest", "id": "{all}"},
+		{"path": "/p/{b}", "type": "first", "id": "{b}"},
+		{"path": "/p/x", "type": "text", "id": "x"},
+		{"path": "/", "type": "root", "id": "root"}
+	]}}`
+	rule := ruleOf(t, data, "")
+	for target, want := range map[string]string{
+		"/": "root:root", "/p/x": "text:x", "/p/y": "first:y", "/q/x": "second:q", "/q/y": "variables:y",
+		"/p/y/z": "first-rest:y/z", "/q": "rest:q", "/p": "rest:p", "/q/y/z": "rest:q/y/z", "/p/a/b/c/d/e/f": "first-rest:a/b/c/d/e/f",
+		"/%7B%7D/x": "second:{}", "/%7Ball...%7D": "rest:{all...}",
+	} {
+		var asked *authz.Request
+		mapper := newMapper(rule, decideFunc(func(r *authz.Request) (authz.Decision, error) {
+			asked = r
+			return authz.Decision{}, nil
+		}))
+		answer, err := mapper.Answer(t.Context(), with(func(m *Message) { m.Target, m.Principal = target, "" }))
+		if err != nil || asked == nil {
+			t.Errorf("%s: %s, %v", target, answer.Body, err)
+			continue
+		}
+		if got := asked.Resource.Ref().String(); got != want {
+			t.Errorf("%s is %s, want %s", target, got, want)
+		}
+	}
+}
+
+// A large table is ready as soon as the policy is.
+func TestALargeTableIsReady(t *testing.T) {
+	mapper := newMapper(ruleOf(t, manyRoutes(t, 500), ""), answering(authz.Decision{Allowed: true}))
+	mapper.Evaluation, mapper.Steps = time.Minute, 1_000 // of the 2 million that a decision may take
+	answer, err := mapper.Answer(t.Context(), with(func(m *Message) { m.Target = "/service499/items/7/notes/n1" }))
+	if err != nil || !answer.Allowed() {
+		t.Errorf("%s, %v", answer.Body, err)
 	}
 }
 
