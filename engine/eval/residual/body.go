@@ -12,7 +12,8 @@ import (
 type reader struct {
 	unknown ast.Ref // such as input.resource.id
 	typ     string  // of the entity that is not known
-	root    string  // the ref that stands above every entity
+	input   *ast.Term
+	root    string // the ref that stands above every entity
 	support map[string][]*ast.Rule
 	inside  []string // the supporting rules that are being read
 	formula Formula

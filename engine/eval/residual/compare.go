@@ -132,7 +132,7 @@ func (b *body) compare(op Op, left, right value) Formula {
 		if left.kind == right.kind && (left.kind == id || left.kind == ref) {
 			return truth(compares(op, 0))
 		}
-		return b.unrecognised("%s %s %s", left, op, right)
+		return b.unrecognised("%s %s %s", left, op.ofOne(), right)
 	}
 	scalar, isScalar := scalarOf(right.constant)
 	text, isText := scalar.(string)
@@ -185,9 +185,9 @@ func (b *body) compare(op Op, left, right value) Formula {
 			return b.ruleHolds(left.rule, nil)
 		}
 	case drawn:
-		return and(b.hasMembers(left.rule), b.unrecognised("%s %s %s", left, op, right))
+		return and(b.hasMembers(left.rule), b.unrecognised("%s %s %s", left, op.ofOne(), right))
 	}
-	return b.unrecognised("%s %s %s", left, op, right)
+	return b.unrecognised("%s %s %s", left, op.ofOne(), right)
 }
 
 // compareMember is when what is at a path of the entity compares so with a

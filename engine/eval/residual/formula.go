@@ -92,6 +92,14 @@ const (
 	Unrecognised Op = "unrecognised"
 )
 
+// ofOne is what is tested, for people, where it is compared with one value.
+func (op Op) ofOne() string {
+	if op == In || op == IDIn {
+		return strings.TrimSuffix(string(op), "in") + "=="
+	}
+	return string(op)
+}
+
 // String is the condition for people.
 func (c Condition) String() string {
 	var text strings.Builder
@@ -101,11 +109,10 @@ func (c Condition) String() string {
 	if len(c.Path) > 0 {
 		text.WriteString("attributes." + strings.Join(c.Path, ".") + " ")
 	}
-	switch op := string(c.Op); {
-	case len(c.Values) == 1 && (c.Op == In || c.Op == IDIn):
-		text.WriteString(strings.TrimSuffix(op, "in") + "==")
-	default:
-		text.WriteString(op)
+	if len(c.Values) == 1 {
+		text.WriteString(c.Op.ofOne())
+	} else {
+		text.WriteString(string(c.Op))
 	}
 	if c.Op == Unrecognised {
 		text.WriteString(": " + c.Why)
@@ -315,8 +322,8 @@ func (f Formula) alternatives(negated bool) []Conjunction {
 	any := []Conjunction{{}}
 	for _, part := range f.Of {
 		more := part.alternatives(negated)
-		if len(any)*len(more) > maxAlternatives {
-			more = tooMany
+		if len(any)*len(more) > 16*maxAlternatives {
+			more = common(more)
 		}
 		var both []Conjunction
 		for _, left := range any {
@@ -326,19 +333,28 @@ func (f Formula) alternatives(negated bool) []Conjunction {
 				}
 			}
 		}
-		any = both
+		any = few(both)
 	}
 	return any
 }
 
+// few are the alternatives, or where they are too many what all of them have in
+// common.
 func few(any []Conjunction) []Conjunction {
-	if len(any) > maxAlternatives {
-		return tooMany
+	if len(any) <= maxAlternatives {
+		return any
 	}
-	return any
+	return common(any)
 }
 
-var tooMany = []Conjunction{{*holds(Condition{Op: Unrecognised, Reason: Reason{Why: "the conditions come to more than 256 alternatives"}}).Condition}}
+func common(any []Conjunction) []Conjunction {
+	shared := slices.DeleteFunc(slices.Clone(any[0]), func(c Condition) bool {
+		return slices.ContainsFunc(any, func(other Conjunction) bool {
+			return !slices.ContainsFunc(other, func(d Condition) bool { return c.text == d.text && c.Negated == d.Negated })
+		})
+	})
+	return []Conjunction{append(shared, *holds(Condition{Op: Unrecognised, Reason: Reason{Why: "the conditions come to more than 256 alternatives"}}).Condition)}
+}
 
 // mayBeAnything reports whether none of the conditions was recognised.
 func (c Conjunction) mayBeAnything() bool {

@@ -89,6 +89,10 @@ func Of(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Unknown
 		return never.residual(), nil // the directory has no entities of such a type
 	}
 	r.root = authz.EntityRef{Type: "tenant", ID: in.Request.Tenant}.String()
+	var err error
+	if r.input, err = in.Parts.Document(in.Request); err != nil {
+		return Residual{}, err
+	}
 	partial, err := topdown.NewPartial(ctx, policy, in, r.unknown)
 	if err == nil {
 		r.formula, err = r.decision(partial, policy)

@@ -101,7 +101,7 @@ func (b *body) ref(r ast.Ref) value {
 		}
 		at, rest = value{kind: rule, rule: name}, r[len(name):]
 	case r[0].Equal(ast.InputRootDocument):
-		return b.unknownValue("%v: what the request says of the entity that is not known", r)
+		return b.ofRequest(r)
 	default:
 		at = b.value(r[0])
 	}
@@ -109,6 +109,18 @@ func (b *body) ref(r ast.Ref) value {
 		at = b.step(at, index)
 	}
 	return at
+}
+
+// ofRequest is what the request says, but for the id.
+func (b *body) ofRequest(r ast.Ref) value {
+	if !r.IsGround() || b.unknown.HasPrefix(r) || r.HasPrefix(b.unknown) {
+		return b.unknownValue("%v, of which the id is not known", r)
+	}
+	said, err := b.input.Value.Find(r[1:])
+	if err != nil {
+		return value{kind: truthValue, holds: never, defined: never}
+	}
+	return value{kind: constant, constant: ast.NewTerm(said)}
 }
 
 // step is what stands at an index in a value.

@@ -1,0 +1,173 @@
+package residual_test
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/bundles"
+	"github.com/verdictpdp/verdict/engine/eval/residual"
+	"github.com/verdictpdp/verdict/engine/pip/piptest"
+	"github.com/verdictpdp/verdict/policy/bundle"
+	"github.com/verdictpdp/verdict/policy/rego"
+)
+
+const directory = `
+{"entity": {"type": "department", "id": "b"}}
+{"entity": {"type": "department", "id": "a", "parents": ["department:b"]}}
+{"entity": {"type": "role", "id": "reader", "attributes": {"permissions": ["doc:read"]}}}
+{"entity": {"type": "user", "id": "mina", "attributes": {"level": 2, "titles": ["x", "y"], "manager": "user:olga"}, "parents": ["department:a"]}}
+{"entity": {"type": "user", "id": "olga", "attributes": {"level": 3}}}
+{"entity": {"type": "doc", "id": "d1", "attributes": {"owner": "user:mina", "level": 1, "tags": ["x"]}, "parents": ["department:a"]}}
+{"entity": {"type": "doc", "id": "d2", "attributes": {"owner": "user:olga", "level": "1"}, "parents": ["department:b"]}}
+{"entity": {"type": "doc", "id": "d3"}}
+{"grant": {"id": "g", "subject": "user:mina", "role": "role:reader", "scope": "department:a"}}
+`
+
+func compiled(t testing.TB, source string) *rego.Policy {
+	t.Helper()
+	library, err := bundle.ReadFS(bundles.FS, "lib")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(source, "import rego.v") {
+		source = "import rego.v2\n" + source
+	}
+	source = "package authz\nimport data.verdict.hierarchy\nimport data.verdict.rbac\nimport data.verdict.request\n" + source
+	own, err := bundle.ReadFS(fstest.MapFS{"authz.rego": {Data: []byte(source)}}, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := rego.Compile(own.With(library), rego.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy
+}
+
+// What is left of a rule, as it is written.
+func TestForms(t *testing.T) {
+	tests := []struct {
+		name, rego, want string
+		inexact          bool
+	}{
+		{"nothing unknown that holds", `allow if request.subject.attributes.level == 2`, "always", false},
+		{"nothing unknown that does not hold", `allow if request.subject.attributes.level == 3`, "never", false},
+		{"an id", `allow if input.resource.id == "d1"`, `id == "d1"`, false},
+		{"ids", `allow if input.resource.id in {"d1", "d2"}`, `id in "d1", "d2"`, false},
+		{"another id than the subject's", `allow if input.resource.id != input.subject.id`, `not (id == "mina")`, false},
+		{"a ref", `allow if request.resource.ref == "doc:d1"`, `id == "d1"`, false},
+		{"a ref of another type", `allow if request.resource.ref == request.subject.ref`, "never", false},
+		{"a type", `allow if request.resource.type == "doc"`, "always", false},
+		{"an attribute of the subject's", `allow if request.resource.attributes.owner == request.subject.ref`, `attributes.owner == "user:mina"`, false},
+		{"an attribute found by ref", `allow if request.resource.attributes.owner == data.directory.ref[request.subject.attributes.manager].ref`, `attributes.owner == "user:olga"`, false},
+		{"either of two", "allow if request.resource.attributes.n == 1\nallow if request.resource.attributes.n == 2", "attributes.n in 1, 2", false},
+		{"one of the subject's", `allow if request.resource.attributes.title in request.subject.attributes.titles`, `attributes.title in "x", "y"`, false},
+		{"a comparison", `allow if request.subject.attributes.level >= request.resource.attributes.level`, "attributes.level <= 2", false},
+		{"an attribute that is true, or anything but false", `allow if request.resource.attributes.open`, "attributes.open defined and not (attributes.open == false)", false},
+		{"an attribute in an attribute", `allow if request.resource.attributes.a.b == 1`, "attributes.a.b == 1", false},
+		{"a default", `allow if object.get(request.resource.attributes, "n", 0) == 0`, "not (attributes.n defined) or attributes.n == 0", false},
+		{"an element", `allow if "x" in request.resource.attributes.tags`, `attributes.tags has "x"`, false},
+		{"an element, drawn", "allow if {\n\tsome tag in request.resource.attributes.tags\n\ttag == \"x\"\n}", `attributes.tags has "x"`, false},
+		{"an element of the subject's", "allow if {\n\tsome tag in request.resource.attributes.tags\n\ttag in request.subject.attributes.titles\n}", `attributes.tags has "x", "y"`, false},
+		{"no element", `allow if not "x" in request.resource.attributes.tags`, `not (attributes.tags has "x")`, false},
+		{"not", `allow if not request.resource.attributes.locked == true`, "not (attributes.locked == true)", false},
+		{"not, of what is there", "allow if {\n\tn := request.resource.attributes.n\n\tnot n == 1\n}", "attributes.n defined and not (attributes.n == 1)", false},
+		{"not, of what has to be there in rego.v1", "import rego.v1\nallow if not request.resource.attributes.n != 1", "attributes.n defined and not (attributes.n != 1)", false},
+		{"a string", `allow if startswith(request.resource.attributes.path, "/a")`, `attributes.path starts with "/a"`, false},
+		{"a type of value", `allow if is_number(request.resource.attributes.n)`, `attributes.n is "number"`, false},
+		{"an ancestor", `allow if request.resource.ancestors["department:b"]`, `ancestor "department:b"`, false},
+		{"the root", `allow if "tenant:t" in request.resource.ancestors`, "always", false},
+		{"a parent", `allow if "department:a" in request.resource.parents`, `parent "department:a"`, false},
+		{"ancestors of a type", `allow if count(hierarchy.ancestors_of_type(request.resource, "department")) > 0`, `ancestor starts with "department:"`, false},
+		{"a grant", `allow if rbac.permitted`, `ancestor "department:a"`, false},
+		{"a grant that has to be one of some", `allow if count(rbac.grants) > 0`, `ancestor "department:a"`, false},
+		{"what the caller claims", `allow if input.resource.properties.n == 1`, "never", false},
+		{"what denies", "allow := true\ndeny contains \"x\" if request.resource.attributes.n == 1", "not (attributes.n == 1)", false},
+		{"what denies with a text of it", "allow := true\ndeny contains sprintf(\"%v\", [request.resource.attributes.n]) if request.resource.attributes.n > 1", "not (attributes.n > 1)", false},
+		{"a function", "allow if open(request.resource)\nopen(e) if e.attributes.n == 1\nopen(e) if e.attributes.m == 1", "attributes.n == 1 or attributes.m == 1", false},
+		{"the request as a value", "allow if {\n\tr := input.resource\n\tdata.directory[r.type][r.id].attributes.n == 1\n}", "attributes.n == 1", false},
+		{"another of the same type", `allow if data.directory.doc.d1.attributes.level == 1`, "always", false},
+		{"two of its attributes", `allow if request.resource.attributes.a == request.resource.attributes.b`, "unrecognised: attributes.b == attributes.a", true},
+		{"what its attribute names", `allow if data.directory.ref[request.resource.attributes.owner].attributes.level == 2`,
+			"unrecognised: it looks up the entity that attributes.owner names and unrecognised: it looks up the entity that attributes.owner names == 2", true},
+		{"another entity of the same id", `allow if data.directory.user[input.resource.id].attributes.level == 2`, "", true},
+		{"every element", `allow if every tag in request.resource.attributes.tags { tag != "x" }`, "", true},
+		{"one element of several conditions", "allow if {\n\tsome tag in request.resource.attributes.tags\n\ttag > \"a\"\n\ttag < \"c\"\n}", "", true},
+		{"arithmetic", `allow if request.resource.attributes.n + 1 == 2`, "", true},
+		{"a part that is known beside one that is not", "allow if {\n\trequest.resource.attributes.owner == request.subject.ref\n\trequest.resource.attributes.n + 1 == 2\n}", "", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, compiled(t, tt.rego), "t", piptest.Lines(t, directory)...)
+			request := authz.Request{
+				Tenant: "t", Subject: authz.Subject{Type: "user", ID: "mina"}, Action: authz.Action{Name: "read"}, Resource: authz.Resource{Type: "doc"},
+			}
+			left, _, _, _ := w.check(t, request, residual.Resource)
+			if got := left.Where.String(); tt.want != "" && got != tt.want || left.Exact == tt.inexact {
+				t.Errorf("left is %s, exact %t; expected %s", got, left.Exact, tt.want)
+			}
+		})
+	}
+}
+
+// What narrows is told from what does not, with the reason.
+func TestUnexpressed(t *testing.T) {
+	tests := []struct {
+		name, rego string
+		place, why string
+	}{
+		{"a condition that was not recognised", `allow if request.resource.attributes.n + 1 == 2`, "authz.rego:6", "plus("},
+		{"one beside another that was", "allow if request.resource.attributes.n == 1\nallow if request.resource.attributes.n + 1 == 2", "authz.rego:7", ""},
+		{"a with on the request", "allow if open with input.resource.id as \"d1\"\nopen if request.resource.attributes.n == 1", "authz.rego:6", "a with on input.resource.id"},
+		{"an error of what is known", "allow if {\n\trequest.resource.attributes.n == 1\n\tto_number(input.subject.id) == 1\n}", "authz.rego:8", "eval_builtin_error"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, compiled(t, tt.rego), "t", piptest.Lines(t, directory)...)
+			request := authz.Request{
+				Tenant: "t", Subject: authz.Subject{Type: "user", ID: "mina"}, Action: authz.Action{Name: "read"}, Resource: authz.Resource{Type: "doc"},
+			}
+			left, err := residual.Of(t.Context(), w.policy, w.input(request), residual.Resource)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if left.Exact || len(left.Unexpressed) == 0 || left.Unexpressed[0].Place != tt.place || !strings.Contains(left.Unexpressed[0].Why, tt.why) {
+				t.Errorf("it is unexpressed for %q, exact %t; expected %s: …%s…", left.Unexpressed, left.Exact, tt.place, tt.why)
+			}
+		})
+	}
+}
+
+// A type that the directory cannot hold has no entities, whatever the policy says.
+func TestTypesThatThereAreNoneOf(t *testing.T) {
+	w := newWorld(t, compiled(t, `allow := true`), "t")
+	for _, typ := range []string{"ref", "tenant", "Doc", ""} {
+		left, err := residual.Of(t.Context(), w.policy, w.input(authz.Request{Tenant: "t", Resource: authz.Resource{Type: typ}}), residual.Resource)
+		if err != nil || left.Always || left.Where.Op != residual.Never {
+			t.Errorf("of type %q is left %s, error %v", typ, left.Where, err)
+		}
+	}
+}
+
+// A condition that comes to very many alternatives widens what is left.
+func TestAlternativesAreBounded(t *testing.T) {
+	var source strings.Builder
+	source.WriteString("allow if {\n\trequest.resource.attributes.owner == request.subject.ref\n")
+	for _, name := range strings.Split("abcdefghi", "") {
+		source.WriteString("\tf(request.resource.attributes." + name + ", request.resource.attributes." + name + name + ")\n")
+	}
+	source.WriteString("}\nf(x, _) if x == 1\nf(_, y) if y == 2\n")
+	w := newWorld(t, compiled(t, source.String()), "t", piptest.Lines(t, directory)...)
+	request := authz.Request{Tenant: "t", Subject: authz.Subject{Type: "user", ID: "mina"}, Resource: authz.Resource{Type: "doc"}}
+	left, _, _, _ := w.check(t, request, residual.Resource)
+	if len(left.Any) == 0 || len(left.Any) > 256 || len(left.Unexpressed) > 0 {
+		t.Errorf("%d alternatives, unexpressed for %v", len(left.Any), left.Unexpressed)
+	}
+	for _, conjunction := range left.Any {
+		if conjunction[0].String() != `attributes.owner == "user:mina"` {
+			t.Errorf("an alternative begins with %s", conjunction[0])
+		}
+	}
+}
