@@ -89,9 +89,14 @@ func (l *lookups) put(compiler *ast.Compiler) *ast.Error {
 		for _, rule := range module.Rules {
 			l.check(rule)
 			l.found = declared(rule)
-			if _, err := ast.TransformRefs(rule, l.call); err != nil {
-				l.refused = append(l.refused, err)
-			}
+			// OPA's own transformation writes to each term, those of its constants included
+			// that the whole process shares.
+			ast.WalkTerms(rule, func(term *ast.Term) bool {
+				if ref, isRef := term.Value.(ast.Ref); isRef && l.isCall(ref) {
+					term.Value = called(ref)
+				}
+				return false
+			})
 		}
 	}
 	if len(l.refused) > 0 {
@@ -100,14 +105,16 @@ func (l *lookups) put(compiler *ast.Compiler) *ast.Error {
 	return nil
 }
 
-// call is a look-up as a call, and any other ref as it is.
-func (l *lookups) call(ref ast.Ref) (ast.Value, error) {
-	if !isLookup(ref) || !l.isBound(ref[2]) || !l.isBound(ref[3]) {
-		return ref, nil
-	}
-	called := ast.CallTerm(ast.NewTerm(EntitiesAt.Ref()), ref[2], ref[3])
-	called.Location = ref[0].Location
-	return append(ast.Ref{called, ast.InternedTerm(0)}, ref[4:]...), nil
+// isCall reports whether a ref is a look-up that becomes a call.
+func (l *lookups) isCall(ref ast.Ref) bool {
+	return isLookup(ref) && l.isBound(ref[2]) && l.isBound(ref[3])
+}
+
+// called is a look-up as a call.
+func called(ref ast.Ref) ast.Ref {
+	call := ast.CallTerm(ast.NewTerm(EntitiesAt.Ref()), ref[2], ref[3])
+	call.Location = ref[0].Location
+	return append(ast.Ref{call, ast.InternedTerm(0)}, ref[4:]...)
 }
 
 func isLookup(ref ast.Ref) bool {
