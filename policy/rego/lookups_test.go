@@ -17,7 +17,7 @@ import rego.v2
 
 default allow := false
 
-allow := true if data.directory.user[input.subject.id].attributes.level == 1
+allow if data.directory.user[input.subject.id].attributes.level == 1
 `}, rego.Options{})
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
