@@ -250,6 +250,10 @@ func (s *Set) prepare(ctx context.Context, slot *slot) (_ *Active, err error) {
 	if err != nil {
 		return nil, err
 	}
+	// What searches and plans need is compiled before the policy runs: OPA's compiler
+	// writes, what was there already, to terms that the whole process shares. Who
+	// searches is told what is wrong with it.
+	_, _ = policy.Lookups()
 	if err := slot.rehearse(ctx, loaded); err != nil {
 		return nil, err
 	}
