@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -194,7 +195,7 @@ func TestPagesOfASearchRestOnTheSame(t *testing.T) {
 	}
 	w.directory.Write(authz.Change{PutEntity: &authz.Entity{Ref: ref("doc", "d11"), Attributes: []byte(`{"owner": "user:eve"}`)}})
 	w.now = w.now.Add(time.Hour)
-	var at time.Time
+	var at atomic.Pointer[time.Time]
 	program := w.policy.Program
 	w.policy.Program = watching{program, &at}
 	search.Token, search.Limit = first.Next, 0 // absent, it stays as it was
@@ -205,7 +206,7 @@ func TestPagesOfASearchRestOnTheSame(t *testing.T) {
 	if second.DirectoryRevision != first.DirectoryRevision {
 		t.Errorf("revision %d, then %d", first.DirectoryRevision, second.DirectoryRevision)
 	}
-	if !at.Equal(noon) {
+	if at := at.Load(); !at.Equal(noon) {
 		t.Errorf("the second page is decided at %v, the first was at %v", at, noon)
 	}
 	if anew := all(t, p, pdp.Search{For: pdp.Resources, Request: newRequest()}); slices.Contains(anew, "d11") {
@@ -216,11 +217,11 @@ func TestPagesOfASearchRestOnTheSame(t *testing.T) {
 // watching notes the time of decisions.
 type watching struct {
 	eval.Program
-	at *time.Time
+	at *atomic.Pointer[time.Time]
 }
 
 func (w watching) Eval(ctx context.Context, in eval.Input) (eval.Output, error) {
-	*w.at = in.Now
+	w.at.Store(&in.Now)
 	return w.Program.Eval(ctx, in)
 }
 
