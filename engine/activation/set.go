@@ -250,9 +250,8 @@ func (s *Set) prepare(ctx context.Context, slot *slot) (_ *Active, err error) {
 	if err != nil {
 		return nil, err
 	}
-	// What searches and plans need is compiled before the policy runs: OPA's compiler
-	// writes, what was there already, to terms that the whole process shares. Who
-	// searches is told what is wrong with it.
+	// What searches and plans need is compiled here, so that the first does not wait
+	// for it. Who searches is told what is wrong with it.
 	_, _ = policy.Lookups()
 	if err := slot.rehearse(ctx, loaded); err != nil {
 		return nil, err

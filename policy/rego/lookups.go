@@ -89,8 +89,6 @@ func (l *lookups) put(compiler *ast.Compiler) *ast.Error {
 		for _, rule := range module.Rules {
 			l.check(rule)
 			l.found = declared(rule)
-			// OPA's own transformation writes to each term, those of its constants included
-			// that the whole process shares.
 			ast.WalkTerms(rule, func(term *ast.Term) bool {
 				if ref, isRef := term.Value.(ast.Ref); isRef && l.isCall(ref) {
 					term.Value = called(ref)
@@ -110,11 +108,12 @@ func (l *lookups) isCall(ref ast.Ref) bool {
 	return isLookup(ref) && l.isBound(ref[2]) && l.isBound(ref[3])
 }
 
-// called is a look-up as a call.
+// called is a look-up as a call. It has terms of its own, and none that OPA interns:
+// the compiler writes to the terms of a module.
 func called(ref ast.Ref) ast.Ref {
 	call := ast.CallTerm(ast.NewTerm(EntitiesAt.Ref()), ref[2], ref[3])
 	call.Location = ref[0].Location
-	return append(ast.Ref{call, ast.InternedTerm(0)}, ref[4:]...)
+	return append(ast.Ref{call, ast.NumberTerm("0")}, ref[4:]...)
 }
 
 func isLookup(ref ast.Ref) bool {
