@@ -56,11 +56,12 @@ type decisionPoint struct {
 	decisions *pdp.PDP
 }
 
-// openPoint loads a world into a store on disk and puts a decision point on it.
-func openPoint(b *testing.B, w world) *decisionPoint {
+// openPoint loads lines of the import format into a store on disk and puts a decision
+// point on it.
+func openPoint(b *testing.B, write func(io.Writer) error, policy activation.Source) *decisionPoint {
 	b.Helper()
 	dir := filepath.Join(b.TempDir(), "store")
-	load(b, dir, w.write)
+	load(b, dir, write)
 	cache := pip.NewCache(pip.Options{})
 	d, err := directory.Open(directory.Options{
 		Dir: dir, Tenants: []string{tenant}, Retention: time.Hour, Clock: time.Now, Logger: zap.NewNop(), OnCommit: cache.Invalidate,
@@ -70,7 +71,7 @@ func openPoint(b *testing.B, w world) *decisionPoint {
 	}
 	b.Cleanup(func() { d.Close() })
 	programs := activation.New(activation.Options{
-		Tenants:    []activation.Tenant{{Name: tenant, Load: readPolicy}},
+		Tenants:    []activation.Tenant{{Name: tenant, Load: policy}},
 		Evaluators: []eval.Evaluator{closure.New(), topdown.New()}, // as the service
 		Logger:     zap.NewNop(),
 		Clock:      time.Now,
@@ -84,7 +85,7 @@ func openPoint(b *testing.B, w world) *decisionPoint {
 	}
 	return &decisionPoint{d, cache, pdp.New(pdp.Options{
 		Policy: func(string) (pdp.Policy, error) {
-			return pdp.Policy{Program: active.Program, Revision: active.Revision}, nil
+			return pdp.Policy{Program: active.Program, Compiled: active.Policy, Actions: active.Actions, Revision: active.Revision}, nil
 		},
 		Snapshot: func(ctx context.Context, tenant string, c authz.Consistency) (pdp.Snapshot, error) {
 			return d.Snapshot(ctx, tenant, c)
@@ -129,7 +130,7 @@ func (w world) request(random *rand.Rand) *authz.Request {
 // cache to hold what it will.
 func BenchmarkDecision(b *testing.B) {
 	small, large := world{users: 1_000}, world{users: 1_000_000}
-	smallPoint, largePoint := openPoint(b, small), openPoint(b, large)
+	smallPoint, largePoint := openPoint(b, small.write, readPolicy), openPoint(b, large.write, readPolicy)
 	random := rand.New(rand.NewPCG(2, 3))
 
 	const turn, warmUp = 500, 100_000
@@ -180,7 +181,7 @@ func readAttributes(ctx context.Context, r *pip.Reader, id string) (*ast.Term, e
 // the cache, and from Badger.
 func BenchmarkEntity(b *testing.B) {
 	w := world{users: 100_000}
-	p := openPoint(b, w)
+	p := openPoint(b, w.write, readPolicy)
 	snapshot, err := p.directory.Snapshot(b.Context(), tenant, authz.Consistency{})
 	if err != nil {
 		b.Fatal(err)

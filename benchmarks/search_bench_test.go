@@ -1,24 +1,13 @@
 package benchmarks
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"testing"
 	"testing/fstest"
-	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/verdictpdp/verdict/api/authz"
-	"github.com/verdictpdp/verdict/engine/activation"
-	"github.com/verdictpdp/verdict/engine/directory"
-	"github.com/verdictpdp/verdict/engine/eval"
-	"github.com/verdictpdp/verdict/engine/eval/closure"
-	"github.com/verdictpdp/verdict/engine/eval/topdown"
 	"github.com/verdictpdp/verdict/engine/pdp"
-	"github.com/verdictpdp/verdict/engine/pip"
 	"github.com/verdictpdp/verdict/policy/bundle"
 )
 
@@ -59,7 +48,7 @@ actions := {
 //	go test -run '^$' -bench Search -benchtime 2s ./benchmarks
 func BenchmarkSearch(b *testing.B) {
 	const documents = 100_000
-	p := openSearched(b, documents)
+	p := openPoint(b, writeSearched(documents), readSearched).decisions
 	request := &authz.Request{
 		Tenant: tenant, Subject: authz.Subject{Type: "user", ID: "u1"},
 		Action: authz.Action{Name: "read"}, Resource: authz.Resource{Type: "document", ID: "doc0000001"},
@@ -99,11 +88,14 @@ func BenchmarkSearch(b *testing.B) {
 	})
 }
 
-// openSearched is a decision point on a store with so many documents.
-func openSearched(b *testing.B, documents int) *pdp.PDP {
-	b.Helper()
-	dir := filepath.Join(b.TempDir(), "store")
-	load(b, dir, func(w io.Writer) error {
+// readSearched reads the policy searched.
+func readSearched() (*bundle.Bundle, error) {
+	return bundle.ReadFS(fstest.MapFS{"policy/authz.rego": {Data: []byte(searched)}}, "policy")
+}
+
+// writeSearched writes so many documents, and the user of BenchmarkSearch.
+func writeSearched(documents int) func(io.Writer) error {
+	return func(w io.Writer) error {
 		fmt.Fprintln(w, `{"entity": {"type": "department", "id": "d1"}}`)
 		fmt.Fprintln(w, `{"entity": {"type": "user", "id": "u1", "attributes": {"title": "nurse"}, "parents": ["department:d1"]}}`)
 		for i := range documents {
@@ -120,37 +112,5 @@ func openSearched(b *testing.B, documents int) *pdp.PDP {
 			}
 		}
 		return nil
-	})
-	cache := pip.NewCache(pip.Options{})
-	d, err := directory.Open(directory.Options{
-		Dir: dir, Tenants: []string{tenant}, Retention: time.Hour, Clock: time.Now, Logger: zap.NewNop(), OnCommit: cache.Invalidate,
-	})
-	if err != nil {
-		b.Fatal(err)
 	}
-	b.Cleanup(func() { d.Close() })
-	programs := activation.New(activation.Options{
-		Tenants: []activation.Tenant{{Name: tenant, Load: func() (*bundle.Bundle, error) {
-			return bundle.ReadFS(fstest.MapFS{"policy/authz.rego": {Data: []byte(searched)}}, "policy")
-		}}},
-		Evaluators: []eval.Evaluator{closure.New(), topdown.New()},
-		Logger:     zap.NewNop(),
-		Clock:      time.Now,
-	})
-	if err := programs.Activate(b.Context(), tenant); err != nil {
-		b.Fatal(err)
-	}
-	active, err := programs.Active(tenant)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return pdp.New(pdp.Options{
-		Policy: func(string) (pdp.Policy, error) {
-			return pdp.Policy{Program: active.Program, Compiled: active.Policy, Actions: active.Actions, Revision: active.Revision}, nil
-		},
-		Snapshot: func(ctx context.Context, tenant string, c authz.Consistency) (pdp.Snapshot, error) {
-			return d.Snapshot(ctx, tenant, c)
-		},
-		Cache: cache,
-	})
 }

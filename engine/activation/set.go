@@ -250,9 +250,6 @@ func (s *Set) prepare(ctx context.Context, slot *slot) (_ *Active, err error) {
 	if err != nil {
 		return nil, err
 	}
-	// What searches and plans need is compiled here, so that the first does not wait
-	// for it. Who searches is told what is wrong with it.
-	_, _ = policy.Lookups()
 	if err := slot.rehearse(ctx, loaded); err != nil {
 		return nil, err
 	}

@@ -39,10 +39,7 @@ func (p *PDP) narrowed(ctx context.Context, on *pin, what SearchFor, request *au
 	case len(left.Any) == 0:
 		return nil, []string{"the policy allows none of the type, whichever it is"}, true, nil
 	}
-	n := &narrowing{snapshot: on.snapshot, typ: request.Resource.Type, ids: make(map[string]bool)}
-	if what == Subjects {
-		n.typ = request.Subject.Type
-	}
+	n := &narrowing{snapshot: on.snapshot, typ: what.typeIn(request), ids: make(map[string]bool)}
 	for _, alternative := range left.Any {
 		led, err := n.alternative(alternative)
 		if err != nil || !led {

@@ -159,6 +159,14 @@ func (f SearchFor) place(r *authz.Request) (*string, error) {
 	}
 }
 
+// typeIn is the type of the entities that a search for subjects or resources is for.
+func (f SearchFor) typeIn(r *authz.Request) string {
+	if f == Subjects {
+		return r.Subject.Type
+	}
+	return r.Resource.Type
+}
+
 // candidates are what a search decides, in order.
 type candidates struct {
 	// after yields up to so many that come after one.
@@ -230,10 +238,7 @@ func (p *PDP) candidates(ctx context.Context, on *pin, what SearchFor, request *
 	if found {
 		return listed(ids, ByIndex, notes), nil
 	}
-	typ := request.Subject.Type
-	if what == Resources {
-		typ = request.Resource.Type
-	}
+	typ := what.typeIn(request)
 	return candidates{
 		method: ByScan,
 		notes:  notes,
