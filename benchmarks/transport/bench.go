@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +27,13 @@ type bench struct {
 	callers   []*caller
 	web       []*httpCaller
 	clients   []*client.Client
-	groups    []group
+	// key signs the tokens of the checks of Envoy's, which are by how the subject is
+	// named.
+	key     *ecdsa.PrivateKey
+	proxied map[string]load
+	// only is what the names of the groups contain that are measured.
+	only   string
+	groups []group
 }
 
 // A group is rows that stand beside the first of them, of one way in, one tenant
@@ -49,7 +58,19 @@ type row struct {
 	cost []float64
 }
 
-func newBench(dir string) *bench { return &bench{dir: dir} }
+func newBench(dir, only string) (*bench, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{dir: dir, only: only, key: key, proxied: map[string]load{}}
+	for _, by := range []string{byCertificate, byToken} {
+		if b.proxied[by], err = newProxiedLoad(by, key); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
 
 func (b *bench) close() error {
 	for _, c := range b.callers {
@@ -69,15 +90,15 @@ func (b *bench) close() error {
 }
 
 // start starts the servers, has them answer everything once, and lays out the
-// groups whose name contains a text.
-func (b *bench) start(ctx context.Context, binaries builds, only string) error {
+// groups.
+func (b *bench) start(ctx context.Context, binaries builds) error {
 	ways := []string{"TCP", "Unix"}
 	servers := map[string][]row{}
 	for _, way := range ways {
 		servers[way] = []row{{}} // the echo's place
 		for _, binary := range binaries {
 			dir := filepath.Join(b.dir, way+"-"+binary.name)
-			if err := prepare(ctx, binary, dir); err != nil {
+			if err := prepare(ctx, binary, dir, b.key); err != nil {
 				return err
 			}
 			address := "127.0.0.1:0"
@@ -109,7 +130,7 @@ func (b *bench) start(ctx context.Context, binaries builds, only string) error {
 			return err
 		}
 	}
-	return b.layOut(ctx, ways, servers, only)
+	return b.layOut(ctx, ways, servers)
 }
 
 // dial connects to a server.
@@ -138,10 +159,26 @@ func (b *bench) ask(ctx context.Context, server row) error {
 			return err
 		}
 	}
+	for _, l := range b.proxied {
+		answer, err := askProxied(ctx, server.caller, l)
+		if err != nil {
+			return fmt.Errorf("%s: %w", server.name, err)
+		}
+		if err := saveProxied(b.dir, answer); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-func (b *bench) layOut(ctx context.Context, ways []string, servers map[string][]row, only string) error {
+// add measures a group, if it is one of those that are.
+func (b *bench) add(g group) {
+	if strings.Contains(g.name, b.only) {
+		b.groups = append(b.groups, g)
+	}
+}
+
+func (b *bench) layOut(ctx context.Context, ways []string, servers map[string][]row) error {
 	for _, tenant := range []string{customer, constant} {
 		var checks, batches []proto.Message
 		for i := range 5 * customers {
@@ -167,18 +204,14 @@ func (b *bench) layOut(ctx context.Context, ways []string, servers map[string][]
 				if tenant == customer {
 					g.most = targets[l.decisions]
 				}
-				if strings.Contains(g.name, only) {
-					b.groups = append(b.groups, g)
-				}
+				b.add(g)
 			}
 			for _, server := range servers[way][1:] {
 				g, err := b.gathering(tenant, way, server)
 				if err != nil {
 					return err
 				}
-				if strings.Contains(g.name, only) {
-					b.groups = append(b.groups, g)
-				}
+				b.add(g)
 			}
 		}
 		evaluation, err := newHTTPLoad(tenant)
@@ -192,9 +225,10 @@ func (b *bench) layOut(ctx context.Context, ways []string, servers map[string][]
 		if tenant == customer {
 			g.most = httpTarget
 		}
-		if strings.Contains(g.name, only) {
-			b.groups = append(b.groups, g)
-		}
+		b.add(g)
+	}
+	for _, g := range b.proxiedGroups(servers["TCP"]) {
+		b.add(g)
 	}
 	const warmUp = time.Second
 	for _, g := range b.groups {
@@ -261,6 +295,9 @@ var targets = map[int]float64{1: 1.0, batchSize: 1.3}
 
 // httpTarget is that of a decision over AuthZEN.
 const httpTarget = 1.3
+
+// proxiedTarget is that of one of Envoy's checks, by a certificate.
+const proxiedTarget = 1.5
 
 // print writes the table: medians over the rounds. The ratio to the first row is
 // taken within each round, and comes with its quartiles and, where there is one,

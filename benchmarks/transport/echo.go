@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
@@ -97,8 +98,13 @@ func serveEcho(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	proxied, err := loadProxied(dir)
+	if err != nil {
+		return err
+	}
 	server := grpc.NewServer()
 	verdictv1.RegisterAccessServiceServer(server, e)
+	authv3.RegisterAuthorizationServer(server, proxied)
 	ended := make(chan error, 3)
 	go func() { ended <- server.Serve(port) }()
 	go func() { ended <- server.Serve(socket) }()

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/ecdsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -96,8 +98,8 @@ func begin(command *exec.Cmd) (*process, error) {
 }
 
 // prepare fills a directory with what a server is started on: a configuration,
-// the bundles, and a store that the binary has imported the customers into.
-func prepare(ctx context.Context, b build, dir string) error {
+// the bundles, and a store that the binary has imported the directories into.
+func prepare(ctx context.Context, b build, dir string, key *ecdsa.PrivateKey) error {
 	shipped, err := fs.Sub(bundles.FS, customer)
 	if err != nil {
 		return err
@@ -110,24 +112,33 @@ func prepare(ctx context.Context, b build, dir string) error {
 	}
 	var config strings.Builder
 	config.WriteString("tenants:\n")
-	for _, tenant := range []string{customer, constant} {
+	for _, tenant := range []string{customer, constant, proxied} {
 		fmt.Fprintf(&config, "  %s: {bundle: %q, skip_tests: true}\n", tenant, filepath.Join(dir, tenant))
 	}
+	fmt.Fprintf(&config, "ext_authz: {enabled: true, tenant: %s}\n", proxied)
 	// A machine that is busy with the other processes is no reason to deny.
 	config.WriteString("limits: {evaluation: 10s, batch: 60s}\n")
-	lines, err := os.Create(filepath.Join(dir, "directory.jsonl"))
-	if err != nil {
-		return err
-	}
 	if err := errors.Join(
 		os.WriteFile(filepath.Join(dir, constant, "authz.rego"), []byte(constantPolicy), 0o600),
+		prepareProxied(filepath.Join(dir, proxied), key),
 		os.WriteFile(filepath.Join(dir, "verdict.yaml"), []byte(config.String()), 0o600),
-		writeDirectory(lines),
-		lines.Close(),
 	); err != nil {
 		return err
 	}
-	imported := exec.CommandContext(ctx, b.path, "import", "--data", filepath.Join(dir, "data"), "--tenant", customer, lines.Name())
+	for tenant, write := range map[string]func(io.Writer){customer: writeDirectory, proxied: writeProxiedDirectory} {
+		if err := importDirectory(ctx, b, dir, tenant, write); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// importDirectory has a binary put what a function writes into its store.
+func importDirectory(ctx context.Context, b build, dir, tenant string, write func(io.Writer)) error {
+	var lines bytes.Buffer
+	write(&lines)
+	imported := exec.CommandContext(ctx, b.path, "import", "--data", filepath.Join(dir, "data"), "--tenant", tenant, "-")
+	imported.Stdin = &lines
 	if output, err := imported.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s import: %w\n%s", b.name, err, output)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 
@@ -14,6 +13,7 @@ import (
 const (
 	customer = "customer" // the shipped bundle
 	constant = "constant" // allow := true
+	proxied  = "proxied"  // what Envoy asks about
 )
 
 const constantPolicy = "package authz\n\nallow := true\n"
@@ -24,17 +24,15 @@ const customers = 1_000
 
 // writeDirectory writes a small directory for the customer bundle, as lines of
 // the import format.
-func writeDirectory(out io.Writer) error {
-	lines := bufio.NewWriter(out)
-	fmt.Fprintln(lines, `{"entity":{"type":"plan","id":"plus","attributes":{"grace_days":7,"api":{"requests_per_minute":60,"requests_per_day":1000},"streaming":{"tier":2,"devices":2}}}}`)
-	fmt.Fprintln(lines, `{"entity":{"type":"api","id":"orders"}}`)
-	fmt.Fprintln(lines, `{"entity":{"type":"title","id":"pond","attributes":{"name":"Tales from the Pond","tier":1,"min_age":0}}}`)
+func writeDirectory(out io.Writer) {
+	fmt.Fprintln(out, `{"entity":{"type":"plan","id":"plus","attributes":{"grace_days":7,"api":{"requests_per_minute":60,"requests_per_day":1000},"streaming":{"tier":2,"devices":2}}}}`)
+	fmt.Fprintln(out, `{"entity":{"type":"api","id":"orders"}}`)
+	fmt.Fprintln(out, `{"entity":{"type":"title","id":"pond","attributes":{"name":"Tales from the Pond","tier":1,"min_age":0}}}`)
 	for i := range customers {
-		fmt.Fprintf(lines, `{"entity":{"type":"user","id":"u%06d","attributes":{"name":"Customer %d","state":"active","timezone":"Europe/Lisbon","subscription":{"plan":"plan:plus","paid_until":"2095-01-01T00:00:00Z"}}}}`+"\n", i, i)
-		fmt.Fprintf(lines, `{"entity":{"type":"ticket","id":"t%06d","attributes":{"owner":"user:u%06d","title":"Invoice is wrong"}}}`+"\n", i, i)
-		fmt.Fprintf(lines, `{"entity":{"type":"viewer","id":"u%06d","attributes":{"account":"user:u%06d","kids":false}}}`+"\n", i, i)
+		fmt.Fprintf(out, `{"entity":{"type":"user","id":"u%06d","attributes":{"name":"Customer %d","state":"active","timezone":"Europe/Lisbon","subscription":{"plan":"plan:plus","paid_until":"2095-01-01T00:00:00Z"}}}}`+"\n", i, i)
+		fmt.Fprintf(out, `{"entity":{"type":"ticket","id":"t%06d","attributes":{"owner":"user:u%06d","title":"Invoice is wrong"}}}`+"\n", i, i)
+		fmt.Fprintf(out, `{"entity":{"type":"viewer","id":"u%06d","attributes":{"account":"user:u%06d","kids":false}}}`+"\n", i, i)
 	}
-	return lines.Flush()
 }
 
 // request is the i-th of a stream of requests of several kinds: with reasons,
