@@ -113,10 +113,10 @@ func (s *service) extAuthz(mapper *mapping.Mapper) []func(grpc.ServiceRegistrar)
 	}).Register}
 }
 
-// withForwardAuth puts what proxies ask beside what others do.
-func (s *service) withForwardAuth(mapper *mapping.Mapper, others http.Handler) http.Handler {
+// forwardAuth is what proxies ask over HTTP, by its patterns.
+func (s *service) forwardAuth(mapper *mapping.Mapper) map[string]http.Handler {
 	if !s.config.ForwardAuth.Enabled {
-		return others
+		return nil
 	}
 	proxies := forwardauth.New(forwardauth.Options{
 		Answerer:        mapper,
@@ -125,11 +125,7 @@ func (s *service) withForwardAuth(mapper *mapping.Mapper, others http.Handler) h
 		PrincipalHeader: s.config.ForwardAuth.PrincipalHeader,
 		PolicyHeaders:   s.config.ForwardAuth.PolicyHeaders,
 	})
-	mux := http.NewServeMux()
-	mux.Handle("/proxy/", proxies)
-	mux.Handle("/tenants/{tenant}/proxy/", proxies)
-	mux.Handle("/", others)
-	return mux
+	return map[string]http.Handler{"/proxy/{proxy}": proxies, "/tenants/{tenant}/proxy/{proxy}": proxies}
 }
 
 // defaultExtAuthz answers nobody.

@@ -154,12 +154,12 @@ func openService(o pointOptions) (_ *service, err error) {
 		Logger:    o.logger,
 		Further:   s.extAuthz(mapper),
 	})
-	answers, err := s.authzen()
+	answers, err := s.authzen(s.forwardAuth(mapper))
 	if err != nil {
 		return nil, err
 	}
 	s.http = &http.Server{
-		Handler:           s.withForwardAuth(mapper, answers),
+		Handler:           answers,
 		ReadHeaderTimeout: 5 * time.Second,
 		// A request is answered within authzen.DefaultMaxTime, if need be that it
 		// took too long, and one whose body comes too slowly soon after.
@@ -174,8 +174,8 @@ func openService(o pointOptions) (_ *service, err error) {
 	return s, nil
 }
 
-// authzen is what answers over HTTP.
-func (s *service) authzen() (http.Handler, error) {
+// authzen is what answers over HTTP, the handlers given by their patterns beside it.
+func (s *service) authzen(further map[string]http.Handler) (http.Handler, error) {
 	publicURL, err := s.config.HTTP.publicURL()
 	if err != nil {
 		return nil, err
@@ -193,6 +193,7 @@ func (s *service) authzen() (http.Handler, error) {
 		HasTenant:     func(name string) bool { return slices.Contains(s.tenants, name) },
 		PublicURL:     publicURL,
 		LeaveOut:      leaveOut,
+		Further:       further,
 		MaxInputBytes: int(s.config.Limits.Input),
 	}), nil
 }

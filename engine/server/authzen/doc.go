@@ -2,7 +2,9 @@
 // (AuthZEN) describes: the Access Evaluation API (section 6), the Access
 // Evaluations API (section 7), the Search APIs (section 8), the metadata of the
 // decision point (section 9) and the HTTPS JSON binding (section 10.1), for the
-// tenant "default" at the root and for every tenant below /tenants/{tenant}. It also answers /healthz and /readyz.
+// tenant "default" at the root and for every tenant below /tenants/{tenant}. Beside
+// these it answers /v1/plan/resources, with filters of rows, /healthz and /readyz.
+// Paths are taken as they stand: nothing is redirected.
 //
 // It must not know how a decision is made, and it does not authenticate its
 // callers or terminate TLS.
@@ -18,7 +20,8 @@
 // read as they stand; the others, by a decoder that knows all of this.
 //
 // The X-Request-ID of a request is on its answer, whatever the answer is, as it
-// was sent; one longer than a kibibyte is refused. No answer has one by itself.
+// was sent; one longer than a kibibyte is refused. No answer has one by itself, and
+// none has what net/http says to a request that it cannot read.
 //
 // # Searches
 //

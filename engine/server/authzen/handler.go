@@ -45,6 +45,9 @@ type Options struct {
 	PublicURL PublicURL
 	// LeaveOut are the members of contexts that answers do without.
 	LeaveOut Members
+	// Further are handlers of other packages by their patterns, as http.ServeMux
+	// takes them. Their answers, too, have the ids of their requests.
+	Further map[string]http.Handler
 	// MaxInputBytes is the decider's limit of the input of one decision; 0 means
 	// pdp.DefaultInputBytes. The bodies of requests are bounded by it, see the
 	// package's Limits.
@@ -89,8 +92,12 @@ func New(o Options) http.Handler {
 	}
 	mux.Handle("/healthz", s.answer(s.healthz, http.MethodGet, http.MethodHead))
 	mux.Handle("/readyz", s.answer(s.readyz, http.MethodGet, http.MethodHead))
-	mux.Handle("/", s.answer(s.nowhere))
-	return s.identified(mux)
+	for pattern, handler := range o.Further {
+		mux.Handle(pattern, handler)
+	}
+	nowhere := s.answer(s.nowhere)
+	mux.Handle("/", nowhere)
+	return s.identified(directly(mux, nowhere))
 }
 
 // endpoints are those of a decision point, by their default paths, and beside them
@@ -232,8 +239,8 @@ func failureOf(public status.Public) failureBody {
 
 func (s *server) nowhere(_ context.Context, r *http.Request) (any, error) {
 	return nil, authz.Errorf(authz.NotFound,
-		"there is nothing at %s: expected %s, %s or /access/v1/search/subject, resource or action, also below /tenants/{tenant}; %s, also with /tenants/{tenant} behind it; /healthz or /readyz",
-		authz.Quote(r.URL.Path), evaluationPath, evaluationsPath, wellKnown)
+		"there is nothing at %s: expected %s, %s, /access/v1/search/subject, resource or action, or %s, also below /tenants/{tenant}; %s, also with /tenants/{tenant} behind it; /healthz or /readyz",
+		authz.Quote(r.URL.Path), evaluationPath, evaluationsPath, planPath, wellKnown)
 }
 
 // healthz says that the process answers.

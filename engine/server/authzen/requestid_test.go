@@ -29,6 +29,7 @@ func TestRequestIDComesBackOnEveryAnswer(t *testing.T) {
 			return authz.Decision{Allowed: true}, nil
 		}),
 		Ready: func() error { return errors.New("not yet") }, Logger: zap.NewNop(), PublicURL: publicURL, MaxInputBytes: 1,
+		Further: map[string]http.Handler{"/proxy/{name}": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })},
 	})
 	tests := []struct {
 		name, method, path, contentType, body string
@@ -45,7 +46,17 @@ func TestRequestIDComesBackOnEveryAnswer(t *testing.T) {
 		{"a panic", "POST", evaluationPath, "application/json", strings.Replace(readRecord, "alice", "panics", 1), 500},
 		{"another method", "GET", evaluationPath, "", "", 405},
 		{"an unknown path", "GET", "/nowhere", "", "", 404},
-		{"a path that is not clean", "POST", "//access/v1/evaluation", "application/json", readRecord, 307},
+		{"a path with an empty segment", "POST", "//access/v1/evaluation", "application/json", readRecord, 404},
+		{"a path of nothing but slashes", "GET", "//", "", "", 404},
+		{"a path with a dot segment", "POST", "/access/v1/../v1/evaluation", "application/json", readRecord, 404},
+		{"a path with a slash behind it", "POST", evaluationPath + "/", "application/json", readRecord, 404},
+		{"a tenant without a name", "POST", "/tenants/" + evaluationPath, "application/json", readRecord, 404},
+		{"all of the server", "OPTIONS", "*", "", "", 404},
+		{"a tunnel", "CONNECT", "pdp.example.com:443", "", "", 404},
+		{"a tunnel to an endpoint", "CONNECT", evaluationPath, "", "", 405},
+		{"the endpoint's options", "OPTIONS", evaluationPath, "", "", 405},
+		{"what another package serves", "GET", "/proxy/nginx", "", "", 403},
+		{"nothing below what another package serves", "GET", "/proxy", "", "", 404},
 		{"metadata", "GET", wellKnown, "", "", 200},
 		{"metadata of no tenant", "GET", wellKnown + "/tenants/red", "", "", 404},
 		{"health", "GET", "/healthz", "", "", 200},
