@@ -87,8 +87,8 @@ func TestPlan(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		const where = `("docs"."owner" IS NOT NULL AND "docs"."owner" COLLATE BINARY = ?)`
-		if got.Effect != plan.Conditional || got.SQL.Where != where || len(got.SQL.Parameters) != 1 || got.SQL.Parameters[0] != "user:mina" {
+		const where = `("docs"."owner" IS NOT NULL AND "docs"."owner" = ? AND CAST("docs"."owner" AS BLOB) = CAST(? AS BLOB))`
+		if got.Effect != plan.Conditional || got.SQL.Where != where || len(got.SQL.Parameters) != 2 || got.SQL.Parameters[0] != "user:mina" {
 			t.Errorf("it is %+v with %+v", got, got.SQL)
 		}
 		if len(got.Notes) != 0 || got.PolicyRevision != "p1" || got.DirectoryRevision != 2 {

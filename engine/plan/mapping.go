@@ -23,8 +23,9 @@ import (
 //	  "parents": {"table": "document_parents", "key": "document_id", "column": "ref"}
 //	}}}}
 //
-// A column holds texts unless its type is number or boolean. The id is that of the
-// entity, in a column of texts or of whole numbers. A list is a table of its own,
+// A column without a type holds texts, and what is compared with other than texts
+// has to have one: the author may have forgotten it, and a number compares with all
+// texts alike. The id is that of the entity, in a column of texts or of whole numbers. A list is a table of its own,
 // in which key is the id of the row and each row an element; a row without elements
 // has the list empty. The ancestors include what stands above what stands above,
 // and may leave out the entity itself and the tenant.
@@ -41,6 +42,7 @@ type column struct {
 	table string // or the number of its alias, for a list
 	name  string
 	typ   columnType
+	place string // of the type, where the mapping does not say it
 }
 
 type columnType string
@@ -124,11 +126,14 @@ func (r *mappingReader) name(what, fallback string, given any, place string) str
 	if !isText || name == "" || strings.ContainsRune(name, 0) || !utf8.ValidString(name) || what == "table" && strings.Contains("."+name+".", "..") {
 		r.wrong(place, "expected the name of a "+what)
 	}
+	if strings.Contains(name, "?") {
+		r.wrong(place, "drivers may take a question mark for a placeholder: name a view that does without")
+	}
 	return name
 }
 
 func (r *mappingReader) column(table string, given any, place string) column {
-	c := column{table: table, typ: texts}
+	c := column{table: table, typ: texts, place: "data.verdict.plan." + r.typ + place}
 	object, isObject := given.(map[string]any)
 	if !isObject {
 		c.name = r.name("column", "", given, place)
@@ -138,6 +143,7 @@ func (r *mappingReader) column(table string, given any, place string) column {
 	c.name = r.name("column", "", object["column"], place+".column")
 	if typ, is := object["type"]; is {
 		name, _ := typ.(string)
+		c.place = ""
 		if c.typ = columnType(name); c.typ != texts && c.typ != numbers && c.typ != booleans {
 			r.wrong(place+".type", "expected string, number or boolean")
 		}

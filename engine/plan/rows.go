@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/big"
 	"slices"
 	"strconv"
@@ -233,6 +234,9 @@ var ranks = map[columnType]int{booleans: 1, numbers: 2, texts: 3}
 // test is a condition on a column.
 func (t *translator) test(c *residual.Condition, op residual.Op, of column) row {
 	there := row{op: isThere, column: of}
+	if kind := otherThanText(op, c.Values); of.place != "" && kind != "" {
+		return t.cannot(c, fmt.Sprintf(`it compares with a %s, and %s does not say of which type the column is: write {"column": %q, "type": "…"}`, kind, of.place, of.name))
+	}
 	switch op {
 	case residual.In:
 		return t.isIn(c, of, c.Values)
@@ -277,6 +281,23 @@ func (t *translator) test(c *residual.Condition, op residual.Op, of column) row 
 		cmp = "<>"
 	}
 	return row{op: compares, column: of, cmp: cmp, values: []any{bound}}
+}
+
+// otherThanText is what a test takes a column for that is other than a text; null,
+// which no column has, is nothing else.
+func otherThanText(op residual.Op, values []any) (kind string) {
+	if op == residual.Is {
+		return "type"
+	}
+	for _, value := range values {
+		switch value.(type) {
+		case bool:
+			return "boolean"
+		case json.Number:
+			return "number"
+		}
+	}
+	return ""
 }
 
 // booleansThat compare so with a boolean: false comes before true.

@@ -63,33 +63,50 @@ func (w *writer) exists(r row) {
 	alias := fmt.Sprintf("verdict_%d", w.lists)
 	test := r.of[0]
 	test.column.table = alias
+	// SQLite compares by the collation of the left, and ids are unique by their own.
 	w.write("EXISTS (SELECT 1 FROM ", w.name(r.list.table), " AS ", w.quoted(alias), " WHERE ",
-		w.quoted(alias), ".", w.quoted(r.list.key), " = ", w.column(r.column), " AND ")
+		w.column(r.column), " = ", w.quoted(alias), ".", w.quoted(r.list.key), " AND ")
 	w.row(test)
 	w.write(")")
 }
 
 func (w *writer) test(r row) {
 	c := w.column(r.column)
-	switch r.op {
-	case isIn:
-		if r.column.typ == texts && w.dialect != SQLite {
-			// For the index. The column's collation may find more than is equal.
-			w.in(c, r.values)
-			w.write(" AND ")
-		}
-		w.in(w.bytewise(r.column, c), r.values)
-	case compares:
-		w.write(w.bytewise(r.column, c), " ", r.cmp, " ", w.placeholder(r.values[0]))
-	default:
-		w.part(r, w.bytewise(r.column, c))
+	if r.column.typ == numbers || r.column.typ == booleans {
+		w.compared(r, c, w.placeholder)
+		return
 	}
+	if r.op == isIn {
+		// For the index. The column's collation may find more than is equal.
+		w.in(c, r.values, w.placeholder)
+		w.write(" AND ")
+	}
+	bytes := func(value any) string {
+		if w.dialect == PostgreSQL { // the column's collation is that of the comparison
+			return w.placeholder(value)
+		}
+		return w.bytewise(w.placeholder(value))
+	}
+	if r.op == isIn || r.op == compares {
+		w.compared(r, w.bytewise(c), bytes)
+		return
+	}
+	w.part(r.op, w.bytewise(c), func() string { return bytes(r.values[0]) })
 }
 
-func (w *writer) in(c string, values []any) {
+// compared writes a comparison with values, each as placeholder writes it.
+func (w *writer) compared(r row, c string, placeholder func(any) string) {
+	if r.op == isIn {
+		w.in(c, r.values, placeholder)
+		return
+	}
+	w.write(c, " ", r.cmp, " ", placeholder(r.values[0]))
+}
+
+func (w *writer) in(c string, values []any, placeholder func(any) string) {
 	w.write(c)
 	if len(values) == 1 {
-		w.write(" = ", w.placeholder(values[0]))
+		w.write(" = ", placeholder(values[0]))
 		return
 	}
 	w.write(" IN (")
@@ -97,61 +114,42 @@ func (w *writer) in(c string, values []any) {
 		if i > 0 {
 			w.write(", ")
 		}
-		w.write(w.placeholder(value))
+		w.write(placeholder(value))
 	}
 	w.write(")")
 }
 
-// part writes that a text begins, ends or goes on with another. It is done without
-// LIKE, in which some letters are patterns.
-func (w *writer) part(r row, c string) {
-	value := r.values[0]
-	p := func() string { return w.placeholder(value) }
-	switch w.dialect {
-	case PostgreSQL:
-		switch r.op {
-		case startsWith:
-			w.write("left(", c, ", length(", p(), ")) = ", p())
-		case endsWith:
-			w.write("right(", c, ", length(", p(), ")) = ", p())
-		default:
-			w.write("strpos(", c, ", ", p(), ") > 0")
+// part writes that a text begins, ends or goes on with another, both bytewise. It
+// is done without LIKE, in which some letters are patterns.
+func (w *writer) part(op rowOp, c string, p func() string) {
+	switch {
+	case op == contains && w.dialect == PostgreSQL:
+		w.write("strpos(", c, ", ", p(), ") > 0")
+	case op == contains:
+		w.write("instr(", c, ", ", p(), ") > 0")
+	case w.dialect == SQLite: // whose substr of an empty BLOB is NULL
+		from := "1, "
+		if op == endsWith {
+			from = "-"
 		}
-	case MySQL:
-		switch r.op {
-		case startsWith:
-			w.write("LEFT(", c, ", CHAR_LENGTH(", p(), ")) = ", p())
-		case endsWith:
-			w.write("RIGHT(", c, ", CHAR_LENGTH(", p(), ")) = ", p())
-		default:
-			w.write("LOCATE(", p(), ", ", c, ") > 0")
-		}
+		w.write("ifnull(substr(", c, ", ", from, "length(", p(), ")), 0) = ", p())
+	case op == startsWith:
+		w.write("left(", c, ", length(", p(), ")) = ", p())
 	default:
-		plain := w.column(r.column)
-		switch r.op {
-		case startsWith:
-			w.write("substr(", plain, ", 1, length(", p(), ")) COLLATE BINARY = ", p())
-		case endsWith:
-			w.write("substr(", plain, ", -length(", p(), ")) COLLATE BINARY = ", p())
-		default:
-			w.write("instr(", plain, ", ", p(), ") > 0")
-		}
+		w.write("right(", c, ", length(", p(), ")) = ", p())
 	}
 }
 
-// bytewise is a column of texts as it compares with others byte by byte, as Rego
-// does, whatever its collation.
-func (w *writer) bytewise(of column, c string) string {
-	if of.typ != texts {
-		return c
-	}
+// bytewise is a text as it compares with others byte by byte, as Rego does, whatever
+// the collation, the padding and the type of the column.
+func (w *writer) bytewise(text string) string {
 	switch w.dialect {
 	case PostgreSQL:
-		return c + `::text COLLATE "C"`
+		return text + `::text COLLATE "C"`
 	case MySQL:
-		return "CONVERT(" + c + " USING utf8mb4) COLLATE utf8mb4_0900_bin"
+		return "CAST(CONVERT(" + text + " USING utf8mb4) AS BINARY)"
 	}
-	return c + " COLLATE BINARY"
+	return "CAST(" + text + " AS BLOB)"
 }
 
 // placeholder binds a value.

@@ -81,7 +81,7 @@ const mapping = `{"verdict": {"plan": {"doc": {
 	"table": "the \"docs\"",
 	"id": {"column": "id"},
 	"columns": {
-		"owner": "owner'ref",
+		"owner": {"column": "owner'ref", "type": "string"},
 		"title": {"column": "title", "type": "string"},
 		"pages": {"column": "pages", "type": "number"},
 		"open": {"column": "select", "type": "boolean"},
