@@ -13,8 +13,8 @@
 //     (XACML 3.0, section 7.18).
 //
 // Everything else is refused: with PERMISSION_DENIED or 403 where the answer is
-// no, and with UNAVAILABLE or 503 where there is no answer. No option lets a call
-// go ahead because something failed.
+// no, and with UNAVAILABLE or 503 where there is no answer at the moment. No option
+// lets a call go ahead because something failed.
 //
 // A handler finds the decision that let it run, with the obligations that it must
 // meet, by DecisionFrom.

@@ -111,11 +111,16 @@ type Refusal struct {
 	// nil where the policy denies.
 	Err error
 
+	// asked is whether a request was made of the call.
+	asked     bool
 	undecided bool
 }
 
 // Undecided is whether the request could be made but no decision could be had, so
-// that the answer may be another later. Everything else is a deny.
+// that the answer may be another later. Everything else is a deny, and so is a
+// request that can never be decided, of which errors have the kinds Invalid and
+// NotFound: what of it comes from the caller must not make the application look as
+// if it were down.
 func (r *Refusal) Undecided() bool { return r.undecided }
 
 // Error tells the application's own log what became of the request. It is not for
@@ -126,6 +131,8 @@ func (r *Refusal) Error() string {
 		return fmt.Sprintf("no decision: %v", r.Err)
 	case len(r.Unmet) > 0:
 		return fmt.Sprintf("decision %s allows under obligations that are not declared (pep.WithObligations): %s", r.Decision.ID, strings.Join(r.Unmet, ", "))
+	case r.asked && r.Err != nil && r.Decision.ID == "":
+		return fmt.Sprintf("denied: the request cannot be decided: %v", r.Err)
 	case r.Err != nil && r.Decision.ID == "":
 		return fmt.Sprintf("denied: no request was made of the call: %v", r.Err)
 	case r.Err != nil:
@@ -168,9 +175,10 @@ func (e *Enforcer) decide(ctx context.Context, request authz.Request) (authz.Dec
 	decision, err := e.checker.Check(ctx, request)
 	switch {
 	case err != nil:
-		return authz.Decision{}, &Refusal{Err: err, undecided: true}
+		kind := authz.KindOf(err)
+		return authz.Decision{}, &Refusal{Err: err, asked: true, undecided: kind != authz.Invalid && kind != authz.NotFound}
 	case !decision.Allowed || decision.Err != nil:
-		return authz.Decision{}, &Refusal{Decision: decision, Err: decision.Err}
+		return authz.Decision{}, &Refusal{Decision: decision, Err: decision.Err, asked: true}
 	}
 	var unmet []string
 	for name := range decision.Obligations {
@@ -180,7 +188,7 @@ func (e *Enforcer) decide(ctx context.Context, request authz.Request) (authz.Dec
 	}
 	if len(unmet) > 0 {
 		slices.Sort(unmet)
-		return authz.Decision{}, &Refusal{Decision: decision, Unmet: unmet}
+		return authz.Decision{}, &Refusal{Decision: decision, Unmet: unmet, asked: true}
 	}
 	return decision, nil
 }

@@ -38,6 +38,10 @@ var byID = checkFunc(func(_ context.Context, request authz.Request) (authz.Decis
 		return authz.Decision{ID: "d4", Err: authz.Errorf(authz.Evaluation, "division by zero")}, nil
 	case "absurd":
 		return authz.Decision{Allowed: true, ID: "d5", Err: authz.Errorf(authz.Evaluation, "division by zero")}, nil
+	case "nonsense":
+		return authz.Decision{}, authz.InvalidField("resource.id", "is not valid UTF-8")
+	case "elsewhere":
+		return authz.Decision{}, authz.Errorf(authz.NotFound, "unknown tenant \"blue\"")
 	case "away":
 		return authz.Decision{Allowed: true}, authz.Errorf(authz.Unavailable, "connection refused")
 	default:
@@ -67,6 +71,8 @@ var outcomes = []struct {
 	{"denied", false, false, "decision d0 denies: No grant is in force.; It is night.", "access denied (decision d0)"},
 	{"failing", false, false, "decision d4 denies: division by zero", "access denied (decision d4)"},
 	{"absurd", false, false, "decision d5 denies: division by zero", "access denied (decision d5)"},
+	{"nonsense", false, false, "denied: the request cannot be decided: resource.id: is not valid UTF-8", "access denied"},
+	{"elsewhere", false, false, "denied: the request cannot be decided: unknown tenant \"blue\"", "access denied"},
 	{"away", false, true, "no decision: connection refused", "access cannot be decided at the moment"},
 }
 
