@@ -172,7 +172,7 @@ func (e *Enforcer) Enforce(ctx context.Context, request authz.Request) (authz.De
 }
 
 func (e *Enforcer) decide(ctx context.Context, request authz.Request) (authz.Decision, *Refusal) {
-	decision, err := e.checker.Check(ctx, request)
+	decision, err := contained(func() (authz.Decision, error) { return e.checker.Check(ctx, request) })
 	switch {
 	case err != nil:
 		kind := authz.KindOf(err)
@@ -200,7 +200,7 @@ func (e *Enforcer) admit(ctx context.Context, what string, requestOf func() (aut
 	var request authz.Request
 	if requestOf == nil {
 		refusal.Err = fmt.Errorf("%s has no function that makes a request of it", what)
-	} else if request, refusal.Err = requestOf(); refusal.Err == nil {
+	} else if request, refusal.Err = contained(requestOf); refusal.Err == nil {
 		var decision authz.Decision
 		if decision, refusal = e.decide(ctx, request); refusal == nil {
 			return context.WithValue(ctx, decisionKey{}, decision), nil

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 	"pgregory.net/rapid"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -161,6 +165,52 @@ func TestNothingElseGoesAhead(t *testing.T) {
 			t.Fatalf("undecided = %t, want %t", refusal.Undecided(), want)
 		}
 	})
+}
+
+// A fault in what makes a request, or in what decides it, ends neither the call that
+// runs into it nor the server.
+func TestPanicsRefuse(t *testing.T) {
+	asks := func(context.Context, any) (authz.Request, error) { return requestAbout("1"), nil }
+	tests := []struct {
+		name      string
+		checker   Checker
+		requestOf func(context.Context, any) (authz.Request, error)
+		text      string
+		undecided bool
+	}{
+		{"in the function that makes a request", byID, func(ctx context.Context, _ any) (authz.Request, error) {
+			return requestAbout(ctx.Value("user").(string)), nil
+		}, "denied: no request was made of the call: panic: interface conversion", false},
+		{"in the checker", checkFunc(func(context.Context, authz.Request) (authz.Decision, error) { panic("torn wire") }),
+			asks, "no decision: panic: torn wire", true},
+		{"for want of a checker", nil, asks, "no decision: panic: runtime error", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var noticed *Refusal
+			e := New(tt.checker, WithNotice(func(_ context.Context, refusal *Refusal) { noticed = refusal }))
+			check := func(is bool) {
+				t.Helper()
+				if !is || noticed == nil || noticed.Undecided() != tt.undecided || !strings.HasPrefix(noticed.Error(), tt.text) {
+					t.Errorf("refused: %t, noticed %v", is, noticed)
+				} else if p, is := errors.AsType[*PanicError](noticed); !is || !strings.Contains(string(p.Stack), "enforcer_test.go") && tt.checker != nil {
+					t.Errorf("the stack is %s", p.Stack)
+				}
+				noticed = nil
+			}
+			_, err := e.UnaryServerInterceptor(Methods{unaryMethod: tt.requestOf})(t.Context(), messageAbout("1"), &grpc.UnaryServerInfo{FullMethod: unaryMethod},
+				func(context.Context, any) (any, error) { return nil, nil })
+			check(status.Code(err) == codeOf(false, tt.undecided))
+			w := httptest.NewRecorder()
+			e.Handler(func(r *http.Request) (authz.Request, error) { return tt.requestOf(r.Context(), r) }, tellMask).
+				ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/records/1", nil))
+			check(w.Code >= http.StatusForbidden && !strings.Contains(w.Body.String(), "panic"))
+			if tt.undecided {
+				_, err = e.Enforce(t.Context(), requestAbout("1"))
+				check(err != nil)
+			}
+		})
+	}
 }
 
 func TestNoDecisionWithoutOne(t *testing.T) {

@@ -8,15 +8,21 @@ import (
 )
 
 // Handler is a handler that runs next when the request which is made of the HTTP
-// request is allowed. Where it is nil or returns an error, the answer is a deny;
-// WithBody sees the error, and may say 401 for a caller who is not known.
+// request is allowed. Where it is nil, returns an error or panics, the answer is a
+// deny; WithBody sees the error, and may say 401 for a caller who is not known.
+//
+// What is asked must be about what next does. So put a Handler behind the router, one
+// to a route, and take ids from what the router found, such as r.PathValue: a path
+// that is taken apart a second time, before the router cleans it, may be read
+// otherwise than the router reads it (%2f, //, dot segments). A pattern with GET also
+// serves HEAD.
 func (e *Enforcer) Handler(requestOf func(*http.Request) (authz.Request, error), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var ask func() (authz.Request, error)
 		if requestOf != nil {
 			ask = func() (authz.Request, error) { return requestOf(r) }
 		}
-		ctx, refusal := e.admit(r.Context(), r.Method+" "+r.URL.Path, ask)
+		ctx, refusal := e.admit(r.Context(), r.Method+" "+r.URL.EscapedPath(), ask)
 		if refusal != nil {
 			e.refuse(w, r, refusal)
 			return

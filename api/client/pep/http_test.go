@@ -1,6 +1,7 @@
 package pep
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -68,6 +69,14 @@ func TestHTTP(t *testing.T) {
 		if w.Code != http.StatusForbidden {
 			t.Errorf("%d %q", w.Code, w.Body)
 		}
+	})
+	t.Run("a path cannot write lines of the log", func(t *testing.T) {
+		e := New(byID, WithNotice(func(_ context.Context, refusal *Refusal) {
+			if text := refusal.Error(); strings.Contains(text, "\n") || !strings.Contains(text, "GET /records/%0adecision%20d1%20allows") {
+				t.Errorf("noticed %q", text)
+			}
+		}))
+		e.Handler(nil, tellMask).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/records/%0adecision%20d1%20allows", nil))
 	})
 }
 
