@@ -23,10 +23,15 @@ type PublicURL struct {
 // left out, since two readers may take it for two identifiers.
 var segment = regexp.MustCompile(`^[A-Za-z0-9_~-][A-Za-z0-9._~-]*$`)
 
+// ownPaths are what the paths begin with that are served whatever the public URL is,
+// those of proxies included, which have to be out of reach for clients.
+var ownPaths = []string{"/access/v1/", "/v1/plan/", "/proxy/", "/healthz/", "/readyz/"}
+
 // ParsePublicURL reads an absolute https URL without query and fragment; http is
 // for loopback hosts alone, to try it out. A slash at its end is dropped. The path
-// must have nothing to be escaped, and no segment that begins with a dot or is
-// "tenants", below which the tenants are. Errors are of kind Invalid.
+// must have nothing to be escaped, no segment that begins with a dot or is "tenants",
+// below which the tenants are, and must not begin with what the server itself serves.
+// Errors are of kind Invalid.
 func ParsePublicURL(text string) (PublicURL, error) {
 	refused := func(reason string) (PublicURL, error) {
 		return PublicURL{}, authz.Errorf(authz.Invalid, "%s %s: expected an https URL such as https://pdp.example.com", authz.Quote(text), reason)
@@ -47,6 +52,11 @@ func ParsePublicURL(text string) (PublicURL, error) {
 		for part := range strings.SplitSeq(path[1:], "/") {
 			if !segment.MatchString(part) || part == "tenants" {
 				return refused("has a path that cannot be served: its segments are letters, digits and ._~-, begin with no dot, and none is \"tenants\"")
+			}
+		}
+		for _, own := range ownPaths {
+			if strings.HasPrefix(path+"/", own) {
+				return refused("has a path that the server itself serves: leave out " + own + " and what comes behind it")
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package authzen
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -16,6 +17,9 @@ func TestPublicURL(t *testing.T) {
 		{"HTTPS://pdp.example.com:8443/authz/v-2.1", "https://pdp.example.com:8443/authz/v-2.1", "https://pdp.example.com:8443/authz/v-2.1/tenants/blue"},
 		{"https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443/tenants/blue"},
 		{"http://localhost:8182", "http://localhost:8182", "http://localhost:8182/tenants/blue"},
+		{"https://pdp.example.com/authz/proxy", "https://pdp.example.com/authz/proxy", "https://pdp.example.com/authz/proxy/tenants/blue"},
+		{"https://pdp.example.com/v1", "https://pdp.example.com/v1", "https://pdp.example.com/v1/tenants/blue"},
+		{"https://pdp.example.com/access", "https://pdp.example.com/access", "https://pdp.example.com/access/tenants/blue"},
 		{"http://127.0.0.5:8182", "http://127.0.0.5:8182", "http://127.0.0.5:8182/tenants/blue"},
 		{"http://[::1]", "http://[::1]", "http://[::1]/tenants/blue"},
 	}
@@ -53,6 +57,12 @@ func TestPublicURLRefusals(t *testing.T) {
 		{"the segment above", "https://pdp.example.com/a/../b", "a path that cannot be served"},
 		{"a well-known path", "https://pdp.example.com/.well-known", "a path that cannot be served"},
 		{"a tenant's path", "https://pdp.example.com/tenants/blue", "a path that cannot be served"},
+		{"an endpoint", "https://pdp.example.com/access/v1/evaluation", "leave out /access/v1/ and what comes behind it"},
+		{"what the endpoints begin with", "https://pdp.example.com/access/v1/", "leave out /access/v1/"},
+		{"a path of plans", "https://pdp.example.com/v1/plan/resources", "leave out /v1/plan/"},
+		{"a path of proxies", "https://pdp.example.com/proxy", "leave out /proxy"},
+		{"a path of health", "https://pdp.example.com/healthz", "leave out /healthz"},
+		{"a path of readiness", "https://pdp.example.com/readyz/x", "leave out /readyz"},
 		{"a wildcard", "https://pdp.example.com/{tenant}", "a path that cannot be served"},
 		{"an escape", "https://pdp.example.com/a%2Fb", "a path that cannot be served"},
 	}
@@ -81,6 +91,9 @@ func FuzzParsePublicURL(f *testing.F) {
 		if err != nil || again != u {
 			t.Fatalf("%q is %+v, which reads as %+v, %v", text, u, again, err)
 		}
-		New(Options{Decider: allowReads, PublicURL: u})
+		New(Options{
+			Decider: allowReads, PublicURL: u, Searcher: searchFunc(nil), Planner: planFunc(nil),
+			Further: map[string]http.Handler{"/proxy/{proxy}": http.NotFoundHandler(), "/tenants/{tenant}/proxy/{proxy}": http.NotFoundHandler()},
+		})
 	})
 }
