@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"slices"
 	"sync/atomic"
@@ -118,14 +117,14 @@ func readSmallFile(name string) ([]byte, error) {
 	return text, err
 }
 
-// listener is a listener that speaks TLS 1.3 and, above it, one of the protocols
-// (ALPN), the first in common.
-func (c *certificate) listener(below net.Listener, protocols ...string) net.Listener {
-	return tls.NewListener(below, &tls.Config{
+// settings are those of a server that speaks TLS 1.3 and, above it, one of the
+// protocols (ALPN), the first in common.
+func (c *certificate) settings(protocols ...string) *tls.Config {
+	return &tls.Config{
 		MinVersion:     tls.VersionTLS13,
 		NextProtos:     protocols,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.shown.Load(), nil },
-	})
+	}
 }
 
 // authorities are the certificates in a file by which a server is told to be the

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"io"
 	"math/big"
 	"net"
@@ -232,18 +233,11 @@ func TestTLSToAServerWithoutIt(t *testing.T) {
 // that take them for localhost.
 func TestTLSOverASocket(t *testing.T) {
 	authority := newAuthority(t)
-	certificate, err := openCertificate(authority.issue(t, t.TempDir(), 1), zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	below, err := listen(unixPrefix + filepath.Join(t.TempDir(), "verdict.sock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener := certificate.listener(below, "h2")
-	s, _ := startService(t, defaultConfig(), bundleAt("default", constantBundle(t)))
-	go s.grpc.Serve(listener)
-	r := remote{server: dialable(listener.Addr()), ca: authority.file}
+	cfg := defaultConfig()
+	cfg.TLS = authority.issue(t, t.TempDir(), 1)
+	cfg.GRPC.Address = unixPrefix + filepath.Join(t.TempDir(), "verdict.sock")
+	_, r := startService(t, cfg, bundleAt("default", constantBundle(t)))
+	r.ca = authority.file
 	conn, err := r.dial()
 	if err != nil {
 		t.Fatal(err)
@@ -253,6 +247,61 @@ func TestTLSOverASocket(t *testing.T) {
 	defer cancel()
 	if _, err := verdictv1.NewPolicyServiceClient(conn).GetStatus(ctx, &verdictv1.GetStatusRequest{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSilentClients holds that those who connect and say nothing, or not all that
+// there is to say, hold up neither the others nor the end of the service.
+func TestSilentClients(t *testing.T) {
+	authority := newAuthority(t)
+	for name, files := range map[string]tlsConfig{"over TLS": authority.issue(t, t.TempDir(), 1), "without TLS": {}} {
+		t.Run(name, func(t *testing.T) {
+			cfg := defaultConfig()
+			cfg.TLS = files
+			cfg.GRPC.Address, cfg.HTTP.Address = "127.0.0.1:0", "127.0.0.1:0"
+			s, err := openService(pointOptions{config: cfg, tenants: []activation.Tenant{bundleAt("default", constantBundle(t))}, clock: time.Now, logger: zap.NewNop()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, end := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- errors.Join(s.run(ctx), s.Close()) }()
+			if err := s.activate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for range 100 {
+				for _, listener := range []net.Listener{s.grpcListener, s.httpListener} {
+					speak(t, listener.Addr().String(), "")
+				}
+			}
+			begun := []net.Conn{speak(t, s.grpcListener.Addr().String(), "\x16\x03\x01"), speak(t, s.httpListener.Addr().String(), "\x16\x03\x01")}
+
+			client, base, ca := http.DefaultClient, "http://", ""
+			if cfg.TLS.on() {
+				client, base, ca = authority.httpClient(t, false), "https://", authority.file
+			}
+			if _, text, _ := askOver(t, client, base+s.httpListener.Addr().String()); !strings.Contains(text, `"decision":true`) {
+				t.Errorf("over HTTP: %s", text)
+			}
+			var out bytes.Buffer
+			args := []string{"check", "--server", s.grpcListener.Addr().String(), "--ca", ca, "--timeout", "5s", "user:mina", "read", "document:plan"}
+			if code := run(t.Context(), args, streams{out: &out, err: &out}); code != exitOK {
+				t.Errorf("over gRPC: exit code %d: %s", code, &out)
+			}
+
+			for _, conn := range begun {
+				conn.Close()
+			}
+			client.CloseIdleConnections()
+			start := time.Now()
+			end()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(start); took > 3*time.Second {
+				t.Errorf("the service took %s to end", took)
+			}
+		})
 	}
 }
 

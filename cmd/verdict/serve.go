@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/credentials"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/activation"
@@ -136,12 +138,13 @@ func openService(o pointOptions) (_ *service, err error) {
 	if s.httpListener, err = listen(o.config.HTTP.Address); err != nil {
 		return nil, fmt.Errorf("HTTP: %w", err)
 	}
+	var security credentials.TransportCredentials
 	if o.config.TLS.on() {
 		if s.certificate, err = openCertificate(o.config.TLS, o.logger); err != nil {
 			return nil, err
 		}
-		s.grpcListener = s.certificate.listener(s.grpcListener, "h2")
-		s.httpListener = s.certificate.listener(s.httpListener, "h2", "http/1.1")
+		security = credentials.NewTLS(s.certificate.settings("h2"))
+		s.httpListener = tls.NewListener(s.httpListener, s.certificate.settings("h2", "http/1.1"))
 	}
 	mapper := s.mapper(o.clock)
 	s.grpc = grpcapi.New(grpcapi.Options{
@@ -152,6 +155,7 @@ func openService(o pointOptions) (_ *service, err error) {
 		Policies:  p.programs,
 		Ready:     s.ready,
 		Logger:    o.logger,
+		Security:  security,
 		Further:   s.extAuthz(mapper),
 	})
 	answers, err := s.authzen(s.forwardAuth(mapper))
@@ -291,26 +295,6 @@ func (s *service) Close() error {
 		}
 	}
 	return s.point.Close()
-}
-
-// listen opens host:port or unix:///path. A socket that a dead process left
-// behind is removed; one that answers is not.
-func listen(address string) (net.Listener, error) {
-	path, isUnix := socketPath(address)
-	if !isUnix {
-		return net.Listen("tcp", address)
-	}
-	if info, err := os.Stat(path); err == nil && info.Mode().Type() == os.ModeSocket {
-		conn, err := net.DialTimeout("unix", path, time.Second)
-		if err == nil {
-			conn.Close()
-			return nil, fmt.Errorf("%s is in use by another process", path)
-		}
-		if err := os.Remove(path); err != nil {
-			return nil, err
-		}
-	}
-	return net.Listen("unix", path)
 }
 
 // newLogger logs to standard error, structured.

@@ -18,10 +18,12 @@ import (
 )
 
 // startService serves tenants on loopback, all of them active, until the test
-// ends.
+// ends; gRPC elsewhere if the configuration says so.
 func startService(t *testing.T, cfg config, tenants ...activation.Tenant) (*service, *remote) {
 	t.Helper()
-	cfg.GRPC.Address = "127.0.0.1:0"
+	if cfg.GRPC.Address == defaultGRPC {
+		cfg.GRPC.Address = "127.0.0.1:0"
+	}
 	cfg.HTTP.Address = "127.0.0.1:0"
 	s, err := openService(pointOptions{config: cfg, tenants: tenants, clock: time.Now, logger: zap.NewNop()})
 	if err != nil {
@@ -40,7 +42,7 @@ func startService(t *testing.T, cfg config, tenants ...activation.Tenant) (*serv
 	if err := s.activate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return s, &remote{server: s.grpcListener.Addr().String()}
+	return s, &remote{server: dialable(s.grpcListener.Addr())}
 }
 
 // TestSecondSignalEndsAtOnce holds that nobody has to wait for the grace of a

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
@@ -63,7 +64,8 @@ type Policies interface {
 	Status() []activation.Status
 }
 
-// Options are the parts and the limits of a server. All parts are required.
+// Options are the parts and the limits of a server. All parts are required but
+// Security and Further.
 type Options struct {
 	Decider   Decider
 	Searcher  Searcher
@@ -73,6 +75,9 @@ type Options struct {
 	// Ready says what keeps the server from being ready; nil when it is.
 	Ready  func() error
 	Logger *zap.Logger
+	// Security is how connections are protected; nil for not at all. What it knows of
+	// the caller is in the context of each call, as a peer.Peer.
+	Security credentials.TransportCredentials
 	// Further registers services of other packages, which are guarded and closed as
 	// those of this one.
 	Further []func(grpc.ServiceRegistrar)
@@ -124,6 +129,7 @@ func New(o Options) *Server {
 	g := &guard{logger: o.Logger}
 	s := &Server{
 		grpc: grpc.NewServer(
+			grpc.Creds(o.Security),
 			grpc.MaxRecvMsgSize(o.MaxMessageBytes),
 			grpc.MaxHeaderListSize(maxHeaderBytes),
 			grpc.MaxConcurrentStreams(maxCalls),

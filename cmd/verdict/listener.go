@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// listen opens host:port or unix:///path. A socket that a dead process left
+// behind is removed; one that answers is not.
+func listen(address string) (net.Listener, error) {
+	path, isUnix := socketPath(address)
+	if !isUnix {
+		return hearing(net.Listen("tcp", address))
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode().Type() == os.ModeSocket {
+		conn, err := net.DialTimeout("unix", path, time.Second)
+		if err == nil {
+			conn.Close()
+			return nil, fmt.Errorf("%s is in use by another process", path)
+		}
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	return hearing(net.Listen("unix", path))
+}
+
+// A hearingListener closes, with itself, the connections on which nothing was ever
+// heard. Neither net/http nor gRPC can tell one from a request that is about to come,
+// so that each would wait for some seconds before it ends.
+type hearingListener struct {
+	net.Listener
+	mu     sync.Mutex
+	closed bool
+	silent map[*hearingConn]struct{}
+}
+
+func hearing(below net.Listener, err error) (net.Listener, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &hearingListener{Listener: below, silent: map[*hearingConn]struct{}{}}, nil
+}
+
+// Accept implements net.Listener.
+func (l *hearingListener) Accept() (net.Conn, error) {
+	below, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	conn := &hearingConn{Conn: below, listener: l}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		below.Close()
+		return nil, net.ErrClosed
+	}
+	l.silent[conn] = struct{}{}
+	return conn, nil
+}
+
+// Close implements net.Listener.
+func (l *hearingListener) Close() error {
+	err := l.Listener.Close()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	for conn := range l.silent {
+		conn.Conn.Close()
+	}
+	clear(l.silent)
+	return err
+}
+
+// A hearingConn is silent until something is read from it.
+type hearingConn struct {
+	net.Conn
+	listener *hearingListener
+	heard    sync.Once
+}
+
+// Read implements net.Conn.
+func (c *hearingConn) Read(to []byte) (int, error) {
+	n, err := c.Conn.Read(to)
+	if n > 0 {
+		c.heard.Do(c.leave)
+	}
+	return n, err
+}
+
+// Close implements net.Conn.
+func (c *hearingConn) Close() error {
+	c.heard.Do(c.leave)
+	return c.Conn.Close()
+}
+
+func (c *hearingConn) leave() {
+	c.listener.mu.Lock()
+	defer c.listener.mu.Unlock()
+	delete(c.listener.silent, c)
+}
