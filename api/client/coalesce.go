@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -239,13 +240,34 @@ func (t *traffic) stopTimer() {
 
 // ask asks the questions in one call and answers them.
 func (c *coalescer) ask(ctx context.Context, questions []*question) {
-	if len(questions) == 1 {
-		q := questions[0]
-		q.response, q.err = c.asker.CheckAccess(ctx, q.message)
+	responses, err := c.call(ctx, questions)
+	for i, q := range questions {
+		if err != nil {
+			q.err = err
+			q.alone = len(questions) > 1 && mayBeOfOne(err) && c.again.spend()
+		} else {
+			q.response = responses[i]
+			q.alone = len(questions) > 1 && cutShort(q.response) && c.again.spend()
+			c.again.earn()
+		}
 		close(q.answered)
-		return
 	}
+}
+
+// call is the answers to questions. A panic, of what the application put into the
+// connection, is an error of the batch: asked alone, it comes up in the goroutine of
+// who asks.
+func (c *coalescer) call(ctx context.Context, questions []*question) (responses []*verdictv1.CheckAccessResponse, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = status.Errorf(codes.Internal, "panic: %v\n%s", value, debug.Stack())
+		}
+	}()
 	first := questions[0].message
+	if len(questions) == 1 {
+		response, err := c.asker.CheckAccess(ctx, first)
+		return []*verdictv1.CheckAccessResponse{response}, err
+	}
 	message := &verdictv1.BatchCheckAccessRequest{
 		Tenant:      first.GetTenant(),
 		Consistency: first.GetConsistency(),
@@ -261,17 +283,7 @@ func (c *coalescer) ask(ctx context.Context, questions []*question) {
 	if err == nil {
 		err = complete(response, len(questions))
 	}
-	for i, q := range questions {
-		if err != nil {
-			q.err = err
-			q.alone = mayBeOfOne(err) && c.again.spend()
-		} else {
-			q.response = response.GetResponses()[i]
-			q.alone = cutShort(q.response) && c.again.spend()
-			c.again.earn()
-		}
-		close(q.answered)
-	}
+	return response.GetResponses(), err
 }
 
 // mayBeOfOne is whether a batch may have failed for what one of its items is, so

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -490,6 +491,53 @@ func (f *forgetful) BatchCheckAccess(ctx context.Context, in *verdictv1.BatchChe
 		response.Responses = response.Responses[:len(response.Responses)-1]
 	}
 	return response, err
+}
+
+// A panic of what the application put into the connection, such as an interceptor or
+// the function that gives the token, comes up where a check is asked, as it does
+// without gathering, and not in a goroutine that nobody can recover.
+func TestPanicInABatchComesUpInTheChecks(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		torn  func(ids []string) bool
+		fails int // how many checks panic
+	}{
+		{"each time", func([]string) bool { return true }, 4},
+		{"in batches", func(ids []string) bool { return len(ids) > 1 }, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			server := &pretender{fails: func(_ int, ids []string) error {
+				if tt.torn(ids) {
+					panic("torn wire")
+				}
+				return nil
+			}}
+			within(t, server, Coalescing{}, func(t *testing.T, c *crowd, ctx context.Context) {
+				var panicked atomic.Int32
+				for i := range 4 {
+					c.asking.Go(func() {
+						defer func() {
+							if recover() != nil {
+								panicked.Add(1)
+							}
+						}()
+						message := questionOf("a", fmt.Sprint(i))
+						if response, err := c.check(ctx, message, proto.Size(message)); err != nil || response.GetDecisionId() != fmt.Sprint(i) {
+							t.Errorf("%d was told %v, %v", i, response, err)
+						}
+					})
+					synctest.Wait()
+				}
+				c.asking.Wait()
+				if got := int(panicked.Load()); got != tt.fails {
+					t.Errorf("%d checks panicked, want %d", got, tt.fails)
+				}
+				if len(c.lanes) != 0 {
+					t.Errorf("%d lanes are left", len(c.lanes))
+				}
+			})
+		})
+	}
 }
 
 func TestItemThatReachedALimitIsAskedAlone(t *testing.T) {

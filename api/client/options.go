@@ -112,6 +112,9 @@ func WithPlaintextOverNetwork() Option {
 // WithToken sends a bearer token with every call: what the function returns, which
 // is asked before each and should remember it. Its errors fail the call. A token
 // goes over a network under TLS only.
+//
+// The token is the application's own: the context is that of a call, which has
+// nothing of who asks where checks are gathered. Who asks is a request's subject.
 func WithToken(token func(context.Context) (string, error)) Option {
 	return func(s *settings) { s.token = token }
 }
