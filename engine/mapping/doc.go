@@ -29,8 +29,11 @@
 //     characters that some servers take for / \ . ; % ? or # (full-width ones)
 //   - an encoded ? or #, and a fragment
 //   - a target that does not begin with a slash: absolute, for CONNECT, or *
-//   - a header that would have the backend read another method or path
-//     (X-HTTP-Method-Override, X-Original-URL and their like)
+//   - a header or a parameter of the query that would have the backend read another
+//     method or path (X-HTTP-Method-Override, X-Original-URL, _method and their like)
+//   - a header's name with anything but letters, digits and hyphens: CGI, WSGI and PHP
+//     take X_User for X-User, which would be a way around whoever sets that
+//   - a host with a dot too many, at its start or end or within
 //   - a query with a semicolon, a NUL, a malformed encoding or no UTF-8
 //   - more than the limits: MaxPathBytes, MaxQueryBytes, MaxSegments,
 //     MaxParameters, MaxHeaders, MaxHeaderBytes
@@ -38,7 +41,8 @@
 // Letters that are encoded without need (%61) and hexadecimal digits of either case
 // mean the same to all, and are read as such. Letters keep their case: on a backend
 // that does not tell Admin from admin, the policy has to know. So do the short names
-// and streams of files on Windows.
+// and streams of files on Windows. Bodies are not looked at: a backend that takes its
+// method from a form's _method must have that turned off.
 //
 // # What is not decided is denied
 //

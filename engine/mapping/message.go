@@ -33,19 +33,14 @@ type Message struct {
 	Address, Principal string
 }
 
-// AddHeader adds a value to headers. A name that is there gets it behind a comma, or
-// a semicolon where it is Cookie, as HTTP/1.1 would have them in one line (RFC 9113,
-// section 8.2.3).
-func AddHeader(headers map[string]string, name, value string) {
-	before, twice := headers[name]
-	switch {
-	case !twice:
-		headers[name] = value
-	case name == "cookie":
-		headers[name] = before + "; " + value
-	default:
-		headers[name] = before + ", " + value
+// JoinHeader makes one value of all those of a header, by its name in small letters:
+// with commas between, or semicolons where it is cookie, as HTTP/1.1 would have them
+// in one line (RFC 9113, section 8.2.3).
+func JoinHeader(name string, values []string) string {
+	if name == "cookie" {
+		return strings.Join(values, "; ")
 	}
+	return strings.Join(values, ", ")
 }
 
 // HostName is a host as the rule is given it; empty where it is refused.
@@ -70,6 +65,11 @@ func (m *Message) Document() (authz.Object, error) {
 	target, err := ParseTarget(m.Target)
 	if err != nil {
 		return nil, err
+	}
+	for _, method := range target.Query["_method"] {
+		if method != m.Method {
+			return nil, refuse("query", "has _method, by which some servers read another method")
+		}
 	}
 	headers, err := m.headers()
 	if err != nil {
@@ -128,8 +128,9 @@ func (m *Message) checkHeader(name, value string) error {
 	case "x-original-url", "x-rewrite-url":
 		meant = m.Target
 	default:
-		if !isToken(name) || name != strings.ToLower(name) {
-			return refuse("headers", "have the name %s: expected a name in small letters", authz.Quote(name))
+		// CGI, WSGI, PHP and their like take X_User and X.User for X-User.
+		if !isHeaderName(name) {
+			return refuse("headers", "have the name %s: expected small letters, digits and hyphens, since some servers take others for a hyphen", authz.Quote(name))
 		}
 		return nil
 	}
@@ -137,6 +138,17 @@ func (m *Message) checkHeader(name, value string) error {
 		return refuse("headers", "have %s, by which some servers read another request", name)
 	}
 	return nil
+}
+
+// isHeaderName reports whether a text is a header's name in small letters that all
+// servers tell from others. Methods and the policy's own headers may be any token.
+func isHeaderName(name string) bool {
+	for i := range len(name) {
+		if b := name[i]; (b < 'a' || b > 'z') && (b < '0' || b > '9') && b != '-' {
+			return false
+		}
+	}
+	return name != ""
 }
 
 func checkMethod(method string) error {
@@ -159,15 +171,19 @@ func hostOf(host string) (string, error) {
 	if colon := strings.LastIndexByte(host, ':'); colon > strings.LastIndexByte(host, ']') {
 		name, port = host[:colon], host[colon+1:]
 	}
-	if strings.Trim(port, "0123456789") != "" || !isHost(name) {
+	name = strings.TrimSuffix(name, ".")
+	if strings.Trim(port, "0123456789") != "" || !isHost(name) || name == "" && host != "" {
 		return "", refuse("host", "is %s: expected a name or an address, and perhaps a port", authz.Quote(host))
 	}
-	return strings.TrimSuffix(strings.ToLower(name), "."), nil
+	return strings.ToLower(name), nil
 }
 
 // isHost reports whether a text is a name, or an address in brackets where it has
-// colons, by its characters alone.
+// colons, by its characters alone, and has no dot that stands for nothing.
 func isHost(name string) bool {
+	if strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") || strings.Contains(name, "..") {
+		return false
+	}
 	inner, bracketed := strings.CutPrefix(name, "[")
 	if bracketed {
 		if inner, bracketed = strings.CutSuffix(inner, "]"); !bracketed {

@@ -59,6 +59,14 @@ func TestHosts(t *testing.T) {
 		{"as long as may be", strings.Repeat("a", MaxHostBytes), strings.Repeat("a", MaxHostBytes), false},
 		{"too long", strings.Repeat("a", MaxHostBytes+1), "", true},
 		{"two", "a.example,b.example", "", true},
+		{"two dots at the end", "shop.example..", "", true},
+		{"two dots within", "shop..example", "", true},
+		{"a dot at the start", ".shop.example", "", true},
+		{"a dot alone", ".", "", true},
+		{"a port alone", ":80", "", true},
+		{"two ports", "shop.example:443:80", "", true},
+		{"text behind brackets", "[::1]x", "", true},
+		{"percent signs", "shop%2eexample", "", true},
 		{"a user", "a@b.example", "", true},
 		{"a path", "a.example/x", "", true},
 		{"a space", "a .example", "", true},
@@ -77,6 +85,14 @@ func TestHosts(t *testing.T) {
 	}
 }
 
+func TestJoinHeader(t *testing.T) {
+	for name, want := range map[string]string{"accept": "a, b=c", "cookie": "a; b=c"} {
+		if got := JoinHeader(name, []string{"a", "b=c"}); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestRefusedMessages(t *testing.T) {
 	tests := []struct {
 		name, want string
@@ -89,7 +105,14 @@ func TestRefusedMessages(t *testing.T) {
 		{"a path within the headers", "x-original-url", with(func(m *Message) { m.Headers["x-original-url"] = "/admin" })},
 		{"a rewritten path within the headers", "x-rewrite-url", with(func(m *Message) { m.Headers["x-rewrite-url"] = "/admin" })},
 		{"a name of a header with a space", "have the name", with(func(m *Message) { m.Headers["a b"] = "x" })},
+		{"a name of a header with an underscore", `have the name "x_user"`, with(func(m *Message) { m.Headers["x_user"] = "root" })},
+		{"a name of a header with a dot", `have the name "x.user"`, with(func(m *Message) { m.Headers["x.user"] = "root" })},
+		{"a header without a name", "have the name", with(func(m *Message) { m.Headers[""] = "x" })},
+		{"a pseudo-header", "have the name", with(func(m *Message) { m.Headers[":path"] = "/admin" })},
 		{"a name of a header in capitals", "have the name", with(func(m *Message) { m.Headers["Accept"] = "x" })},
+		{"a method within the query", "query: has _method", with(func(m *Message) { m.Method, m.Target = "POST", "/patients/7?_method=DELETE" })},
+		{"a method within the query, encoded", "query: has _method", with(func(m *Message) { m.Method, m.Target = "POST", "/patients/7?%5fmetho%64=POST&_method=DELETE" })},
+		{"a method within the method in small letters", "by which some servers", with(func(m *Message) { m.Headers["x-http-method-override"] = "get" })},
 		{"a path", "path: has two slashes", with(func(m *Message) { m.Target = "/a//b" })},
 		{"a host", "host: is", with(func(m *Message) { m.Host = "a b" })},
 		{"too many headers", "headers: are 129", with(func(m *Message) { m.Headers = manyHeaders(MaxHeaders + 1) })},
@@ -107,11 +130,12 @@ func TestRefusedMessages(t *testing.T) {
 
 func TestMessagesAtTheirLimits(t *testing.T) {
 	for name, message := range map[string]*Message{
-		"a method":                     with(func(m *Message) { m.Method = strings.Repeat("A", MaxMethodBytes) }),
-		"headers":                      with(func(m *Message) { m.Headers = manyHeaders(MaxHeaders) }),
-		"bytes of headers":             with(func(m *Message) { m.Headers = map[string]string{"a": strings.Repeat("x", MaxHeaderBytes-1)} }),
-		"an override that is the same": with(func(m *Message) { m.Headers["x-http-method-override"], m.Headers["x-original-url"] = "GET", m.Target }),
-		"a header that is no UTF-8":    with(func(m *Message) { m.Headers["a"] = "\xff" }),
+		"a method":                               with(func(m *Message) { m.Method = strings.Repeat("A", MaxMethodBytes) }),
+		"headers":                                with(func(m *Message) { m.Headers = manyHeaders(MaxHeaders) }),
+		"bytes of headers":                       with(func(m *Message) { m.Headers = map[string]string{"a": strings.Repeat("x", MaxHeaderBytes-1)} }),
+		"an override that is the same":           with(func(m *Message) { m.Headers["x-http-method-override"], m.Headers["x-original-url"] = "GET", m.Target }),
+		"a method in the query that is the same": with(func(m *Message) { m.Target = "/a?_method=GET" }),
+		"a header that is no UTF-8":              with(func(m *Message) { m.Headers["a"] = "\xff" }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := message.Document(); err != nil {

@@ -71,7 +71,7 @@ func (s *Server) message(request *authv3.CheckRequest) *mapping.Message {
 		Method:    http.GetMethod(),
 		Scheme:    http.GetScheme(),
 		Host:      http.GetHost(),
-		Target:    http.GetPath(),
+		Target:    targetOf(http),
 		Headers:   headersOf(http),
 		Address:   source.GetAddress().GetSocketAddress().GetAddress(),
 		Principal: source.GetPrincipal(),
@@ -90,6 +90,22 @@ func (s *Server) tenant(attributes *authv3.AttributeContext) string {
 	return s.Tenant
 }
 
+// targetOf is a request's target. Envoy tells the query with the path, and a fragment
+// never; whoever tells them apart must be understood to have told them.
+func targetOf(http *authv3.AttributeContext_HttpRequest) string {
+	target := http.GetPath()
+	if query := http.GetQuery(); query != "" {
+		if strings.Contains(target, "?") {
+			return "" // which of the two is forwarded is not known, so that none is told
+		}
+		target += "?" + query
+	}
+	if fragment := http.GetFragment(); fragment != "" {
+		target += "#" + fragment
+	}
+	return target
+}
+
 // headersOf are a request's headers, of which those of HTTP/2 that begin with a
 // colon are told elsewhere. Envoy sends one of the two forms.
 func headersOf(http *authv3.AttributeContext_HttpRequest) map[string]string {
@@ -103,20 +119,26 @@ func headersOf(http *authv3.AttributeContext_HttpRequest) map[string]string {
 	if len(raw) == 0 {
 		return headers
 	}
-	if headers == nil {
-		headers = make(map[string]string, len(raw))
+	lines := make(map[string][]string, len(raw))
+	for name, value := range headers {
+		lines[name] = []string{value}
 	}
 	for _, header := range raw {
-		if strings.HasPrefix(header.GetKey(), ":") {
+		name := strings.ToLower(header.GetKey())
+		if strings.HasPrefix(name, ":") {
 			continue
 		}
 		value := header.GetValue()
 		if len(header.GetRawValue()) > 0 {
 			value = string(header.GetRawValue())
 		}
-		mapping.AddHeader(headers, strings.ToLower(header.GetKey()), value)
+		lines[name] = append(lines[name], value)
 	}
-	return headers
+	joined := make(map[string]string, len(lines))
+	for name, values := range lines {
+		joined[name] = mapping.JoinHeader(name, values)
+	}
+	return joined
 }
 
 func (s *Server) allow(answer *mapping.Answer) *authv3.CheckResponse {

@@ -90,6 +90,18 @@ func TestWhatEnvoyTells(t *testing.T) {
 		}, func(m *mapping.Message) {
 			m.Headers = map[string]string{"accept": "a, b", "cookie": "a=b; c=d"}
 		}},
+		{"both forms of headers", func(a *authv3.AttributeContext) {
+			a.Request.Http.HeaderMap = &corev3.HeaderMap{Headers: []*corev3.HeaderValue{{Key: "Accept", Value: "b"}, {Key: ":method", Value: "POST"}}}
+		}, func(m *mapping.Message) {
+			m.Headers = map[string]string{"accept": "text/html, b", "cookie": "a=b"}
+		}},
+		{"a query beside the path", func(a *authv3.AttributeContext) { a.Request.Http.Path, a.Request.Http.Query = "/patients/7", "a=b" }, func(m *mapping.Message) {
+			m.Target = "/patients/7?a=b"
+		}},
+		{"two queries", func(a *authv3.AttributeContext) { a.Request.Http.Query = "a=b" }, func(m *mapping.Message) { m.Target = "" }},
+		{"a fragment beside the path", func(a *authv3.AttributeContext) { a.Request.Http.Fragment = "/../admin" }, func(m *mapping.Message) {
+			m.Target = "/patients/7?full=1#/../admin"
+		}},
 		{"no source", func(a *authv3.AttributeContext) { a.Source = nil }, func(m *mapping.Message) { m.Address, m.Principal = "", "" }},
 		{"no HTTP request", func(a *authv3.AttributeContext) { a.Request = nil }, func(m *mapping.Message) {
 			*m = mapping.Message{Tenant: m.Tenant, Address: m.Address, Principal: m.Principal}

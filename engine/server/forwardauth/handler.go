@@ -128,9 +128,8 @@ func (s server) clients(headers http.Header) map[string]string {
 		if slices.Contains(proxys, name) {
 			continue
 		}
-		for _, value := range values {
-			mapping.AddHeader(clients, strings.ToLower(name), value)
-		}
+		name = strings.ToLower(name)
+		clients[name] = mapping.JoinHeader(name, values)
 	}
 	return clients
 }
