@@ -130,11 +130,24 @@ func checkText(segment string) error {
 		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Zs) {
 			return refuse("path", "has an invisible character, U+%04X", r)
 		}
-		if folded := norm.NFKC.String(string(r)); strings.ContainsAny(folded, `/\.;%?# `) {
-			return refuse("path", "has the character U+%04X, which some servers take for %s", r, folded)
+		if meant := takenFor(r); strings.ContainsAny(meant, `/\.;%?# `) {
+			return refuse("path", "has the character U+%04X, which some servers take for %s", r, meant)
 		}
 	}
 	return nil
+}
+
+// takenFor is what a character may become where it is written in plainer ones: by
+// Unicode's compatibility forms, or on Windows by the tables that find the nearest in
+// a code page (1252, 932 and 949).
+func takenFor(r rune) string {
+	switch r {
+	case '⁄', '∕':
+		return "/"
+	case '∖', '¥', '₩':
+		return `\`
+	}
+	return norm.NFKC.String(string(r))
 }
 
 func isASCII(s string) bool {
