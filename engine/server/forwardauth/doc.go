@@ -21,13 +21,16 @@
 //
 // Where the request comes from and whose certificate it was sent with is taken from
 // the headers that the options name, and from none if they name none. Such a header
-// must be one that the proxy always sets, to nothing if need be: a client can send it.
+// must be one that the proxy always sets: a client can send it. The address has to be
+// there; the principal may be missing, for nginx sends no header that it sets to
+// nothing.
 //
 // # Answers
 //
 // 200 lets the request go on, and has the headers that the proxy is to copy to it.
 // Options.PolicyHeaders that the policy does not set come without a value, so that
-// what is copied takes the place of what a client sent. Everything else is a denial
+// what is copied takes the place of what a client sent. Several values of one header
+// become one, with commas between. Everything else is a denial
 // with the headers and the body for the client.
 //
 // nginx takes nothing but 401 and 403 for a denial, and all else for a failure, to

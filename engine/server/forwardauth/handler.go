@@ -27,7 +27,7 @@ type Options struct {
 	Logger   *zap.Logger
 	// AddressHeader is the header in which the proxy tells where a request comes
 	// from, such as X-Real-IP; of a list, as in X-Forwarded-For, the last counts,
-	// which is the proxy's. Empty for none.
+	// which is the proxy's. A request without it is refused. Empty for none.
 	AddressHeader string
 	// PrincipalHeader is the header in which the proxy tells the identity of a
 	// certificate that it has verified. Empty for none.
@@ -110,7 +110,11 @@ func (s server) message(r *http.Request) (*mapping.Message, error) {
 		}
 		*told.part = values[0]
 	}
-	m.Address = lastOf(r.Header.Values(s.AddressHeader))
+	if s.AddressHeader != "" {
+		if m.Address = lastOf(r.Header.Values(s.AddressHeader)); m.Address == "" {
+			return nil, authz.Errorf(authz.Invalid, "the header %s has no address: the proxy must set it, to where the request comes from", s.AddressHeader)
+		}
+	}
 	principals := r.Header.Values(s.PrincipalHeader)
 	if len(principals) > 1 {
 		return nil, authz.Errorf(authz.Invalid, "the header %s is there %d times: the proxy must set it, once, to whom it has verified", s.PrincipalHeader, len(principals))
@@ -147,12 +151,17 @@ func (s server) allow(w http.ResponseWriter, answer *mapping.Answer) {
 	for _, name := range s.PolicyHeaders {
 		w.Header().Set(name, "")
 	}
-	set(w, answer)
+	for _, header := range answer.Headers {
+		// Of several lines, nginx before 1.23 copies the first.
+		w.Header().Set(header.Name, mapping.JoinHeader(header.Name, header.Values))
+	}
 	w.WriteHeader(http.StatusOK)
 }
 
 func (s server) deny(w http.ResponseWriter, answer *mapping.Answer) {
-	set(w, answer)
+	for _, header := range answer.Headers {
+		w.Header()[http.CanonicalHeaderKey(header.Name)] = header.Values
+	}
 	code := answer.Status
 	if s.dialect.folds && code != http.StatusUnauthorized && code < http.StatusInternalServerError {
 		w.Header().Set(StatusHeader, strconv.Itoa(code))
@@ -161,12 +170,6 @@ func (s server) deny(w http.ResponseWriter, answer *mapping.Answer) {
 	w.WriteHeader(code)
 	// Whether it arrives is the proxy's matter.
 	_, _ = w.Write(answer.Body)
-}
-
-func set(w http.ResponseWriter, answer *mapping.Answer) {
-	for _, header := range answer.Headers {
-		w.Header()[http.CanonicalHeaderKey(header.Name)] = header.Values
-	}
 }
 
 // plainDenial is a denial for the eyes of whoever sets up the proxy.
