@@ -8,8 +8,9 @@
 #              variable, and "{rest...}" at the end takes one segment or more
 #     type     the resource's type
 #     id       the resource's id: "{record}" for a variable, or else as it stands
-#     methods  the HTTP methods that the route is for; left out, all
-#     hosts    the hosts that the route is for, in small letters; left out, all
+#     methods  the HTTP methods that the route is for, in capitals; left out, all
+#     hosts    the hosts that the route is for, in small letters and without a port;
+#              left out, all
 #     action   the action, in the place of what the method stands for
 #
 #   Of several routes for one path the most specific counts: at the first segment
@@ -85,6 +86,14 @@ faults contains _fault(position, "its path has an empty segment, a stray brace, 
 	not _well_formed(_segments(found.path))
 }
 
+# Such a segment no request has.
+faults contains _fault(position, sprintf("its path has the segment %s, which is never asked for: write it decoded, and without what is refused", [segment])) if {
+	some position, found in data.http.routes
+	_begins(found.path)
+	some segment in _segments(found.path)
+	regex.match(`[?#;\\]|%[0-9A-Fa-f]{2}|[. ]$|^ `, segment)
+}
+
 faults contains _fault(position, sprintf("its %s is no text, or an empty one", [member])) if {
 	some position, found in data.http.routes
 	some member in {"type", "id"} | (object.keys(found) & {"action"})
@@ -99,10 +108,25 @@ faults contains _fault(position, "its id is in braces, and no variable of its pa
 	not _bare(found.id) in _names(_segments(found.path))
 }
 
-faults contains _fault(position, sprintf("its %s are no array of texts", [member])) if {
+faults contains _fault(position, sprintf("its %s are no array of texts, or an empty one", [member])) if {
 	some position, found in data.http.routes
 	some member in object.keys(found) & {"methods", "hosts"}
 	not _texts(found[member])
+}
+
+# What is not as requests tell it would never fit, and another route instead.
+faults contains _fault(position, sprintf("its methods have %q, which is not in capitals", [method])) if {
+	some position, found in data.http.routes
+	some method in found.methods
+	is_string(method)
+	upper(method) != method
+}
+
+faults contains _fault(position, sprintf("its hosts have %q: write it in small letters, without a port or a dot at its end", [host])) if {
+	some position, found in data.http.routes
+	some host in found.hosts
+	is_string(host)
+	not regex.match(`^(\[[0-9a-f:.]+\]|[a-z0-9_-]+(\.[a-z0-9_-]+)*)$`, host)
 }
 
 faults contains _fault(position, sprintf("it has a member %s, which is none of a route's", [member])) if {
@@ -124,6 +148,7 @@ _fault(position, text) := sprintf("data.http.routes[%d]: %s", [position, text])
 
 _texts(list) if {
 	is_array(list)
+	count(list) > 0
 	every text in list { is_string(text) }
 }
 

@@ -101,6 +101,19 @@ faulty := {
 	"an id that is half a variable": [object.union(good, {"id": "x{b}"})],
 	"methods that are a text": [object.union(good, {"methods": "GET"})],
 	"methods that are false": [object.union(good, {"methods": false})],
+	"a path that is encoded": [object.union(good, {"path": "/a%20b/{b}"})],
+	"a path with a query": [object.union(good, {"path": "/a/{b}/c?d"})],
+	"a path with a matrix parameter": [object.union(good, {"path": "/a;c/{b}"})],
+	"a path with dots": [object.union(good, {"path": "/a/../{b}"})],
+	"a path with a backslash": [object.union(good, {"path": "/a\\c/{b}"})],
+	"a path with a space at an end": [object.union(good, {"path": "/a/{b}/c "})],
+	"no methods": [object.union(good, {"methods": []})],
+	"methods in small letters": [object.union(good, {"methods": ["GET", "post"]})],
+	"no hosts": [object.union(good, {"hosts": []})],
+	"a host in capitals": [object.union(good, {"hosts": ["Records.example"]})],
+	"a host with a port": [object.union(good, {"hosts": ["records.example:8443"]})],
+	"a host with a pattern": [object.union(good, {"hosts": ["*.example"]})],
+	"an empty host": [object.union(good, {"hosts": [""]})],
 	"hosts with a number": [object.union(good, {"hosts": [7]})],
 	"an action that is empty": [object.union(good, {"action": ""})],
 	"a slip in a member's name": [object.union(good, {"method": ["GET"]})],
@@ -116,6 +129,15 @@ test_a_fault_is_found_and_nothing_is_mapped if {
 			not routes.resource(asks("GET", ["other"])) with data.http.routes as wrong
 		}
 		print(name)
+	}
+}
+
+test_what_is_odd_and_no_fault if {
+	every odd in [
+		{"path": "/a b/100%/{b}"}, {"path": "/.well-known/{b}"}, {"path": "/v1.2/{b...}"}, {"methods": ["M-SEARCH"]},
+		{"hosts": ["records.example", "10.0.0.7", "[2001:db8::1]", "localhost", "a_b-c"]},
+	] {
+		count(routes.faults) == 0 with data.http.routes as [object.union(good, odd)]
 	}
 }
 
