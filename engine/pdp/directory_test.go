@@ -23,6 +23,11 @@ import (
 // openStore is a PDP over a real directory, in memory.
 func openStore(t testing.TB, program eval.Program) (*pdp.PDP, *directory.Directory) {
 	t.Helper()
+	return openStoreOf(t, pdp.Policy{Program: program, Revision: "p1"})
+}
+
+func openStoreOf(t testing.TB, policy pdp.Policy) (*pdp.PDP, *directory.Directory) {
+	t.Helper()
 	cache := pip.NewCache(pip.Options{})
 	store, err := directory.Open(directory.Options{Tenants: []string{"t"}, OnCommit: cache.Invalidate})
 	if err != nil {
@@ -34,7 +39,7 @@ func openStore(t testing.TB, program eval.Program) (*pdp.PDP, *directory.Directo
 		}
 	})
 	return pdp.New(pdp.Options{
-		Policy: func(string) (pdp.Policy, error) { return pdp.Policy{Program: program, Revision: "p1"}, nil },
+		Policy: func(string) (pdp.Policy, error) { return policy, nil },
 		Snapshot: func(ctx context.Context, tenant string, c authz.Consistency) (pdp.Snapshot, error) {
 			return store.Snapshot(ctx, tenant, c)
 		},

@@ -46,7 +46,7 @@ func (p *PDP) narrowed(ctx context.Context, on *pin, what SearchFor, request *au
 			return nil, n.notes, false, err
 		}
 	}
-	ids, err = n.known()
+	ids, err = n.known(ctx)
 	return ids, n.notes, true, err
 }
 
@@ -90,33 +90,51 @@ func (p *PDP) residual(ctx context.Context, on *pin, what SearchFor, request *au
 type narrowing struct {
 	snapshot Snapshot
 	typ      string
-	ids      map[string]bool
-	visited  int
-	notes    []string
+	// ids are the candidates: false for one that the directory may not know.
+	ids     map[string]bool
+	visited int // the entities that indexes have led to
+	notes   []string
 }
 
-// alternative adds the candidates of one alternative, by the condition of it that
-// promises the fewest; false where no index leads to them.
+// tries are how many entities the index of a condition may lead to, at the first try
+// and the next ones: so the condition that leads to few is found, whichever of an
+// alternative's it is.
+var tries = []int{1_000, 10_000, maxNarrowed}
+
+// alternative adds the candidates of one alternative, by a condition of it that leads
+// to few; false where no index leads to them.
 func (n *narrowing) alternative(conditions residual.Conjunction) (led bool, err error) {
-	byPromise := slices.Clone(conditions)
-	slices.SortStableFunc(byPromise, func(a, b residual.Condition) int { return cmp.Compare(promise(a), promise(b)) })
-	for _, c := range byPromise {
-		if promise(c) == none {
-			break
+	answered := slices.DeleteFunc(slices.Clone(conditions), func(c residual.Condition) bool { return promise(c) == none })
+	slices.SortStableFunc(answered, func(a, b residual.Condition) int { return cmp.Compare(promise(a), promise(b)) })
+	for _, most := range tries {
+		var many residual.Conjunction
+		for _, c := range answered {
+			l := &lead{snapshot: n.snapshot, typ: n.typ, ids: make(map[string]bool), most: min(most, maxNarrowed-n.visited)}
+			led, err := l.condition(c)
+			n.visited += l.visited
+			switch {
+			case err != nil:
+				return false, err
+			case l.tooMany():
+				many = append(many, c)
+			case led:
+				for id, known := range l.ids {
+					n.ids[id] = n.ids[id] || known
+				}
+				n.note(at(c.Place) + "the index of " + indexOf(c) + " answers " + c.String())
+				return true, nil
+			}
 		}
-		led, err := n.condition(c)
-		if err != nil || n.visited > maxNarrowed {
-			n.notes = []string{fmt.Sprintf("%sthe index leads to more than %d entities", at(c.Place), maxNarrowed)}
-			return false, err
-		}
-		if led {
-			n.note(at(c.Place) + "the index of " + indexOf(c) + " answers " + c.String())
-			return true, nil
-		}
+		answered = many
 	}
 	n.notes = nil
-	for _, c := range conditions {
-		n.note(at(c.Place) + "no index answers " + c.String())
+	for _, c := range answered {
+		n.note(fmt.Sprintf("%sthe index leads to more than %d entities", at(c.Place), maxNarrowed))
+	}
+	if len(answered) == 0 {
+		for _, c := range conditions {
+			n.note(at(c.Place) + "no index answers " + c.String())
+		}
 	}
 	return false, nil
 }
@@ -166,13 +184,25 @@ func indexOf(c residual.Condition) string {
 	}
 }
 
+// A lead is what the index of one condition leads to.
+type lead struct {
+	snapshot Snapshot
+	typ      string
+	ids      map[string]bool // as in a narrowing
+	visited  int
+	most     int // of visited
+}
+
+// tooMany reports whether there is more than the lead has followed.
+func (l *lead) tooMany() bool { return l.visited > l.most }
+
 // condition adds the candidates for which a condition holds, and maybe others;
 // false where an index does not tell.
-func (n *narrowing) condition(c residual.Condition) (led bool, err error) {
+func (l *lead) condition(c residual.Condition) (led bool, err error) {
 	if c.Op == residual.IDIn {
 		for _, value := range c.Values {
-			if id, isText := value.(string); isText {
-				n.add(id)
+			if id, isText := value.(string); isText && !l.visit(authz.EntityRef{Type: l.typ, ID: id}, false) {
+				break
 			}
 		}
 		return true, nil
@@ -186,96 +216,97 @@ func (n *narrowing) condition(c residual.Condition) (led bool, err error) {
 		}
 		refs = append(refs, ref)
 	}
+	seen := make(map[authz.EntityRef]bool)
 	for _, ref := range refs {
 		switch c.Op {
 		case residual.In, residual.Has:
-			led, err := n.snapshot.EachReferring(n.typ, c.Path[0], ref, n.add)
-			if err != nil || !led {
-				return false, err
-			}
+			led, err = l.snapshot.EachReferring(l.typ, c.Path[0], ref, func(id string) bool {
+				return l.visit(authz.EntityRef{Type: l.typ, ID: id}, true)
+			})
 		case residual.Parent:
-			err = n.children(ref, func(authz.EntityRef) error { return nil })
+			led, err = true, l.snapshot.EachChild(ref, func(child authz.EntityRef) bool { return l.visit(child, true) })
 		case residual.GrantOn:
-			if led, err = n.granted(ref); err == nil && !led {
-				return false, nil
-			}
+			led, err = l.granted(ref, seen)
 		case residual.Ancestor:
-			if ref.IsRoot() {
-				return false, nil // it is above all
-			}
-			err = n.below(ref, make(map[authz.EntityRef]bool))
+			led, err = l.below(ref, seen)
 		}
-		if err != nil || n.visited > maxNarrowed {
+		if err != nil || !led || l.tooMany() {
 			return false, err
 		}
 	}
 	return true, nil
 }
 
-// add adds a candidate; false where there are too many.
-func (n *narrowing) add(id string) bool {
-	n.ids[id] = true
-	n.visited++
-	return n.visited <= maxNarrowed
+// visit adds an entity if it is of the type; false where there are too many. It is
+// known where it comes from an index of what the directory holds.
+func (l *lead) visit(ref authz.EntityRef, known bool) bool {
+	if ref.Type == l.typ {
+		l.ids[ref.ID] = l.ids[ref.ID] || known
+	}
+	l.visited++
+	return !l.tooMany()
 }
 
-// children adds those of an entity's children that are of the type, and visits all
-// of them.
-func (n *narrowing) children(of authz.EntityRef, visit func(authz.EntityRef) error) (err error) {
-	eachErr := n.snapshot.EachChild(of, func(child authz.EntityRef) bool {
-		if child.Type == n.typ {
-			n.add(child.ID)
-		} else {
-			n.visited++
+// below adds an entity and those below it; false where that is everything. What is
+// in seen was added before.
+func (l *lead) below(ref authz.EntityRef, seen map[authz.EntityRef]bool) (led bool, err error) {
+	if ref.IsRoot() {
+		return false, nil
+	}
+	l.visit(ref, false)
+	for open := []authz.EntityRef{ref}; len(open) > 0 && !l.tooMany(); {
+		above := open[len(open)-1]
+		if open = open[:len(open)-1]; seen[above] {
+			continue
 		}
-		err = visit(child)
-		return err == nil && n.visited <= maxNarrowed
-	})
-	return cmp.Or(err, eachErr)
-}
-
-// below adds an entity and those below it, as far as they are of the type.
-func (n *narrowing) below(ref authz.EntityRef, seen map[authz.EntityRef]bool) error {
-	if seen[ref] {
-		return nil
+		seen[above] = true
+		err := l.snapshot.EachChild(above, func(child authz.EntityRef) bool {
+			open = append(open, child)
+			return l.visit(child, true)
+		})
+		if err != nil {
+			return false, err
+		}
 	}
-	seen[ref] = true
-	if ref.Type == n.typ {
-		n.add(ref.ID)
-	}
-	return n.children(ref, func(child authz.EntityRef) error { return n.below(child, seen) })
+	return true, nil
 }
 
 // granted adds who has a grant on a scope, and those below them; false where
 // everyone has.
-func (n *narrowing) granted(scope authz.EntityRef) (led bool, err error) {
-	seen := make(map[authz.EntityRef]bool)
+func (l *lead) granted(scope authz.EntityRef, seen map[authz.EntityRef]bool) (led bool, err error) {
 	var subjects []authz.EntityRef
-	err = n.snapshot.EachGrantee(scope, func(subject authz.EntityRef) bool {
+	err = l.snapshot.EachGrantee(scope, func(subject authz.EntityRef) bool {
 		subjects = append(subjects, subject)
-		n.visited++
-		return n.visited <= maxNarrowed
+		l.visited++
+		return !l.tooMany()
 	})
 	for _, subject := range subjects {
-		if err != nil || n.visited > maxNarrowed || subject.IsRoot() {
+		if err != nil || l.tooMany() {
 			return false, err
 		}
-		err = n.below(subject, seen)
+		if led, err := l.below(subject, seen); err != nil || !led {
+			return false, err
+		}
 	}
 	return err == nil, err
 }
 
 // known are the candidates that the directory knows, in order.
-func (n *narrowing) known() ([]string, error) {
+func (n *narrowing) known(ctx context.Context) ([]string, error) {
 	ids := make([]string, 0, len(n.ids))
-	for id := range n.ids {
-		ref := authz.EntityRef{Type: n.typ, ID: id}
-		if ref.ValidateStored() != nil {
-			continue
-		}
-		_, known, err := n.snapshot.Entity(ref)
-		if err != nil {
-			return nil, err
+	for id, known := range n.ids {
+		if !known {
+			ref := authz.EntityRef{Type: n.typ, ID: id}
+			if ref.ValidateStored() != nil {
+				continue
+			}
+			if ctx.Err() != nil {
+				return nil, undecided(ctx, nil)
+			}
+			var err error
+			if _, known, err = n.snapshot.Entity(ref); err != nil {
+				return nil, err
+			}
 		}
 		if known {
 			ids = append(ids, id)

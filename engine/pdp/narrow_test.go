@@ -99,6 +99,41 @@ func TestIndexesLeadToCandidates(t *testing.T) {
 	}
 }
 
+// Of the conditions that all have to hold, the index is asked that leads to few.
+func TestTheIndexIsTakenThatLeadsToFew(t *testing.T) {
+	p, store := openStoreOf(t, policyOf(t, `package authz
+
+import rego.v2
+
+doc := data.directory.doc[input.resource.id]
+
+allow if {
+	doc.attributes.class == "class:public"
+	doc.ancestors["folder:small"]
+}
+`))
+	var changes []authz.Change
+	for i := range 2_000 {
+		parent := "large"
+		if i%800 == 7 {
+			parent = "small"
+		}
+		changes = append(changes, authz.Change{PutEntity: &authz.Entity{
+			Ref: ref("doc", fmt.Sprintf("d%04d", i)), Parents: []authz.EntityRef{ref("folder", parent)}, Attributes: []byte(`{"class": "class:public"}`),
+		}})
+	}
+	for part := range slices.Chunk(changes, 1_000) {
+		write(t, store, part...)
+	}
+	found, err := p.Search(t.Context(), pdp.Search{For: pdp.Resources, Request: newRequest()})
+	if want := []string{"d0007", "d0807", "d1607"}; err != nil || !slices.Equal(found.IDs, want) {
+		t.Errorf("found %v, want %v: %v", found.IDs, want, err)
+	}
+	if found.Method != pdp.ByIndex || found.Candidates != 3 {
+		t.Errorf("%d candidates by %v: %q", found.Candidates, found.Method, found.Notes)
+	}
+}
+
 func docIDs(n int) []string {
 	ids := make([]string, n)
 	for i := range ids {

@@ -87,6 +87,7 @@ type PDP struct {
 	clock    func() time.Time // nil for the system's
 	newID    func(now time.Time) string
 	tokens   *searchTokens
+	searches *searches
 	logger   *zap.Logger
 }
 
@@ -94,7 +95,7 @@ type PDP struct {
 func New(o Options) *PDP {
 	p := &PDP{
 		policy: o.Policy, snapshot: o.Snapshot, cache: o.Cache, limits: o.Limits.withDefaults(),
-		clock: o.Clock, newID: new(idSource).next, tokens: newSearchTokens(), logger: cmp.Or(o.Logger, zap.NewNop()),
+		clock: o.Clock, newID: new(idSource).next, tokens: newSearchTokens(), searches: newSearches(), logger: cmp.Or(o.Logger, zap.NewNop()),
 	}
 	if o.NewID != nil {
 		p.newID = func(time.Time) string { return o.NewID() }

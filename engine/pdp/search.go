@@ -167,12 +167,31 @@ func (f SearchFor) typeIn(r *authz.Request) string {
 	return r.Resource.Type
 }
 
-// candidates are what a search decides, in order.
+// candidates are what a search decides, in order. They are the same for all of its
+// pages.
 type candidates struct {
-	// after yields up to so many that come after one.
-	after  func(last string, most int) ([]string, error)
 	method SearchMethod
 	notes  []string
+	// listed are the candidates where they are at hand, in order.
+	listed []string
+	// scanned is the type whose entities they are otherwise.
+	scanned string
+}
+
+// after are up to so many candidates that come after one.
+func (c candidates) after(snapshot Snapshot, last string, most int) (ids []string, err error) {
+	if c.scanned == "" {
+		i, found := slices.BinarySearch(c.listed, last)
+		if found {
+			i++
+		}
+		return c.listed[i:min(i+most, len(c.listed))], nil
+	}
+	err = snapshot.EachID(c.scanned, last, func(id string) bool {
+		ids = append(ids, id)
+		return len(ids) < most
+	})
+	return ids, err
 }
 
 // How many candidates are decided before a look at how many results there are:
@@ -183,18 +202,29 @@ const (
 )
 
 // search decides candidates until a page is full or the search's time is over.
-func (p *PDP) search(ctx context.Context, on *pin, what SearchFor, request *authz.Request, size int, token searchToken) (Found, error) {
-	from, err := p.candidates(ctx, on, what, request, size)
+func (p *PDP) search(ctx context.Context, on *pin, what SearchFor, request *authz.Request, size int, token searchToken) (found Found, err error) {
+	name, err := p.tokens.name(token, what, request)
 	if err != nil {
 		return Found{}, err
 	}
-	found := Found{
+	from, remembered := p.searches.of(name)
+	if !remembered {
+		if from, err = p.candidates(ctx, on, what, request, size); err != nil {
+			return Found{}, err
+		}
+	}
+	defer func() {
+		if found.Next != "" && !remembered {
+			p.searches.remember(name, from)
+		}
+	}()
+	found = Found{
 		PolicyRevision: on.policy.Revision, DirectoryRevision: on.snapshot.Revision(),
 		Method: from.method, Notes: from.notes,
 	}
 	end := on.start.Add(p.limits.Search)
 	for round := firstRound; ; round = min(2*round, mostRound) {
-		ids, err := from.after(token.after, round)
+		ids, err := from.after(on.snapshot, token.after, round)
 		if err != nil {
 			return Found{}, err
 		}
@@ -209,7 +239,7 @@ func (p *PDP) search(ctx context.Context, on *pin, what SearchFor, request *auth
 				continue
 			}
 			if found.IDs = append(found.IDs, id); len(found.IDs) == token.limit {
-				rest, err := from.after(id, 1)
+				rest, err := from.after(on.snapshot, id, 1)
 				if err == nil && len(rest) > 0 {
 					found.Next, err = p.tokens.text(token, what, request)
 				}
@@ -236,35 +266,9 @@ func (p *PDP) candidates(ctx context.Context, on *pin, what SearchFor, request *
 		return candidates{}, err
 	}
 	if found {
-		return listed(ids, ByIndex, notes), nil
+		return candidates{method: ByIndex, notes: notes, listed: ids}, nil
 	}
-	typ := what.typeIn(request)
-	return candidates{
-		method: ByScan,
-		notes:  notes,
-		after: func(last string, most int) (ids []string, err error) {
-			err = on.snapshot.EachID(typ, last, func(id string) bool {
-				ids = append(ids, id)
-				return len(ids) < most
-			})
-			return ids, err
-		},
-	}, nil
-}
-
-// listed are candidates that are at hand, in order.
-func listed(ids []string, method SearchMethod, notes []string) candidates {
-	return candidates{
-		method: method,
-		notes:  notes,
-		after: func(last string, most int) ([]string, error) {
-			i, found := slices.BinarySearch(ids, last)
-			if found {
-				i++
-			}
-			return ids[i:min(i+most, len(ids))], nil
-		},
-	}
+	return candidates{method: ByScan, notes: notes, scanned: what.typeIn(request)}, nil
 }
 
 // actions are the members of the policy's rule actions.
@@ -287,7 +291,7 @@ func (p *PDP) actions(ctx context.Context, on *pin, request *authz.Request, size
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	return listed(names, ByScan, []string{"the members of the rule actions"}), nil
+	return candidates{method: ByScan, notes: []string{"the members of the rule actions"}, listed: names}, nil
 }
 
 // fewCandidates is up to how many are decided by one goroutine.

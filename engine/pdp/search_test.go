@@ -91,7 +91,12 @@ func ref(typ, id string) authz.EntityRef { return authz.EntityRef{Type: typ, ID:
 // all goes through the pages of a search.
 func all(t testing.TB, p *pdp.PDP, s pdp.Search) []string {
 	t.Helper()
-	var ids []string
+	return allBut(t, p, s, func() {})
+}
+
+// allBut is all with something between the pages.
+func allBut(t testing.TB, p *pdp.PDP, s pdp.Search, between func()) (ids []string) {
+	t.Helper()
 	for pages := 0; ; pages++ {
 		found, err := p.Search(t.Context(), s)
 		if err != nil {
@@ -107,6 +112,7 @@ func all(t testing.TB, p *pdp.PDP, s pdp.Search) []string {
 		if s.Token = found.Next; pages > 2000 {
 			t.Fatal("the search does not come to an end")
 		}
+		between()
 	}
 }
 
@@ -212,6 +218,54 @@ func TestPagesOfASearchRestOnTheSame(t *testing.T) {
 	if anew := all(t, p, pdp.Search{For: pdp.Resources, Request: newRequest()}); slices.Contains(anew, "d11") {
 		t.Error("a search that begins anew is of the old revision")
 	}
+}
+
+// The candidates of a search are found for its first page, and again where they were
+// forgotten.
+func TestPagesHaveTheCandidatesOfTheFirst(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		forget  bool
+		another bool
+		asked   int64
+	}{
+		{"remembered", false, false, 1},
+		{"forgotten", true, false, 2},
+		{"of another time", false, true, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p, w, search := searchable(t, pdp.Limits{})
+			search.For, search.Limit, search.Request.Resource.ID = pdp.Actions, 1, "d01"
+			var asked atomic.Int64
+			w.policy.Actions = counting{w.policy.Actions, &asked}
+			ids := allBut(t, p, search, func() {
+				if test.forget {
+					p.ForgetSearches()
+				}
+			})
+			if test.another {
+				w.now = w.now.Add(time.Nanosecond)
+				allBut(t, p, search, func() {})
+			}
+			if want := []string{"read", "write"}; !slices.Equal(ids, want) {
+				t.Errorf("found %v, want %v", ids, want)
+			}
+			if got := asked.Load(); got != test.asked {
+				t.Errorf("the candidates were found %d times, want %d", got, test.asked)
+			}
+		})
+	}
+}
+
+// counting counts how often a rule is asked.
+type counting struct {
+	eval.Rule
+	asked *atomic.Int64
+}
+
+func (c counting) Value(ctx context.Context, in eval.Input) (any, bool, error) {
+	c.asked.Add(1)
+	return c.Rule.Value(ctx, in)
 }
 
 // watching notes the time of decisions.

@@ -51,12 +51,29 @@ func newSearchTokens() *searchTokens {
 // signatureBytes is how much of a signature a token has.
 const signatureBytes = 16
 
+// pins are what all pages rest on.
+func (t searchToken) pins() []byte {
+	pins := append([]byte(nil), t.policy[:]...)
+	pins = binary.AppendUvarint(pins, t.directory)
+	return binary.AppendVarint(pins, t.now.UnixNano())
+}
+
+// A searchName tells searches apart, of all tenants, by what all their pages have in
+// common.
+type searchName [signatureBytes]byte
+
+// name is the name of the search that a token is of.
+func (t *searchTokens) name(token searchToken, what SearchFor, request *authz.Request) (searchName, error) {
+	signature, err := t.sign(token.pins(), what, request)
+	if err != nil {
+		return searchName{}, err
+	}
+	return searchName(signature), nil
+}
+
 // text is a token of a search for something.
 func (t *searchTokens) text(token searchToken, what SearchFor, request *authz.Request) (string, error) {
-	body := append([]byte(nil), token.policy[:]...)
-	body = binary.AppendUvarint(body, token.directory)
-	body = binary.AppendVarint(body, token.now.UnixNano())
-	body = binary.AppendUvarint(body, uint64(token.limit))
+	body := binary.AppendUvarint(token.pins(), uint64(token.limit))
 	body = append(body, token.after...)
 	signature, err := t.sign(body, what, request)
 	return base64.RawURLEncoding.EncodeToString(append(signature, body...)), err

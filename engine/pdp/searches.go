@@ -1,0 +1,72 @@
+package pdp
+
+import (
+	"container/list"
+	"sync"
+)
+
+// maxSearchesBytes is about how much memory the candidates of searches may take.
+const maxSearchesBytes = 32 << 20
+
+// searches remember the candidates of the latest searches that have a next page: to
+// find them again takes as long as for the first one, see BenchmarkSearch/pages. A
+// search that is forgotten has its candidates found again, and they are the same.
+type searches struct {
+	mu     sync.Mutex
+	known  map[searchName]*list.Element // of rememberedSearch
+	latest list.List                    // the latest in front
+	bytes  int
+}
+
+type rememberedSearch struct {
+	name  searchName
+	from  candidates
+	bytes int
+}
+
+func newSearches() *searches { return &searches{known: make(map[searchName]*list.Element)} }
+
+// of are the candidates of a search, if they are remembered. They are not to be
+// changed.
+func (s *searches) of(name searchName) (candidates, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, remembered := s.known[name]
+	if !remembered {
+		return candidates{}, false
+	}
+	s.latest.MoveToFront(at)
+	return at.Value.(rememberedSearch).from, true
+}
+
+// remember notes the candidates of a search, and forgets others to make room.
+func (s *searches) remember(name searchName, from candidates) {
+	r := rememberedSearch{name, from, from.bytes()}
+	if r.bytes > maxSearchesBytes {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, again := s.known[name]; again { // another page found them at the same time
+		return
+	}
+	s.known[name] = s.latest.PushFront(r)
+	s.bytes += r.bytes
+	for s.bytes > maxSearchesBytes {
+		oldest := s.latest.Remove(s.latest.Back()).(rememberedSearch)
+		delete(s.known, oldest.name)
+		s.bytes -= oldest.bytes
+	}
+}
+
+// bytes is about how much memory the candidates take.
+func (c candidates) bytes() int {
+	const text, whole = 16, 256
+	bytes := whole + len(c.scanned)
+	for _, texts := range [][]string{c.listed, c.notes} {
+		for _, t := range texts {
+			bytes += text + len(t)
+		}
+	}
+	return bytes
+}
