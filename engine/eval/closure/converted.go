@@ -60,6 +60,12 @@ func (m *machine) converted(t *ast.Term) (any, bool) {
 			return authz.Object{}, true
 		}
 		return m.object(t)
+	case *lazy:
+		whole := settle(m, t)
+		if whole == nil {
+			return nil, false
+		}
+		return m.converted(whole)
 	case *ast.Array, ast.Set, ast.Object:
 		if !m.pay(m.weigh(v)) {
 			return nil, false

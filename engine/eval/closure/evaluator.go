@@ -39,11 +39,7 @@ func (e Evaluator) Prepare(ctx context.Context, policy *rego.Policy) (eval.Progr
 	p.explainer = sync.OnceValues(func() (*explainer, error) { return newExplainer(policy, p) })
 	sorted(p.static)
 	s := source{plan: plan, static: p.static, adapt: func(t *tree) (err error) {
-		p.yields, err = decide(t.plan)
-		t.answers = make(map[local]bool)
-		for _, l := range p.yields {
-			t.answers[l] = true
-		}
+		p.yields, err = yieldsOf(t, rego.Rules[:])
 		return err
 	}, off: e.off}
 	var whole *tree
@@ -62,7 +58,7 @@ type program struct {
 	executable *executable
 	variants   *variants
 	static     *ast.Term
-	yields     [len(rego.Rules)]local
+	yields     []local                    // in the order of rego.Rules
 	explainer  func() (*explainer, error) // made when first asked for
 }
 

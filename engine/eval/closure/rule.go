@@ -2,7 +2,6 @@ package closure
 
 import (
 	"context"
-	"errors"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -23,7 +22,13 @@ func (e Evaluator) PrepareRule(ctx context.Context, policy *rego.Policy, name st
 	}
 	r := &rule{name: name, static: ast.NewTerm(policy.Data())}
 	sorted(r.static)
-	r.executable, err = newExecutable(source{plan: plan, static: r.static, off: e.off})
+	r.executable, err = newExecutable(source{plan: plan, static: r.static, adapt: func(t *tree) error {
+		yields, err := yieldsOf(t, []string{rego.RuleValue})
+		if err == nil {
+			r.yield = yields[0]
+		}
+		return err
+	}, off: e.off})
 	if err != nil {
 		return nil, authz.Errorf(authz.Invalid, "bundle %s: the plan of the rule %s is of a form that is not known: %w", policy.Name(), name, err)
 	}
@@ -35,6 +40,7 @@ type rule struct {
 	name       string
 	executable *executable
 	static     *ast.Term
+	yield      local // holds what it yields
 }
 
 // Value runs the rule.
@@ -47,32 +53,17 @@ func (r *rule) Value(ctx context.Context, in eval.Input) (value any, defined boo
 	if err := r.executable.run(m); err != nil {
 		return nil, false, eval.Failure(err)
 	}
-	yielded, err := yieldedBy(m)
-	if yielded == nil || err != nil {
-		return nil, false, err
+	yielded := m.slots[r.yield]
+	if yielded == nil {
+		return nil, false, nil
 	}
-	if !m.pay(m.weigh(yielded)) { // it is converted
+	if value, is := m.converted(yielded); is {
+		return value, true, nil
+	}
+	whole := m.whole(yielded)
+	if m.err != nil || whole == nil || !m.pay(m.weigh(whole)) { // it is converted
 		return nil, false, eval.Failure(m.err)
 	}
-	value, err = eval.Plain(r.name, yielded)
+	value, err = eval.Plain(r.name, whole)
 	return value, err == nil, err
-}
-
-// yieldedBy is what the query of one rule has yielded; nil for undefined.
-func yieldedBy(m *machine) (ast.Value, error) {
-	if len(m.answers) != 1 {
-		return nil, errors.New("the query of a rule has not one answer")
-	}
-	answer, isObject := m.answers[0].Value.(ast.Object)
-	if !isObject {
-		return nil, errors.New("the answer of a rule is no object")
-	}
-	collected, isArray := answer.Get(ast.StringTerm(rego.RuleValue)).Value.(*ast.Array)
-	switch {
-	case !isArray:
-		return nil, errors.New("what a rule yields is not collected")
-	case collected.Len() == 0:
-		return nil, nil
-	}
-	return collected.Elem(0).Value, nil
 }
