@@ -94,7 +94,7 @@ func all(t testing.TB, p *pdp.PDP, s pdp.Search) []string {
 	return allBut(t, p, s, func() {})
 }
 
-// allBut is all with something between the pages.
+// allBut is all with something done between the pages.
 func allBut(t testing.TB, p *pdp.PDP, s pdp.Search, between func()) (ids []string) {
 	t.Helper()
 	for pages := 0; ; pages++ {
@@ -230,7 +230,7 @@ func TestPagesHaveTheCandidatesOfTheFirst(t *testing.T) {
 		asked   int64
 	}{
 		{"remembered", false, false, 1},
-		{"forgotten", true, false, 2},
+		{"forgotten", true, false, 3},
 		{"of another time", false, true, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -247,7 +247,7 @@ func TestPagesHaveTheCandidatesOfTheFirst(t *testing.T) {
 				w.now = w.now.Add(time.Nanosecond)
 				allBut(t, p, search, func() {})
 			}
-			if want := []string{"read", "write"}; !slices.Equal(ids, want) {
+			if want := []string{"read", "share", "write"}; !slices.Equal(ids, want) {
 				t.Errorf("found %v, want %v", ids, want)
 			}
 			if got := asked.Load(); got != test.asked {
