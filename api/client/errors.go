@@ -22,7 +22,7 @@ var errClosed = errors.New("the client is closed")
 // The server is told of the deadline, and may be a bit ahead.
 const nearly = 20 * time.Millisecond
 
-// failure is the error of a call that brought no decision. What was asked for by
+// failure is the error of a call that brought no answer. What was asked for by
 // a context that is over is that context's end, whatever the server says.
 func (c *Client) failure(ctx context.Context, err error) error {
 	e := failureOf(err)
@@ -32,9 +32,9 @@ func (c *Client) failure(ctx context.Context, err error) error {
 	switch {
 	case late:
 		// gRPC may know what took so long, such as that nobody listens.
-		e = &authz.Error{Kind: authz.DeadlineExceeded, Message: "no decision within the deadline: " + e.Message, Err: context.DeadlineExceeded}
+		e = &authz.Error{Kind: authz.DeadlineExceeded, Message: "no answer within the deadline: " + e.Message, Err: context.DeadlineExceeded}
 	case ctx.Err() != nil:
-		e = &authz.Error{Kind: authz.Canceled, Message: "the caller gave up before there was a decision", Err: ctx.Err()}
+		e = &authz.Error{Kind: authz.Canceled, Message: "the caller gave up before there was an answer", Err: ctx.Err()}
 	case c.isClosed():
 		e = &authz.Error{Kind: authz.Unavailable, Message: errClosed.Error(), Err: errClosed}
 	case e.Kind == authz.Canceled: // and not by the caller
@@ -110,32 +110,8 @@ func errorOf(message *verdictv1.DecisionError) error {
 		violations = append(violations, authz.Violation{Field: v.GetField(), Description: v.GetDescription()})
 	}
 	return &authz.Error{
-		Kind:       kindOf(message.GetKind()),
+		Kind:       message.GetKind().Kind(),
 		Message:    withoutViolations(message.GetMessage(), violations),
 		Violations: violations,
-	}
-}
-
-// kindOf is the kind of a decision's error. One that is not known is internal.
-func kindOf(kind verdictv1.ErrorKind) authz.Kind {
-	switch kind {
-	case verdictv1.ErrorKind_ERROR_KIND_INVALID:
-		return authz.Invalid
-	case verdictv1.ErrorKind_ERROR_KIND_NOT_FOUND:
-		return authz.NotFound
-	case verdictv1.ErrorKind_ERROR_KIND_FAILED_PRECONDITION:
-		return authz.FailedPrecondition
-	case verdictv1.ErrorKind_ERROR_KIND_LIMIT_EXCEEDED:
-		return authz.LimitExceeded
-	case verdictv1.ErrorKind_ERROR_KIND_UNAVAILABLE:
-		return authz.Unavailable
-	case verdictv1.ErrorKind_ERROR_KIND_DEADLINE_EXCEEDED:
-		return authz.DeadlineExceeded
-	case verdictv1.ErrorKind_ERROR_KIND_CANCELED:
-		return authz.Canceled
-	case verdictv1.ErrorKind_ERROR_KIND_EVALUATION:
-		return authz.Evaluation
-	default:
-		return authz.Internal
 	}
 }

@@ -31,34 +31,11 @@ func responseOf(decision authz.Decision) (*verdictv1.CheckAccessResponse, error)
 }
 
 func decisionErrorOf(public status.Public) *verdictv1.DecisionError {
-	message := &verdictv1.DecisionError{Kind: kindOf(public.Kind), Message: public.Message}
+	message := &verdictv1.DecisionError{Kind: verdictv1.ErrorKindOf(public.Kind), Message: public.Message}
 	for _, v := range public.Violations {
 		message.Violations = append(message.Violations, &verdictv1.FieldViolation{Field: v.Field, Description: v.Description})
 	}
 	return message
-}
-
-func kindOf(kind authz.Kind) verdictv1.ErrorKind {
-	switch kind {
-	case authz.Invalid:
-		return verdictv1.ErrorKind_ERROR_KIND_INVALID
-	case authz.NotFound:
-		return verdictv1.ErrorKind_ERROR_KIND_NOT_FOUND
-	case authz.FailedPrecondition:
-		return verdictv1.ErrorKind_ERROR_KIND_FAILED_PRECONDITION
-	case authz.LimitExceeded:
-		return verdictv1.ErrorKind_ERROR_KIND_LIMIT_EXCEEDED
-	case authz.Unavailable:
-		return verdictv1.ErrorKind_ERROR_KIND_UNAVAILABLE
-	case authz.DeadlineExceeded:
-		return verdictv1.ErrorKind_ERROR_KIND_DEADLINE_EXCEEDED
-	case authz.Canceled:
-		return verdictv1.ErrorKind_ERROR_KIND_CANCELED
-	case authz.Evaluation:
-		return verdictv1.ErrorKind_ERROR_KIND_EVALUATION
-	default:
-		return verdictv1.ErrorKind_ERROR_KIND_INTERNAL
-	}
 }
 
 func explanationOf(explanation *authz.Explanation) *verdictv1.Explanation {
