@@ -167,6 +167,17 @@ func objectTerm(o authz.Object) (*ast.Term, error) {
 	return pairs.term(), nil
 }
 
+func textsTerm(texts map[string]string) *ast.Term {
+	if len(texts) == 0 {
+		return ast.InternedEmptyObject
+	}
+	pairs := make(members, 0, len(texts))
+	for name, text := range texts {
+		pairs = append(pairs, [2]*ast.Term{ast.InternedTerm(name), ast.InternedTerm(text)})
+	}
+	return pairs.term()
+}
+
 // Value is a value of a request as a term. Its errors are those of Document.
 func Value(value any) (*ast.Term, error) {
 	switch value := value.(type) {
@@ -199,6 +210,8 @@ func Value(value any) (*ast.Term, error) {
 		return ast.ArrayTerm(terms...), nil
 	case map[string]any:
 		return objectTerm(value)
+	case map[string]string:
+		return textsTerm(value), nil
 	default:
 		return nil, notJSON(value)
 	}

@@ -80,7 +80,8 @@ type Rule interface {
 type Input struct {
 	// Request is the document input.
 	Request *authz.Request
-	// Document is the document input of a Rule where there is no Request.
+	// Document is the document input of a Rule where there is no Request. An object
+	// of texts alone may be a map[string]string in it.
 	Document authz.Object
 	// Validated says that each value of the request is one that Validate takes.
 	// Whoever has walked the request before says so; an evaluator looks for

@@ -63,7 +63,7 @@ func validateObject(o authz.Object) error {
 // the term.
 func Validate(value any) error {
 	switch value := value.(type) {
-	case nil, bool, string, int, int64:
+	case nil, bool, string, int, int64, map[string]string:
 		return nil
 	case float64:
 		if math.IsNaN(value) || math.IsInf(value, 0) {

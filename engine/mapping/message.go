@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
@@ -101,11 +102,11 @@ func contextOf(document authz.Object) authz.Object {
 }
 
 // headers are the headers as the rule is given them.
-func (m *Message) headers() (authz.Object, error) {
+func (m *Message) headers() (map[string]string, error) {
 	if len(m.Headers) > MaxHeaders {
 		return nil, refuse("headers", "are %d: at most %d are allowed", len(m.Headers), MaxHeaders)
 	}
-	headers, size := make(authz.Object, len(m.Headers)), 0
+	size, areValid := 0, true
 	for name, value := range m.Headers {
 		if size += len(name) + len(value); size > MaxHeaderBytes {
 			return nil, refuse("headers", "have more than %d bytes", MaxHeaderBytes)
@@ -113,6 +114,13 @@ func (m *Message) headers() (authz.Object, error) {
 		if err := m.checkHeader(name, value); err != nil {
 			return nil, err
 		}
+		areValid = areValid && utf8.ValidString(value)
+	}
+	if areValid {
+		return m.Headers, nil
+	}
+	headers := make(map[string]string, len(m.Headers))
+	for name, value := range m.Headers {
 		headers[name] = valid(value)
 	}
 	return headers, nil
@@ -205,12 +213,20 @@ func isHost(name string) bool {
 // and names of headers are.
 func isToken(s string) bool {
 	for i := range len(s) {
-		if b := s[i]; !plain[b] && !strings.ContainsRune("#%^`|", rune(b)) || strings.ContainsRune("(),:=@", rune(b)) {
+		if !inToken[s[i]] {
 			return false
 		}
 	}
 	return s != ""
 }
+
+// inToken are the bytes of a token: letters, digits and some signs.
+var inToken = func() (set [256]bool) {
+	for _, b := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~") {
+		set[b] = true
+	}
+	return set
+}()
 
 // valid is a text with what is no UTF-8 written as Envoy writes it. Nothing that
 // decides can rest on such text: it is not what was sent.

@@ -19,7 +19,7 @@ func TestDocument(t *testing.T) {
 		"http": authz.Object{
 			"method": "GET", "scheme": "https", "host": "records.example", "path": "/patients/7",
 			"segments": []any{"patients", "7"}, "query": authz.Object{"full": []any{"1"}},
-			"headers": authz.Object{"accept": "text/html"},
+			"headers": map[string]string{"accept": "text/html"},
 		},
 		"source": authz.Object{"address": "10.0.0.7", "principal": "spiffe://example/web"},
 		"tenant": "clinic",
@@ -35,7 +35,7 @@ func TestDocumentOfLittle(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := authz.Object{
-		"http":   authz.Object{"method": "GET", "scheme": "", "host": "", "path": "/", "segments": []any{}, "query": authz.Object{}, "headers": authz.Object{}},
+		"http":   authz.Object{"method": "GET", "scheme": "", "host": "", "path": "/", "segments": []any{}, "query": authz.Object{}, "headers": map[string]string(nil)},
 		"source": authz.Object{"address": "", "principal": ""},
 		"tenant": "",
 	}

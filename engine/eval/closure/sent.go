@@ -13,16 +13,23 @@ import (
 // sent is what stands at a path of names in something sent, or nil.
 func (m *machine) sent(at any, names []string) *ast.Term {
 	for _, name := range names {
-		members, isObject := at.(authz.Object)
-		if !isObject {
-			return nil
-		}
 		var has bool
-		if at, has = members[name]; !has {
+		if at, has = memberSent(at, name); !has {
 			return nil
 		}
 	}
 	return m.asSent(at)
+}
+
+// memberSent is the member of an object that was sent.
+func memberSent(in any, name string) (member any, has bool) {
+	switch in := in.(type) {
+	case authz.Object:
+		member, has = in[name]
+	case map[string]string:
+		member, has = in[name]
+	}
+	return member, has
 }
 
 // asSent is something sent as a value.
@@ -31,6 +38,10 @@ func (m *machine) asSent(value any) *ast.Term {
 	case string:
 		return m.texts.term(value)
 	case authz.Object:
+		if len(value) == 0 {
+			return ast.InternedEmptyObject
+		}
+	case map[string]string:
 		if len(value) == 0 {
 			return ast.InternedEmptyObject
 		}
@@ -53,21 +64,17 @@ func (m *machine) asSent(value any) *ast.Term {
 
 // inSent is what stands at key in something sent, or nil.
 func (l *lazy) inSent(m *machine, key *ast.Term) *ast.Term {
-	switch sent := l.sent.(type) {
-	case authz.Object:
-		name, isName := key.Value.(ast.String)
-		if !isName {
-			return nil
-		}
-		if value, has := sent[string(name)]; has {
+	switch key := key.Value.(type) {
+	case ast.String:
+		if value, has := memberSent(l.sent, string(key)); has {
 			return m.asSent(value)
 		}
-	case []any:
-		number, isNumber := key.Value.(ast.Number)
-		if !isNumber {
+	case ast.Number:
+		sent, isArray := l.sent.([]any)
+		if !isArray {
 			return nil
 		}
-		if i, isInteger := number.Int(); isInteger && i >= 0 && i < len(sent) {
+		if i, isInteger := key.Int(); isInteger && i >= 0 && i < len(sent) {
 			return m.asSent(sent[i])
 		}
 	}
@@ -78,6 +85,8 @@ func (l *lazy) inSent(m *machine, key *ast.Term) *ast.Term {
 func (l *lazy) sentLength() int {
 	switch sent := l.sent.(type) {
 	case authz.Object:
+		return len(sent)
+	case map[string]string:
 		return len(sent)
 	case []any:
 		return len(sent)

@@ -3,7 +3,6 @@ package closure
 import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
-	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval/closure/native"
 )
 
@@ -116,8 +115,7 @@ func (w *walk) next(n *ast.Term) (any, bool) {
 		if !isText {
 			return nil, false
 		}
-		next, is := l.sent.(authz.Object)[string(text)]
-		return next, is
+		return memberSent(l.sent, string(text))
 	}
 	next := lookUp(w.machine, w.graph, n)
 	return next, next != nil

@@ -59,7 +59,7 @@ func (m *machine) enter(input bool, path []*ast.Term, value *ast.Term) {
 		if len(path) == 0 {
 			next.input = value
 		} else {
-			next.input = replaced(w.inputTerm(m), path, settle(m, value))
+			next.input = replaced(settle(m, w.inputTerm(m)), path, settle(m, value))
 		}
 	case len(path) == 0:
 		next.data = value

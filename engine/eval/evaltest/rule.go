@@ -24,7 +24,36 @@ mapped := {
 undefined if input.nothing
 broken := 1 / input.zero
 list := [x | some x in input.hops]
+nested := [{"sets": {{"b", "a"}, set()}, "objects": [{}, {"x": {"y": null}}]}, [[], [input.user]], attributes, input.hops] if {
+	attributes := data.directory.user[input.user].attributes
+}
+keyed := {x: {y | some y in [x, "z"]} | some x in input.hops}
+headers := {
+	"host": input.headers.host,
+	"by a variable": input.headers[input.user],
+	"names": object.keys(input.headers),
+	"each": [[name, value] | some name, value in input.headers],
+	"count": count(input.headers),
+	"a value in them": "b.example" in input.headers,
+	"none": {name | some name in {"accept", "host"}; not input.headers[name]},
+	"no place": [x | x := input.headers[0]],
+	"deeper": [x | x := input.headers.host.name],
+	"is object": is_object(input.headers),
+	"all": input.headers,
+	"reached": graph.reachable(input.headers, {"host"}),
+	"equal": input.headers == {"host": "b.example", "mina": "c"},
+	"with": [x | x := input.headers.host with input.headers.mina as "d"],
+	"empty": input.empty == {},
+}
 `
+
+// ofTexts is what the rule headers yields.
+var ofTexts = authz.Object{
+	"host": "b.example", "by a variable": "c", "names": []any{"host", "mina"},
+	"each": []any{[]any{"host", "b.example"}, []any{"mina", "c"}}, "count": json.Number("2"), "a value in them": true,
+	"none": []any{"accept"}, "no place": []any{}, "deeper": []any{}, "is object": true,
+	"all": authz.Object{"host": "b.example", "mina": "c"}, "reached": []any{"host"}, "equal": true, "with": []any{"b.example"}, "empty": true,
+}
 
 // runRules asks for single rules.
 func runRules(t *testing.T, evaluator eval.Evaluator) {
@@ -44,6 +73,13 @@ func runRules(t *testing.T, evaluator eval.Evaluator) {
 		}},
 		{name: "on an empty document", rule: "mapped", document: authz.Object{}},
 		{name: "a part of the document", rule: "list", document: document, want: []any{"a", json.Number("2"), nil}},
+		{name: "collections in collections", rule: "nested", document: document, want: []any{
+			authz.Object{"sets": []any{[]any{}, []any{"a", "b"}}, "objects": []any{authz.Object{}, authz.Object{"x": authz.Object{"y": nil}}}},
+			[]any{[]any{}, []any{"mina"}}, authz.Object{"title": "nurse", "clearance": json.Number("2"), "manager": "user:olga"}, []any{"a", json.Number("2"), nil},
+		}},
+		{name: "an object with names that are texts", rule: "keyed", document: authz.Object{"hops": []any{"a"}}, want: authz.Object{"a": []any{"a", "z"}}},
+		{name: "an object of texts", rule: "headers", want: ofTexts,
+			document: authz.Object{"user": "mina", "headers": map[string]string{"host": "b.example", "mina": "c"}, "empty": map[string]string{}}},
 		{name: "undefined", rule: "undefined", document: document},
 		{name: "an error", rule: "broken", document: document, kind: authz.Evaluation},
 		{name: "a document that is no JSON", rule: "mapped", document: authz.Object{"x": make(chan int)}, kind: authz.Invalid},

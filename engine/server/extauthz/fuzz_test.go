@@ -67,6 +67,11 @@ func checkText(t *testing.T, value any) {
 			checkText(t, name)
 			checkText(t, member)
 		}
+	case map[string]string:
+		for name, member := range value {
+			checkText(t, name)
+			checkText(t, member)
+		}
 	default:
 		t.Errorf("a %T is in the document", value)
 	}
