@@ -38,6 +38,9 @@ func (c *coder) callBuiltin(e callBuiltin) value {
 	if recall := c.recall(e, args, compute); recall != nil {
 		return recall
 	}
+	if verify := c.verify(e, args, compute); verify != nil {
+		return verify
+	}
 	if text := c.ofTexts(e, args, compute(args)); text != nil {
 		return text
 	}

@@ -27,6 +27,8 @@ type executable struct {
 	memos    int // functions whose values are remembered
 	parts    int // paths into a request that are made once
 	patterns cache.InterQueryValueCache
+	// signatures are remembered by the variants of a program together.
+	signatures *signatures
 	// idle are machines to be used again, by the variants of a program as well.
 	idle *sync.Pool
 }
@@ -64,7 +66,7 @@ func compile(s source) (*executable, *tree, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	x.patterns = newPatterns()
+	x.patterns, x.signatures = newPatterns(), new(signatures)
 	return x, t, nil
 }
 
@@ -94,7 +96,7 @@ func (x *executable) machine(r *run) *machine {
 	m.slots = sized(m.slots, x.slots)
 	m.parts = sized(m.parts, x.parts)
 	m.plain.yielded = sized(m.plain.yielded, x.memos)
-	m.patterns = x.patterns
+	m.patterns, m.signatures = x.patterns, x.signatures
 	m.ctx, m.directory, m.static, m.now = r.ctx, r.directory, r.static, r.now
 	m.request, m.shared = r.request, r.shared
 	m.plain.input, m.plain.isRequest, m.plain.data = r.input, r.request != nil, r.data

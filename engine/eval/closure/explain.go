@@ -33,7 +33,7 @@ func newExplainer(policy *rego.Policy, p *program) (_ *explainer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	e.executable.patterns = p.executable.patterns
+	e.executable.patterns, e.executable.signatures = p.executable.patterns, p.executable.signatures
 	return e, nil
 }
 

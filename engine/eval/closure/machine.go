@@ -94,11 +94,12 @@ type machine struct {
 	untilLook int   // steps until the next look at the clock and the limit
 	steps     int64 // left after those; -1 where the next look is beyond the limit
 
-	patterns cache.InterQueryValueCache
-	builtins *topdown.BuiltinContext // see opa
-	answers  []*ast.Term             // what the plan has come to, see result
-	texts    *texts
-	line     []byte // of a text that is being made
+	patterns   cache.InterQueryValueCache
+	signatures *signatures
+	builtins   *topdown.BuiltinContext // see opa
+	answers    []*ast.Term             // what the plan has come to, see result
+	texts      *texts
+	line       []byte // of a text that is being made
 
 	candidates []int // of the filters that are at work, see filtered
 

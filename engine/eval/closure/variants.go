@@ -200,7 +200,7 @@ func (v *variants) program(k knownFields) (*executable, int) {
 	if err != nil {
 		return nil, 1
 	}
-	program.patterns, program.idle = v.parent.patterns, v.parent.idle
+	program.patterns, program.signatures, program.idle = v.parent.patterns, v.parent.signatures, v.parent.idle
 	size := 0
 	t.eachBlock(func(b *block) { everyStatement(b, func(statement) { size++ }) })
 	return program, size
