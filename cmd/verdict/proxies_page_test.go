@@ -24,20 +24,11 @@ func TestProxiesPage(t *testing.T) {
 	if usage, err := exec.Command("nginx", "-V").CombinedOutput(); err != nil || !strings.Contains(string(usage), "http_auth_request_module") {
 		t.Skip("this nginx has no auth_request: install Debian's to have the page tried")
 	}
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "proxies.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, chapter, _ := strings.Cut(string(page), "## nginx, in ten minutes")
-	chapter, _, found := strings.Cut(chapter, "\n## ")
-	if !found {
-		t.Fatal("the page has no chapter about nginx")
-	}
 	ports := freePorts(t, 4)
-	chapter = strings.NewReplacer(
+	chapter := strings.NewReplacer(
 		"127.0.0.1:8080", ports[0], "127.0.0.1:8081", ports[1], "127.0.0.1:8182", ports[2],
 		"./verdict import", "./verdict import --server "+ports[3],
-	).Replace(chapter)
+	).Replace(nginxChapter(t))
 	dir := t.TempDir()
 	// nginx's workers may run as another user.
 	if err := os.Chmod(dir, 0o755); err != nil {
@@ -96,6 +87,21 @@ func TestProxiesPage(t *testing.T) {
 			t.Logf("%s:\n%s", log, text)
 		}
 	}
+}
+
+// nginxChapter is what docs/proxies.md says about nginx.
+func nginxChapter(t *testing.T) string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "proxies.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, chapter, _ := strings.Cut(string(page), "## nginx, in ten minutes")
+	chapter, _, found := strings.Cut(chapter, "\n## ")
+	if !found {
+		t.Fatal("the page has no chapter about nginx")
+	}
+	return chapter
 }
 
 // freePorts are addresses on loopback that nobody listens on.
