@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -188,6 +191,60 @@ func TestHTTPSettings(t *testing.T) {
 			}
 			if leftOut, err := cfg.HTTP.leaveOut(); err != nil || leftOut != tt.want {
 				t.Errorf("left out = %b, %v, want %b", leftOut, err, tt.want)
+			}
+		})
+	}
+}
+
+// TestEachContextByConfiguration serves with each set of members that the file and the
+// environment can name.
+func TestEachContextByConfiguration(t *testing.T) {
+	bundle := tenantConfig{Bundle: t.TempDir(), SkipTests: true}
+	write(t, filepath.Join(bundle.Bundle, "authz.rego"), `package authz
+
+allow := true
+
+reasons contains "because"
+
+obligations.mask := "salary"
+`)
+	names := authzen.MemberNames()
+	for set := range 1 << len(names) {
+		var asked []string
+		for i, name := range names {
+			if set&(1<<i) != 0 {
+				asked = append(asked, name)
+			}
+		}
+		t.Run(strings.Join(asked, ","), func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "verdict.yaml")
+			write(t, file, "http: {context: ["+strings.Join(asked, ", ")+"]}\n")
+			cfg, err := loadConfig(file, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(asked) > 0 { // an empty variable is as good as none
+				byEnvironment, err := loadConfig("", []string{"VERDICT_HTTP_CONTEXT=" + strings.Join(asked, ",")})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(cfg.HTTP, byEnvironment.HTTP); diff != "" {
+					t.Errorf("(-file +environment):\n%s", diff)
+				}
+			}
+			s, _ := startService(t, cfg, bundleAt("default", bundle))
+			_, text, _ := askOver(t, http.DefaultClient, "http://"+s.httpListener.Addr().String())
+			var answer struct{ Context map[string]any }
+			if err := json.Unmarshal([]byte(text), &answer); err != nil {
+				t.Fatal(err)
+			}
+			for name, member := range map[string]string{
+				"reasons": "reasons", "obligations": "obligations", "decision_id": "decision_id",
+				"policy_revision": "revisions", "directory_revision": "revisions",
+			} {
+				if _, told := answer.Context[name]; told != slices.Contains(asked, member) {
+					t.Errorf("%s is told = %v: %s", name, told, text)
+				}
 			}
 		})
 	}

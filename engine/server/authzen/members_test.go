@@ -8,6 +8,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/pdp"
+	"github.com/verdictpdp/verdict/engine/plan"
 )
 
 func TestMembersThatAreLeftOut(t *testing.T) {
@@ -56,6 +58,66 @@ func TestMembersThatAreLeftOut(t *testing.T) {
 				response := post(t, handler, evaluationPath, readRecord)
 				if got := strings.TrimSpace(response.Body.String()); response.Code != http.StatusOK || got != want {
 					t.Errorf("status %d, body\n%s\nwant 200 and\n%s", response.Code, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestEachSetOfMembers asks for decisions, alone and in a batch, for those who are
+// found, and for a plan, with each set of members left out.
+func TestEachSetOfMembers(t *testing.T) {
+	decision := authz.Decision{
+		Allowed: true, Reasons: []string{"because"}, Obligations: authz.Object{"mask": "salary"},
+		ID: "d1", PolicyRevision: "p7", DirectoryRevision: 42,
+	}
+	shown := []struct {
+		member Members
+		text   string
+	}{
+		{Reasons, `"reasons":["because"]`},
+		{Obligations, `"obligations":{"mask":"salary"}`},
+		{DecisionID, `"decision_id":"d1"`},
+		{Revisions, `"policy_revision":"p7","directory_revision":42`},
+	}
+	for leaveOut := range AllMembers + 1 {
+		var names, members []string
+		for i, s := range shown {
+			if leaveOut&s.member != 0 {
+				names = append(names, MemberNames()[i])
+			} else {
+				members = append(members, s.text)
+			}
+		}
+		t.Run(strings.Join(names, ","), func(t *testing.T) {
+			if parsed, err := ParseMembers(names); err != nil || parsed != leaveOut {
+				t.Fatalf("%q stands for %b, %v, want %b", names, parsed, err, leaveOut)
+			}
+			handler := New(Options{
+				Decider: decideFunc(func(*authz.Request) (authz.Decision, error) { return decision, nil }),
+				Searcher: searchFunc(func(pdp.Search) (pdp.Found, error) {
+					return pdp.Found{PolicyRevision: "p7", DirectoryRevision: 42, Method: pdp.ByScan}, nil
+				}),
+				Planner: planFunc(func(pdp.PlanQuestion) (pdp.Planned, error) {
+					return pdp.Planned{Plan: plan.Plan{Effect: plan.Never, Condition: "false"}, PolicyRevision: "p7", DirectoryRevision: 42}, nil
+				}),
+				Logger: zap.NewNop(), LeaveOut: leaveOut,
+			})
+			one := `{"decision":true}`
+			if len(members) > 0 {
+				one = `{"decision":true,"context":{` + strings.Join(members, ",") + `}}`
+			}
+			found, planned := `{"results":[]}`, `{"effect":"never","condition":"false"}`
+			if leaveOut&Revisions == 0 {
+				found = `{"context":{"policy_revision":"p7","directory_revision":42,"method":"scan"},"results":[]}`
+				planned = `{"effect":"never","condition":"false","policy_revision":"p7","directory_revision":42}`
+			}
+			for path, want := range map[string]string{
+				evaluationPath: one, evaluationsPath: `{"evaluations":[` + one + `,` + one + `]}`, searchActionPath: found, planPath: planned,
+			} {
+				response := post(t, handler, path, strings.Replace(readRecord, "{", `{"evaluations":[{},{}],`, 1))
+				if got := strings.TrimSpace(response.Body.String()); response.Code != http.StatusOK || got != want {
+					t.Errorf("%s: status %d, body\n%s\nwant 200 and\n%s", path, response.Code, got, want)
 				}
 			}
 		})
