@@ -23,6 +23,9 @@ const (
 	// maxBatches is how many batches of the largest size are answered at a
 	// time. Their values take many times the bytes of their bodies.
 	maxBatches = 4
+	// maxReceived is how many batches of the largest size are received at a time.
+	// Their callers may take as long as a request may last.
+	maxReceived = 16
 )
 
 // bodyLimits are how many bytes the body of a single request and of a batch may
@@ -34,8 +37,8 @@ func bodyLimits(input int) (one, batch int64) {
 
 // withBody is the endpoint that answers a request with a body, which is good for as
 // long as it is answered. Bodies that would take more than a bounded number of bytes
-// together are answered one after another; one that is still being sent holds up no
-// other.
+// together are answered one after another. One that is still being sent holds up no
+// other, but for those that are too large to be received beside it.
 func (s *server) withBody(limit int64, answer func(ctx context.Context, r *http.Request, body []byte) (any, error)) endpoint {
 	return func(ctx context.Context, r *http.Request) (any, error) {
 		if err := checkBodyHeader(r.Header); err != nil {
@@ -43,7 +46,11 @@ func (s *server) withBody(limit int64, answer func(ctx context.Context, r *http.
 		}
 		buffer := s.buffers.get()
 		defer s.buffers.put(buffer)
-		if err := readBody(ctx, r, limit, buffer); err != nil {
+		reserved, err := s.readBody(ctx, r, limit, buffer)
+		if reserved > 0 {
+			defer s.receiving.Release(reserved)
+		}
+		if err != nil {
 			return nil, err
 		}
 		size := int64(len(*buffer))
@@ -87,28 +94,40 @@ func checkContentType(contentType string) error {
 }
 
 // readBody reads the body of a request to its end. What is announced to be larger
-// than the limit is not read.
-func readBody(ctx context.Context, r *http.Request, limit int64, to *[]byte) error {
+// than the limit is not read. Before a body takes more than the buffers that are kept,
+// all that it may have is reserved, to be released when it is answered.
+func (s *server) readBody(ctx context.Context, r *http.Request, limit int64, to *[]byte) (reserved int64, err error) {
 	body := *to
 	defer func() { *to = body }()
 	for r.ContentLength <= limit {
 		if len(body) == cap(body) {
-			body = slices.Grow(body, cap(body)) // twice as much: what is announced need not come
+			if reserved == 0 && 2*cap(body) >= maxKeptBytes {
+				most := limit
+				if r.ContentLength >= 0 {
+					most = r.ContentLength
+				}
+				if err := s.receiving.Acquire(ctx, most); err != nil {
+					return 0, err
+				}
+				reserved = most
+			}
+			// Twice as much: what is announced need not come.
+			body = slices.Grow(body, int(min(int64(cap(body)), limit+1-int64(len(body)))))
 		}
 		n, err := r.Body.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		switch {
 		case int64(len(body)) > limit:
-			return tooLarge(limit)
+			return reserved, tooLarge(limit)
 		case errors.Is(err, io.EOF):
-			return nil
+			return reserved, nil
 		case err != nil && ctx.Err() != nil:
-			return ctx.Err()
+			return reserved, ctx.Err()
 		case err != nil:
-			return authz.Errorf(authz.Invalid, "the body could not be read to its end: %w", err)
+			return reserved, authz.Errorf(authz.Invalid, "the body could not be read to its end: %w", err)
 		}
 	}
-	return tooLarge(limit)
+	return reserved, tooLarge(limit)
 }
 
 func tooLarge(limit int64) error {

@@ -223,6 +223,62 @@ func TestBodiesWaitForEachOther(t *testing.T) {
 	}
 }
 
+// TestLargeBodiesThatComeSlowly sends as many large bodies as are received at a time,
+// all but their ends.
+func TestLargeBodiesThatComeSlowly(t *testing.T) {
+	const input = 1 << 10
+	handler := New(Options{Decider: allowReads, Logger: zap.NewNop(), MaxInputBytes: input})
+	ask := func(ctx context.Context, length int64, body io.Reader) *httptest.ResponseRecorder {
+		request := httptest.NewRequestWithContext(ctx, http.MethodPost, evaluationsPath, body)
+		request.ContentLength = length
+		request.Header.Set("Content-Type", "application/json")
+		response := httptest.NewRecorder()
+		handler.ServeHTTP(response, request)
+		return response
+	}
+	_, limit := bodyLimits(input)
+	begin := strings.Repeat(" ", maxKeptBytes+1)
+	var under sync.WaitGroup
+	var ends []*io.PipeWriter
+	for i := range maxReceived {
+		body, end := io.Pipe()
+		length := int64(-1) // as large as may be
+		if i%2 == 0 {
+			length = limit
+		}
+		under.Go(func() {
+			if response := ask(t.Context(), length, body); response.Code != http.StatusOK {
+				t.Errorf("a large body: status %d, %s", response.Code, response.Body)
+			}
+		})
+		if _, err := io.WriteString(end, begin); err != nil {
+			t.Fatal(err)
+		}
+		ends = append(ends, end)
+	}
+
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	for _, length := range []int64{-1, int64(len(begin) + len(readRecord))} {
+		if response := ask(ctx, length, strings.NewReader(begin+readRecord)); response.Code != http.StatusGatewayTimeout {
+			t.Errorf("one large body more, of length %d: status %d, want 504", length, response.Code)
+		}
+	}
+	if response := ask(t.Context(), -1, strings.NewReader(readRecord)); response.Code != http.StatusOK {
+		t.Errorf("a small body beside them: status %d, want 200", response.Code)
+	}
+	for _, end := range ends {
+		if _, err := io.WriteString(end, readRecord); err != nil {
+			t.Error(err)
+		}
+		end.Close()
+	}
+	under.Wait()
+	if response := ask(t.Context(), -1, strings.NewReader(begin+readRecord)); response.Code != http.StatusOK {
+		t.Errorf("a large body after them: status %d, want 200", response.Code)
+	}
+}
+
 // TestBodyThatTakesTooLong sends a body that does not come to its end before the
 // server stops to read.
 func TestBodyThatTakesTooLong(t *testing.T) {

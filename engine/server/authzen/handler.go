@@ -69,6 +69,7 @@ func New(o Options) http.Handler {
 		decider: o.Decider, searcher: o.Searcher, planner: o.Planner, ready: o.Ready, logger: o.Logger,
 		hasTenant: o.HasTenant, publicURL: o.PublicURL, leaveOut: o.LeaveOut,
 		maxTime:   cmp.Or(o.MaxTime, DefaultMaxTime),
+		receiving: semaphore.NewWeighted(maxReceived * batch),
 		answering: semaphore.NewWeighted(maxBatches * batch),
 	}
 	if s.hasTenant == nil {
@@ -132,8 +133,10 @@ type server struct {
 	publicURL PublicURL
 	leaveOut  Members
 	buffers   buffers
-	// answering holds the bytes of the bodies that are being answered.
-	answering *semaphore.Weighted
+	// receiving holds the bytes that large bodies may have, from before they come
+	// until they are answered, and answering those of the bodies that are being
+	// answered.
+	receiving, answering *semaphore.Weighted
 }
 
 // An endpoint answers a request with something to be written as JSON, while a
