@@ -68,7 +68,7 @@ func (s *server) withBody(limit int64, answer func(ctx context.Context, r *http.
 func checkBodyHeader(header http.Header) error {
 	contentType := header["Content-Type"]
 	if len(contentType) != 1 || contentType[0] != "application/json" {
-		if err := checkContentType(header.Get("Content-Type")); err != nil {
+		if err := checkContentType(strings.Join(contentType, ", ")); err != nil {
 			return err
 		}
 	}

@@ -129,6 +129,38 @@ func TestRequestsKeepToThemselves(t *testing.T) {
 	all.Wait()
 }
 
+func TestContentType(t *testing.T) {
+	tests := []struct {
+		name  string
+		types []string
+		want  int
+	}{
+		{"as it is meant", []string{"application/json"}, 200},
+		{"in other letters, with a charset", []string{`Application/JSON ;charset="UTF-8"`}, 200},
+		{"with a parameter that means nothing", []string{"application/json; profile=x"}, 200},
+		{"with a semicolon behind it", []string{"application/json;"}, 200},
+		{"none", nil, 400},
+		{"an empty one", []string{""}, 400},
+		{"another charset", []string{"application/json; charset=latin1"}, 400},
+		{"a charset twice", []string{"application/json; charset=utf-8; charset=latin1"}, 400},
+		{"a kind of JSON", []string{"application/problem+json"}, 400},
+		{"two in one", []string{"application/json, text/plain"}, 400},
+		{"two", []string{"application/json", "text/plain"}, 400},
+		{"the same twice", []string{"application/json", "application/json"}, 400},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			request := httptest.NewRequest(http.MethodPost, "/access/v1/evaluation", strings.NewReader(readRecord))
+			request.Header["Content-Type"] = tt.types
+			response := httptest.NewRecorder()
+			newHandler(allowReads).ServeHTTP(response, request)
+			if response.Code != tt.want {
+				t.Errorf("status = %d, want %d: %s", response.Code, tt.want, response.Body)
+			}
+		})
+	}
+}
+
 func TestContentEncoding(t *testing.T) {
 	tests := []struct {
 		name      string
