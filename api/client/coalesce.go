@@ -281,7 +281,7 @@ func (c *coalescer) call(ctx context.Context, questions []*question) (responses 
 	}
 	response, err := c.asker.BatchCheckAccess(ctx, message)
 	if err == nil {
-		err = complete(response, len(questions))
+		err = complete(response, len(questions), ExecuteAll)
 	}
 	return response.GetResponses(), err
 }

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"strconv"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -36,14 +34,6 @@ func decisionIn(response *verdictv1.CheckAccessResponse) authz.Decision {
 		Explanation:       explanationIn(response.GetExplanation()),
 		Err:               errorOf(response.GetError()),
 	}
-}
-
-// complete is the error of a batch that was not answered item by item.
-func complete(response *verdictv1.BatchCheckAccessResponse, items int) error {
-	if got := len(response.GetResponses()); got != items {
-		return status.Errorf(codes.Internal, "a batch of %d was answered with %d decisions", items, got)
-	}
-	return nil
 }
 
 // objectIn is the object in a message, or nil of nil.

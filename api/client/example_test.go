@@ -113,7 +113,7 @@ func ExampleClient_CheckBatch() {
 			Resource: authz.Resource{Type: "patient_record", ID: record},
 		})
 	}
-	decisions, err := verdict.CheckBatch(context.Background(), requests, client.CheckOptions{})
+	decisions, err := verdict.CheckBatch(context.Background(), requests, client.BatchOptions{})
 	if err != nil {
 		fmt.Println("no decisions, so a deny:", err)
 		return

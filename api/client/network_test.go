@@ -232,7 +232,7 @@ func TestDeadlines(t *testing.T) {
 		t.Run(name+" asks nothing", func(t *testing.T) {
 			before := len(d.asked)
 			_, err := c.Check(ctx, requestAbout("1"))
-			_, batchErr := c.CheckBatch(ctx, []authz.Request{requestAbout("1")}, CheckOptions{})
+			_, batchErr := c.CheckBatch(ctx, []authz.Request{requestAbout("1")}, BatchOptions{})
 			for _, err := range []error{err, batchErr} {
 				if !errors.Is(err, ctx.Err()) || authz.KindOf(err) != authz.KindOf(ctx.Err()) {
 					t.Errorf("error = %v", err)
@@ -440,7 +440,7 @@ func TestClosedClient(t *testing.T) {
 		}
 	}
 	_, late := c.Check(t.Context(), requestAbout("1"))
-	_, batch := c.CheckBatch(t.Context(), []authz.Request{requestAbout("1")}, CheckOptions{})
+	_, batch := c.CheckBatch(t.Context(), []authz.Request{requestAbout("1")}, BatchOptions{})
 	for _, err := range append(<-errs, late, batch, c.WaitReady(within5s(t))) {
 		if authz.KindOf(err) != authz.Unavailable || !strings.Contains(err.Error(), "the client is closed") {
 			t.Errorf("error = %v", err)

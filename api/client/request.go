@@ -2,7 +2,6 @@ package client
 
 import (
 	"cmp"
-	"fmt"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/types/known/structpb"
@@ -28,59 +27,6 @@ func (c *Client) messageOf(request *authz.Request, options CheckOptions) (*verdi
 }
 
 func (c *Client) tenantOf(request *authz.Request) string { return cmp.Or(request.Tenant, c.tenant) }
-
-// A batch is the message of many requests.
-type batch struct {
-	message *verdictv1.BatchCheckAccessRequest
-	// places are where in the decisions those of the message's items belong.
-	places []int
-	// decisions has those of the requests that were not worth sending.
-	decisions []authz.Decision
-}
-
-func (c *Client) batchOf(requests []authz.Request, options CheckOptions) (*batch, error) {
-	if len(requests) == 0 || len(requests) > MaxBatch {
-		return nil, authz.InvalidField("requests", "a batch of %d requests: 1 to %d are allowed", len(requests), MaxBatch)
-	}
-	var w writer
-	tenant := c.tenantOf(&requests[0])
-	b := &batch{
-		message: &verdictv1.BatchCheckAccessRequest{
-			Tenant:      w.text("tenant", tenant),
-			Consistency: w.consistency(options.Consistency),
-			Explain:     options.Explain,
-		},
-		decisions: make([]authz.Decision, len(requests)),
-	}
-	if err := authz.JoinInvalid(w.errs); err != nil {
-		return nil, err
-	}
-	for i := range requests {
-		if other := c.tenantOf(&requests[i]); other != tenant {
-			return nil, authz.InvalidField(fmt.Sprintf("requests[%d].tenant", i),
-				"%s is not the tenant of the first request, %s: a batch is of one tenant", authz.Quote(other), authz.Quote(tenant))
-		}
-		item, err := itemOf(&requests[i])
-		if err != nil {
-			b.decisions[i] = authz.Decision{Err: err}
-			continue
-		}
-		b.message.Items = append(b.message.Items, item)
-		b.places = append(b.places, i)
-	}
-	return b, nil
-}
-
-func itemOf(request *authz.Request) (*verdictv1.BatchCheckAccessItem, error) {
-	var w writer
-	item := &verdictv1.BatchCheckAccessItem{
-		Subject:  w.subject(request.Subject),
-		Action:   w.action(request.Action),
-		Resource: w.resource(request.Resource),
-		Context:  w.object("context", request.Context),
-	}
-	return item, authz.JoinInvalid(w.errs)
-}
 
 // A writer makes the parts of messages, and keeps what is wrong with them.
 type writer struct{ errs []error }

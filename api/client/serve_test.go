@@ -54,6 +54,9 @@ func (d *decider) DecideBatch(ctx context.Context, batch pdp.Batch) ([]authz.Dec
 			decision = authz.Decision{ID: "denied", Err: err}
 		}
 		decisions = append(decisions, decision)
+		if batch.Stop != nil && batch.Stop(decision) {
+			break
+		}
 	}
 	return decisions, nil
 }
