@@ -49,21 +49,19 @@ func (c *Client) CheckBatch(ctx context.Context, requests []authz.Request, optio
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := c.bounded(ctx)
-	defer cancel()
-	if err := c.hopeless(ctx); err != nil {
-		return nil, err
-	}
 	items := len(batch.message.GetItems())
 	if items == 0 {
 		return batch.decisions, nil
 	}
-	response, err := c.access.BatchCheckAccess(ctx, batch.message)
-	if err == nil {
-		err = complete(response, items, options.Semantic)
-	}
+	response, err := inTime(ctx, c, func(ctx context.Context) (*verdictv1.BatchCheckAccessResponse, error) {
+		response, err := c.access.BatchCheckAccess(ctx, batch.message)
+		if err == nil {
+			err = complete(response, items, options.Semantic)
+		}
+		return response, err
+	})
 	if err != nil {
-		return nil, c.failure(ctx, err)
+		return nil, err
 	}
 	answers := response.GetResponses()
 	for i, answer := range answers {

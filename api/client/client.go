@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -23,6 +24,10 @@ type Client struct {
 	bearer *bearer
 	conn   *grpc.ClientConn
 	access verdictv1.AccessServiceClient
+	// toOne is a connection to one of several servers, nil where there is one only,
+	// and pages asks for the pages of searches, which have to come from one.
+	toOne *grpc.ClientConn
+	pages verdictv1.AccessServiceClient
 	// gather is nil where every check goes alone.
 	gather  *coalescer
 	closing sync.Once
@@ -63,21 +68,14 @@ func (c *Client) CheckWith(ctx context.Context, request authz.Request, options C
 	if err != nil {
 		return authz.Decision{}, err
 	}
-	ctx, cancel := c.bounded(ctx)
-	defer cancel()
-	if err := c.hopeless(ctx); err != nil {
-		return authz.Decision{}, err
-	}
-	if c.gather == nil || options.Explain || hasMetadata(ctx) {
-		response, err := c.access.CheckAccess(ctx, message)
-		if err != nil {
-			return authz.Decision{}, c.failure(ctx, err)
+	response, err := inTime(ctx, c, func(ctx context.Context) (*verdictv1.CheckAccessResponse, error) {
+		if c.gather == nil || options.Explain || hasMetadata(ctx) {
+			return c.access.CheckAccess(ctx, message)
 		}
-		return c.decisionOf(response)
-	}
-	response, err := c.gather.check(ctx, message, proto.Size(message))
+		return c.gather.check(ctx, message, proto.Size(message))
+	})
 	if err != nil {
-		return authz.Decision{}, c.failure(ctx, err)
+		return authz.Decision{}, err
 	}
 	return c.decisionOf(response)
 }
@@ -127,8 +125,25 @@ func (c *Client) Close() error {
 			c.gather.close()
 		}
 		err = c.conn.Close()
+		if c.toOne != nil {
+			err = errors.Join(err, c.toOne.Close())
+		}
 	})
 	return err
+}
+
+// inTime makes a call within its time, unless it is hopeless.
+func inTime[Response any](ctx context.Context, c *Client, call func(context.Context) (Response, error)) (response Response, err error) {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	if err := c.hopeless(ctx); err != nil {
+		return response, err
+	}
+	answer, err := call(ctx)
+	if err != nil {
+		return response, c.failure(ctx, err)
+	}
+	return answer, nil
 }
 
 // bounded gives a context without a deadline the client's.

@@ -65,7 +65,10 @@ func serve(network, at, tenant string) (string, func(), error) {
 	decisions := pdp.New(pdp.Options{
 		Policy: func(tenant string) (pdp.Policy, error) {
 			active, err := programs.Active(tenant)
-			return pdp.Policy{Program: active.Program, Revision: active.Revision}, err
+			return pdp.Policy{
+				Program: active.Program, Compiled: active.Policy, Actions: active.Actions, Rules: active.Rules,
+				Revision: active.Revision, Digest: active.Digest,
+			}, err
 		},
 		Snapshot: func(ctx context.Context, tenant string, c authz.Consistency) (pdp.Snapshot, error) {
 			snapshot, err := kept.Snapshot(ctx, tenant, c)
@@ -82,7 +85,7 @@ func serve(network, at, tenant string) (string, func(), error) {
 		return "", nil, err
 	}
 	server := grpcapi.New(grpcapi.Options{
-		Decider: decisions, Directory: kept, Policies: programs, Ready: func() error { return nil }, Logger: zap.NewNop(),
+		Decider: decisions, Searcher: decisions, Directory: kept, Policies: programs, Ready: func() error { return nil }, Logger: zap.NewNop(),
 	})
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

@@ -1,4 +1,6 @@
-// Package client asks a Verdict server for decisions, from Go.
+// Package client asks a Verdict server, from Go: for decisions, for what would be
+// allowed (SearchSubjects and the other searches), and for that as a filter of rows
+// (PlanResources).
 //
 //	c, err := client.New("127.0.0.1:8181")
 //	…
@@ -26,7 +28,7 @@
 //
 // # Trying again
 //
-// A check reads, so it may be asked twice. It is, with a growing pause, where a
+// Every call reads, so it may be made twice. It is, with a growing pause, where a
 // server could not be reached or says UNAVAILABLE before it answers; never after
 // the deadline, and only for as long as most calls succeed, so that an outage is
 // not made worse.

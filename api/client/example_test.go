@@ -126,6 +126,37 @@ func ExampleClient_CheckBatch() {
 	// p-203 false
 }
 
+// Who may do something is found page by page, and so is what may be done, and what it
+// may be done to.
+func ExampleClient_SearchSubjects() {
+	address, stop := serveWorkforce("tcp", "127.0.0.1:0")
+	defer stop()
+	verdict, err := client.New(address, client.WithTenant("workforce"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer verdict.Close()
+
+	who := authz.Request{
+		Subject:  authz.Subject{Type: "user"}, // and no id: it is searched for
+		Action:   authz.Action{Name: "read"},
+		Resource: authz.Resource{Type: "patient_record", ID: "p-102"},
+	}
+	for page, err := range verdict.SearchSubjects(context.Background(), who, client.SearchOptions{}) {
+		if err != nil {
+			fmt.Println("the search is not complete:", err)
+			return
+		}
+		for _, id := range page.IDs {
+			fmt.Println(id)
+		}
+	}
+	// Output:
+	// mina
+	// omar
+}
+
 // A server of HTTP refuses what is not allowed, and meets obligations.
 func Example_http() {
 	address, stop := serveWorkforce("tcp", "127.0.0.1:0")

@@ -182,22 +182,31 @@ func (c Coalescing) withDefaults() Coalescing {
 	}
 }
 
-// serviceConfig tells gRPC how to call: which server, and when again. A check
-// without coalescing is a call; a batch is one too, and read as well. When
-// retries outnumber a tenth of the successes for long, they stop.
-func (s *settings) serviceConfig() string {
+// How gRPC chooses between servers.
+const (
+	inTurn = `{"round_robin": {}}`
+	toOne  = `{"pick_first": {"shuffleAddressList": true}}`
+)
+
+// serviceConfig tells gRPC how to call: which server, and when again, for the calls
+// that only read. When retries outnumber a tenth of the successes for long, they stop.
+func (s *settings) serviceConfig(balancing string) string {
 	retries := ""
 	if s.attempts > 1 {
 		retries = fmt.Sprintf(`, "retryPolicy": {"maxAttempts": %d, "initialBackoff": "0.05s", "maxBackoff": "1s",
 			"backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]}`, s.attempts)
 	}
 	return fmt.Sprintf(`{
-		"loadBalancingConfig": [{"round_robin": {}}],
+		"loadBalancingConfig": [%s],
 		"healthCheckConfig": {"serviceName": "verdict.v1.AccessService"},
 		"methodConfig": [{"name": [
 			{"service": "verdict.v1.AccessService", "method": "CheckAccess"},
-			{"service": "verdict.v1.AccessService", "method": "BatchCheckAccess"}
+			{"service": "verdict.v1.AccessService", "method": "BatchCheckAccess"},
+			{"service": "verdict.v1.AccessService", "method": "SearchSubjects"},
+			{"service": "verdict.v1.AccessService", "method": "SearchResources"},
+			{"service": "verdict.v1.AccessService", "method": "SearchActions"},
+			{"service": "verdict.v1.AccessService", "method": "PlanResources"}
 		], "waitForReady": %t%s}],
 		"retryThrottling": {"maxTokens": %d, "tokenRatio": 0.1}
-	}`, s.waitForReady, retries, maxTokens)
+	}`, balancing, s.waitForReady, retries, maxTokens)
 }

@@ -25,6 +25,8 @@ import (
 // A decider decides by a function, and keeps what it was asked.
 type decider struct {
 	decide func(context.Context, *authz.Request) (authz.Decision, error)
+	search func(pdp.Search) (pdp.Found, error)
+	plan   func(pdp.PlanQuestion) (pdp.Planned, error)
 
 	mu      sync.Mutex
 	asked   []authz.Request
@@ -61,9 +63,12 @@ func (d *decider) DecideBatch(ctx context.Context, batch pdp.Batch) ([]authz.Dec
 	return decisions, nil
 }
 
-// Search is not asked for here.
-func (d *decider) Search(context.Context, pdp.Search) (pdp.Found, error) {
-	return pdp.Found{}, authz.Errorf(authz.Internal, "there is no search")
+func (d *decider) Search(_ context.Context, asked pdp.Search) (pdp.Found, error) {
+	return d.search(asked)
+}
+
+func (d *decider) Plan(_ context.Context, asked pdp.PlanQuestion) (pdp.Planned, error) {
+	return d.plan(asked)
 }
 
 // allowReads allows the action read.
@@ -99,7 +104,7 @@ func startVerdict(tb testing.TB, d *decider, address string, ready func() error)
 	}
 	tb.Cleanup(func() { kept.Close() })
 	v := &verdict{tb: tb, address: address, options: grpcapi.Options{
-		Decider: d, Directory: kept, Policies: policies{}, Ready: ready, Logger: zap.NewNop(),
+		Decider: d, Searcher: d, Planner: d, Directory: kept, Policies: policies{}, Ready: ready, Logger: zap.NewNop(),
 	}}
 	v.start()
 	tb.Cleanup(v.stop)
