@@ -5,41 +5,67 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/eval/residual"
 	"github.com/verdictpdp/verdict/engine/panics"
+	"github.com/verdictpdp/verdict/policy/rego"
 )
 
 // maxNarrowed is how many entities the indexes may lead to, those on the way
 // included, before all of the type are decided instead.
 const maxNarrowed = 100_000
 
+// fewNarrowed is up to how many candidates are rather decided than ruled out: deny is
+// evaluated in part for more alone, which may take as long as to decide so many.
+const fewNarrowed = 1_000
+
 // narrowed are the candidates that the policy may allow, where the directory's
 // indexes lead to them: what is left of the decision while the id is not known has
 // alternatives, each with a condition that an index answers. Found is false where
 // that is not so, and the notes say why.
 func (p *PDP) narrowed(ctx context.Context, on *pin, what SearchFor, request *authz.Request, size int) (ids []string, notes []string, found bool, err error) {
-	if on.policy.Compiled == nil {
+	policy := on.policy.Compiled
+	if policy == nil {
 		return nil, []string{"the policy cannot be evaluated in part"}, false, nil
 	}
-	left, err := p.residual(ctx, on, what, request, size)
-	switch {
-	case err != nil:
+	allowed, err := p.residual(ctx, on, what, request, size, residual.OfAllow)
+	if err != nil {
 		return nil, nil, false, err
+	}
+	ids, notes, found, err = led(ctx, on, what.typeIn(request), allowed)
+	if err != nil || found && len(ids) <= fewNarrowed || !policy.Has(rego.Deny) {
+		return ids, notes, found, err
+	}
+	undenied, err := p.residual(ctx, on, what, request, size, residual.Of)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	fewer, why, leads, err := led(ctx, on, what.typeIn(request), undenied)
+	if err != nil || leads || !found {
+		return fewer, why, leads, err
+	}
+	return ids, notes, found, nil
+}
+
+// led are the candidates that indexes lead to from a residual.
+func led(ctx context.Context, on *pin, typ string, left residual.Residual) (ids []string, notes []string, found bool, err error) {
+	n := &narrowing{snapshot: on.snapshot, typ: typ, ids: make(map[string]bool)}
+	switch {
 	case left.Always:
-		return nil, []string{"the policy allows all of the type, as far as it can be told without the id"}, false, nil
+		n.note("the policy allows all of the type, as far as it can be told without the id")
+		return nil, n.notes, false, nil
 	case len(left.Unexpressed) > 0:
 		for _, reason := range left.Unexpressed {
-			notes = append(notes, at(reason.Place)+reason.Why)
+			n.note(at(reason.Place) + reason.Why)
 		}
-		return nil, notes, false, nil
+		return nil, n.notes, false, nil
 	case len(left.Any) == 0:
-		return nil, []string{"the policy allows none of the type, whichever it is"}, true, nil
+		n.note("the policy allows none of the type, whichever it is")
+		return nil, n.notes, true, nil
 	}
-	n := &narrowing{snapshot: on.snapshot, typ: what.typeIn(request), ids: make(map[string]bool)}
 	for _, alternative := range left.Any {
 		led, err := n.alternative(alternative)
 		if err != nil || !led {
@@ -58,9 +84,11 @@ func at(place string) string {
 	return place + ": "
 }
 
-// residual is what is left of the decision. A limit that is met on the way is no
-// error of the search, for the candidates may all be decided instead.
-func (p *PDP) residual(ctx context.Context, on *pin, what SearchFor, request *authz.Request, size int) (_ residual.Residual, err error) {
+// residual is what is left of the decision, or of a part of it. A limit that is met on
+// the way is no error of the search, for the candidates may all be decided instead.
+// They do not depend on the time, but for one to be safe: that of the page.
+func (p *PDP) residual(ctx context.Context, on *pin, what SearchFor, request *authz.Request, size int,
+	of func(context.Context, *rego.Policy, eval.Input, residual.Unknown) (residual.Residual, error)) (_ residual.Residual, err error) {
 	defer panics.Catch("partial evaluation", &err)
 	if err := p.checkSize(size); err != nil {
 		return residual.Residual{}, err
@@ -69,11 +97,10 @@ func (p *PDP) residual(ctx context.Context, on *pin, what SearchFor, request *au
 	if what == Subjects {
 		unknown = residual.Subject
 	}
-	_, _ = on.policy.Compiled.Lookups() // which compiles it when first asked, and so may take longer than an evaluation
-	budget := newBudget(ctx, time.Now().Add(p.limits.Evaluation))
+	budget := newBudget(ctx, p.pageEnd(ctx, on))
 	defer budget.release()
 	reader := p.cache.Reader(on.snapshot, p.limits.Entities)
-	left, err := residual.Of(budget, on.policy.Compiled, eval.Input{
+	left, err := of(budget, on.policy.Compiled, eval.Input{
 		Request: request, Validated: true, Directory: reader, Now: on.now, Steps: p.limits.Steps,
 	}, unknown)
 	reader.Release() // after a panic it is in any state
@@ -81,7 +108,7 @@ func (p *PDP) residual(ctx context.Context, on *pin, what SearchFor, request *au
 		return residual.Residual{}, undecided(ctx, err)
 	}
 	if authz.KindOf(err) == authz.DeadlineExceeded {
-		return residual.Residual{Unexpressed: []residual.Reason{{Why: fmt.Sprintf("evaluating the policy in part took longer than %v", p.limits.Evaluation)}}}, nil
+		return residual.Residual{Unexpressed: []residual.Reason{{Why: "evaluating the policy in part took all the time of the page"}}}, nil
 	}
 	return left, err
 }
@@ -139,9 +166,22 @@ func (n *narrowing) alternative(conditions residual.Conjunction) (led bool, err 
 	return false, nil
 }
 
+// maxNotes is how many notes there are at most, and maxNoteBytes how long each is.
+const (
+	maxNotes     = 20
+	maxNoteBytes = 400
+)
+
 func (n *narrowing) note(text string) {
-	if !slices.Contains(n.notes, text) {
+	if len(text) > maxNoteBytes {
+		text = strings.ToValidUTF8(text[:maxNoteBytes], "") + "…"
+	}
+	switch {
+	case slices.Contains(n.notes, text):
+	case len(n.notes) < maxNotes:
 		n.notes = append(n.notes, text)
+	default:
+		n.notes[maxNotes-1] = "and more"
 	}
 }
 

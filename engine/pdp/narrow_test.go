@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/pdp"
@@ -131,6 +132,97 @@ allow if {
 	}
 	if found.Method != pdp.ByIndex || found.Candidates != 3 {
 		t.Errorf("%d candidates by %v: %q", found.Candidates, found.Method, found.Notes)
+	}
+}
+
+// What deny rules out is left to the decisions, unless allow leads to very many or to
+// no index.
+func TestDenyNarrowsWhatAllowDoesNot(t *testing.T) {
+	p, store := openStoreOf(t, policyOf(t, `package authz
+
+import rego.v2
+
+doc := data.directory.doc[input.resource.id]
+
+allow if input.action.name == "list"
+allow if {
+	input.action.name == "read"
+	doc.attributes.class == "class:public"
+}
+allow if {
+	input.action.name == "write"
+	doc.attributes.owner == "user:ann"
+}
+deny contains "not of the folder" if not "folder:small" in doc.parents
+`))
+	var changes []authz.Change
+	for i := range 2_000 {
+		parent, owner := "large", "bob"
+		if i%800 == 7 {
+			parent = "small"
+		}
+		if i < 100 {
+			owner = "ann"
+		}
+		changes = append(changes, authz.Change{PutEntity: &authz.Entity{
+			Ref: ref("doc", fmt.Sprintf("d%04d", i)), Parents: []authz.EntityRef{ref("folder", parent)},
+			Attributes: fmt.Appendf(nil, `{"class": "class:public", "owner": "user:%s"}`, owner),
+		}})
+	}
+	for part := range slices.Chunk(changes, 1_000) {
+		write(t, store, part...)
+	}
+	for _, test := range []struct {
+		action     string
+		candidates int
+		index      string
+	}{
+		{"list", 3, "children"}, // allow leads to no index
+		{"read", 3, "children"}, // it leads to 2,000
+		{"write", 100, "references"},
+	} {
+		request := newRequest()
+		request.Action.Name = test.action
+		found, err := p.Search(t.Context(), pdp.Search{For: pdp.Resources, Request: request})
+		if err != nil || found.Method != pdp.ByIndex || found.Candidates != test.candidates || !strings.Contains(found.Notes[0], test.index) {
+			t.Errorf("%s: %d candidates by %v, want %d by the index of %s: %q, %v", test.action, found.Candidates, found.Method, test.candidates, test.index, found.Notes, err)
+		}
+		if want := []string{"d0007", "d0807", "d1607"}; test.action != "write" && !slices.Equal(found.IDs, want) {
+			t.Errorf("%s: found %v, want %v", test.action, found.IDs, want)
+		}
+	}
+}
+
+// Notes are for people, however much a policy compares with.
+func TestNotesAreShort(t *testing.T) {
+	p, w := newPDPOf(nil, pdp.Limits{})
+	w.policy = policyOf(t, `package authz
+
+import rego.v2
+
+allow if data.directory.doc[input.resource.id].attributes.owner in input.context.owners
+allow if {
+	some i, owner in input.context.owners
+	data.directory.doc[input.resource.id].attributes[input.context.names[i]] == owner
+}
+`)
+	request := newRequest()
+	var owners, names []any
+	for i := range 200 {
+		owners, names = append(owners, fmt.Sprintf("user:é%d", i)), append(names, fmt.Sprintf("name%d", i))
+	}
+	request.Context = authz.Object{"owners": owners, "names": names}
+	found, err := p.Search(t.Context(), pdp.Search{For: pdp.Resources, Request: request})
+	if err != nil || found.Method != pdp.ByIndex {
+		t.Fatal(found, err)
+	}
+	if len(found.Notes) != 20 || found.Notes[19] != "and more" {
+		t.Errorf("%d notes, the last %q", len(found.Notes), found.Notes[len(found.Notes)-1])
+	}
+	for _, note := range found.Notes {
+		if len(note) > 410 || !utf8.ValidString(note) {
+			t.Errorf("a note of %d bytes: %q", len(note), note)
+		}
 	}
 }
 

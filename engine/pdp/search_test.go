@@ -412,6 +412,75 @@ func TestASearchGoesOnAfterItsTime(t *testing.T) {
 	}
 }
 
+// However many candidates are decided at once, a page ends in time, and with it the
+// candidates that come to be slow.
+func TestAPageEndsAmongItsCandidates(t *testing.T) {
+	slow := func(allow bool) program {
+		return func(_ context.Context, in eval.Input) (eval.Output, error) {
+			if in.Request.Resource.ID >= "d1000" {
+				time.Sleep(3 * time.Millisecond)
+			}
+			return eval.Output{Allow: allow}, nil
+		}
+	}
+	const docs = 1_400
+	for _, test := range []struct {
+		name   string
+		limits pdp.Limits
+		within time.Duration // of the caller
+		allow  bool
+	}{
+		{"by the time of pages", pdp.Limits{Search: 100 * time.Millisecond}, time.Minute, false},
+		{"by the time of the caller", pdp.Limits{}, 400 * time.Millisecond, false},
+		{"with results", pdp.Limits{Search: 100 * time.Millisecond}, time.Minute, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p, w := newPDPOf(slow(test.allow), test.limits)
+			for i := range docs {
+				w.directory.Write(authz.Change{PutEntity: &authz.Entity{Ref: ref("doc", fmt.Sprintf("d%04d", i))}})
+			}
+			search := pdp.Search{For: pdp.Resources, Request: newRequest(), Limit: pdp.MaxSearchLimit}
+			candidates, pages := 0, 0
+			var ids []string
+			for {
+				ctx, cancel := context.WithTimeout(t.Context(), test.within)
+				found, err := p.Search(ctx, search)
+				cancel()
+				if err != nil {
+					t.Fatal(err)
+				}
+				ids = append(ids, found.IDs...)
+				candidates += found.Candidates
+				if pages++; found.Next == "" {
+					break
+				}
+				search.Token = found.Next
+			}
+			if candidates != docs || pages < 2 || test.allow && (len(ids) != docs || !slices.IsSorted(ids)) {
+				t.Errorf("%d candidates, %d results on %d pages", candidates, len(ids), pages)
+			}
+		})
+	}
+}
+
+// A candidate that cannot be decided fails the search, whoever decides it and however
+// many others are.
+func TestTheFirstCandidateThatErrsIsNamed(t *testing.T) {
+	p, w := newPDPOf(program(func(_ context.Context, in eval.Input) (eval.Output, error) {
+		if in.Request.Resource.ID >= "d0400" {
+			return eval.Output{}, authz.Errorf(authz.Evaluation, "divide by zero")
+		}
+		return eval.Output{}, nil
+	}), pdp.Limits{Search: time.Minute})
+	for i := range 1_000 {
+		w.directory.Write(authz.Change{PutEntity: &authz.Entity{Ref: ref("doc", fmt.Sprintf("d%04d", i))}})
+	}
+	_, err := p.Search(t.Context(), pdp.Search{For: pdp.Resources, Request: newRequest()})
+	if authz.KindOf(err) != authz.Evaluation || !strings.Contains(fmt.Sprint(err), `candidate "d0400" cannot be decided`) {
+		t.Error(err)
+	}
+}
+
 func TestASearchEndsWithItsContext(t *testing.T) {
 	p, w, search := searchable(t, pdp.Limits{})
 	ctx, cancel := context.WithCancel(t.Context())

@@ -5,8 +5,9 @@ import (
 	"sync"
 )
 
-// maxSearchesBytes is about how much memory the candidates of searches may take.
-const maxSearchesBytes = 32 << 20
+// maxSearchesBytes is about how much memory the candidates of searches may take. The
+// most that indexes lead to fit, with the longest ids.
+const maxSearchesBytes = 64 << 20
 
 // searches remember the candidates of the latest searches that have a next page: to
 // find them again takes as long as for the first one, see BenchmarkSearch/pages. A

@@ -1,10 +1,12 @@
 package residual
 
 import (
+	"context"
 	"maps"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/policy/rego"
 )
 
@@ -17,6 +19,25 @@ type reader struct {
 	support map[string][]*ast.Rule
 	inside  []string // the supporting rules that are being read
 	formula Formula
+	ctx     context.Context
+	bodies  int // that were read
+	err     error
+}
+
+// maxBodies is how many bodies are read, rules that several ask for as often as they
+// do: each takes some 50 µs, and where a rule asks twice for one that asks twice for
+// another, there is no end to it.
+const maxBodies = 5_000
+
+// goesOn counts a body, and is false when there is an end to the reading.
+func (r *reader) goesOn() bool {
+	if r.bodies++; r.bodies > maxBodies && r.err == nil {
+		r.err = authz.Errorf(authz.LimitExceeded, "what is left of the policy comes to more than %d bodies of rules: let rules that others rest on not rest on several each", maxBodies)
+	}
+	if r.err == nil {
+		r.err = r.ctx.Err()
+	}
+	return r.err == nil
 }
 
 // A scope is what is known of variables.
@@ -45,6 +66,9 @@ type drawnElement struct {
 // body reads a body within a scope, whose variables it does not change. It stands
 // at a place, for expressions that have none.
 func (r *reader) body(exprs ast.Body, within scope, place string) Formula {
+	if !r.goesOn() {
+		return never
+	}
 	b := &body{reader: r, scope: maps.Clone(within), uses: make(map[ast.Var]int), place: place}
 	if b.scope == nil {
 		b.scope = make(scope)

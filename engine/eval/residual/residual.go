@@ -77,10 +77,23 @@ type Reason struct {
 // and the directory are those of the input, with the same limits.
 //
 // What a policy does that partial evaluation cannot follow, and a limit that it
-// meets, is Unexpressed and not an error. Errors are those of the context, the
-// directory and an invalid request.
+// meets, is Unexpressed and not an error. The limits count what is done, and are met
+// on every machine alike. Errors are those of the context, the directory and an
+// invalid request.
 func Of(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Unknown) (Residual, error) {
-	r := &reader{unknown: ast.MustParseRef("input." + string(unknown) + ".id")}
+	return of(ctx, policy, in, unknown, (*reader).decision)
+}
+
+// OfAllow is Of without a look at deny, which may take most of the time: the decision
+// allows no entity that does not fulfil what is left of allow.
+func OfAllow(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Unknown) (Residual, error) {
+	left, err := of(ctx, policy, in, unknown, (*reader).allow)
+	left.Exact = left.Exact && !policy.Has(rego.Deny)
+	return left, err
+}
+
+func of(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Unknown, read func(*reader, *topdown.Partial, *rego.Policy) (Formula, error)) (Residual, error) {
+	r := &reader{ctx: ctx, unknown: ast.MustParseRef("input." + string(unknown) + ".id")}
 	r.typ = in.Request.Resource.Type
 	if unknown == Subject {
 		r.typ = in.Request.Subject.Type
@@ -95,7 +108,7 @@ func Of(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Unknown
 	}
 	partial, err := topdown.NewPartial(ctx, policy, in, r.unknown)
 	if err == nil {
-		r.formula, err = r.decision(partial, policy)
+		r.formula, err = read(r, partial, policy)
 	}
 	switch {
 	case err == nil:
@@ -111,9 +124,14 @@ func Of(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Unknown
 	}
 }
 
+// allow is the condition that allow holds.
+func (r *reader) allow(partial *topdown.Partial, policy *rego.Policy) (Formula, error) {
+	return r.query(partial, ast.Equality.Expr(ast.NewTerm(policy.Path().Append(ast.StringTerm(rego.Allow))), ast.BooleanTerm(true)))
+}
+
 // decision is the condition that allow holds and nothing denies.
 func (r *reader) decision(partial *topdown.Partial, policy *rego.Policy) (Formula, error) {
-	allow, err := r.query(partial, ast.Equality.Expr(ast.NewTerm(policy.Path().Append(ast.StringTerm(rego.Allow))), ast.BooleanTerm(true)))
+	allow, err := r.allow(partial, policy)
 	if err != nil || allow.Op == Never || !policy.Has(rego.Deny) {
 		return allow, err
 	}
@@ -134,7 +152,7 @@ func (r *reader) query(partial *topdown.Partial, asked *ast.Expr) (Formula, erro
 	for _, body := range left.Bodies {
 		any = append(any, r.body(body, scope{}, ""))
 	}
-	return or(any...), nil
+	return or(any...), r.err
 }
 
 // reasonsOf are an error's parts, with the places that it names.

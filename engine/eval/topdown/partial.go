@@ -23,6 +23,11 @@ type Partial struct {
 	txn     *transaction
 }
 
+// maxPartialSteps bounds the work of a Partial, the same on every machine, however
+// busy: what is left of the shipped bundles takes up to a tenth of it, and a grant of
+// the subject some ten steps. It is some 400 ms.
+const maxPartialSteps = 40_000
+
 // NewPartial is for one request, in which the documents that unknown names are not
 // known, such as input.resource.id. The directory is read through the one of the
 // input, whose limits hold for all queries together. What an entity's value is
@@ -38,7 +43,7 @@ func NewPartial(ctx context.Context, policy *rego.Policy, in eval.Input, unknown
 	if err != nil {
 		return nil, err
 	}
-	p := &Partial{policy: looking, input: input, now: in.Now, txn: &transaction{ctx: ctx, directory: in.Directory, static: looking.Data()}}
+	p := &Partial{policy: looking, input: input, now: in.Now, txn: &transaction{ctx: ctx, directory: in.Directory, static: looking.Data(), most: maxPartialSteps}}
 	for _, ref := range unknown {
 		p.unknown = append(p.unknown, ast.NewTerm(ref))
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
 
+	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
 )
 
@@ -34,6 +35,7 @@ type transaction struct {
 	static    ast.Object
 	failure   error // the first that the directory reported
 	steps     uint  // asked whether to stop so many times
+	most      uint  // of steps; 0 for any number
 }
 
 // notFound makes a document undefined.
@@ -132,6 +134,9 @@ func find(value ast.Value, path storage.Path) ast.Value {
 // of a query; the context is looked at now and then.
 func (t *transaction) Cancelled() bool {
 	t.steps++
+	if t.most > 0 && t.steps > t.most && t.failure == nil {
+		t.failure = authz.Errorf(authz.LimitExceeded, "the policy takes more than %d steps to be evaluated in part", t.most)
+	}
 	return t.failure != nil || t.steps%stepsPerLook == 0 && t.ctx.Err() != nil
 }
 
