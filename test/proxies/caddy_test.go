@@ -130,6 +130,14 @@ func startCaddy(t *testing.T, verdict, backend string) string {
 func TestCaddy(t *testing.T) {
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s for %q", r.RequestURI, r.Header.Values("X-User"))
+		if r.Header.Get("X-Verdict-Decision-Id") == "mine" {
+			fmt.Fprint(w, " by root's decision")
+		}
+		for name := range r.Header {
+			if strings.ContainsAny(name, "_.") {
+				fmt.Fprintf(w, " and root's %s", name)
+			}
+		}
 	}))
 	defer backend.Close()
 	address := startCaddy(t, startVerdict(t), backend.Listener.Addr().String())
@@ -145,12 +153,47 @@ func TestCaddy(t *testing.T) {
 		{"what it denies in its own way", "DELETE /patients/7 HTTP/1.1", 429, "slow down"},
 		{"no route", "GET /doctors/7 HTTP/1.1", 403, "nothing is known"},
 		{"a client that tells of another request", "DELETE /patients/7 HTTP/1.1\r\nX-Forwarded-Method: GET\r\nX-Forwarded-Uri: /patients/8", 429, "slow down"},
-		{"a client that tells of another host", "GET /patients/7 HTTP/1.1\r\nX-Forwarded-Host: a\r\nX-Forwarded-Proto: b", 200, "reader"},
+		{"a client that tells of another host", "GET /patients/7 HTTP/1.1\r\nX-Forwarded-Host: a\r\nX-Forwarded-Proto: b", 200, `/patients/7 for ["reader"]`},
 		{"dots", "GET /public/../patients/7 HTTP/1.1", 400, "ends with a dot"},
 		{"encoded dots", "GET /public/%2e%2e/patients/7 HTTP/1.1", 400, "ends with a dot"},
 		{"an encoded slash", "GET /patients/8%2f7 HTTP/1.1", 400, "encoded slash"},
+		{"encoded dots of either case", "GET /patients/8/%2E%2e/7 HTTP/1.1", 400, "ends with a dot"},
+		{"dots at the end", "GET /patients/8/.. HTTP/1.1", 400, "ends with a dot"},
+		{"dots and a semicolon", "GET /patients/8/..;/7 HTTP/1.1", 400, "semicolon"},
+		{"a backslash", `GET /patients/8\..\7 HTTP/1.1`, 400, "backslash"},
+		{"an encoded backslash", "GET /patients/8%5c..%5c7 HTTP/1.1", 400, "backslash"},
+		{"an overlong dot", "GET /patients/%c0%ae%c0%ae/7 HTTP/1.1", 400, "no UTF-8"},
+		{"encoded twice", "GET /patients/8%252f7 HTTP/1.1", 400, "encoded twice"},
+		{"IIS's encoding", "GET /patients/%u002e%u002e/7 HTTP/1.1", 400, ""},
+		{"a NUL", "GET /patients/7%00 HTTP/1.1", 400, "control character"},
+		{"a full-width slash", "GET /patients%ef%bc%8f7 HTTP/1.1", 400, "U+FF0F"},
+		{"raw bytes", "GET /patients/7\xff HTTP/1.1", 400, ""},
+		{"an encoded question mark", "GET /patients/7%3fa HTTP/1.1", 400, "encoded ?"},
+		{"a fragment", "GET /patients/7#/../8 HTTP/1.1", 400, ""},
+		{"a path in the query", "GET /doctors?/patients/7 HTTP/1.1", 403, "nothing is known"},
+		{"a long path", "GET /patients/" + strings.Repeat("7", 5000) + " HTTP/1.1", 400, "at most 4096"},
+		{"a letter encoded without need", "GET /%70atients/7 HTTP/1.1", 200, `/%70atients/7 for ["reader"]`},
+		{"an absolute target", "GET http://" + address + "/patients/7 HTTP/1.1", 200, `/patients/7 for ["reader"]`},
+		{"an absolute target of what has no route", "GET http://" + address + "/doctors/7 HTTP/1.1", 403, "nothing is known"},
+		// To which Caddy itself answers that there is no such site.
+		{"an absolute target of another site", "GET http://other.example/patients/7 HTTP/1.1", 200, ""},
+		{"a star", "OPTIONS * HTTP/1.1", 200, ""},
+		{"an authority", "CONNECT other.example:80 HTTP/1.1", 200, ""},
+		{"an authority that is the site's", "CONNECT " + address + " HTTP/1.1", 403, "nothing is known"},
+		{"a method in small letters", "get /patients/7 HTTP/1.1", 403, "nothing is known"},
+		{"a method that nobody knows", "BREW /patients/7 HTTP/1.1", 403, "nothing is known"},
 		{"two slashes", "GET //patients/7 HTTP/1.1", 400, "two slashes"},
 		{"a matrix parameter", "GET /patients/7;a=b HTTP/1.1", 400, "semicolon"},
+		{"a header with an underscore", "GET /patients/7 HTTP/1.1\r\nX_User: root", 200, `/patients/7 for ["reader"]`},
+		{"a header with a dot", "GET /patients/7 HTTP/1.1\r\nX.User: root", 200, `/patients/7 for ["reader"]`},
+		{"what Caddy tells, with underscores", "GET /doctors HTTP/1.1\r\nX_Forwarded_Uri: /patients/7", 403, "nothing is known"},
+		{"what Caddy tells, twice", "GET /doctors HTTP/1.1\r\nX-Forwarded-Uri: /patients/7\r\nX-Forwarded-Uri: /patients/7", 403, "nothing is known"},
+		{"what Caddy tells, named by Connection", "GET /doctors HTTP/1.1\r\nConnection: X-Forwarded-Uri, X-Forwarded-Method", 403, "nothing is known"},
+		{"what nginx tells", "GET /doctors HTTP/1.1\r\nX-Original-URI: /patients/7\r\nX-Original-Method: GET", 403, "nothing is known"},
+		{"a decision that the client names", "GET /patients/7 HTTP/1.1\r\nX-Verdict-Decision-Id: mine", 200, `/patients/7 for ["reader"]`},
+		{"the policy's header, named by Connection", "GET /patients/7 HTTP/1.1\r\nConnection: X-User", 200, "/patients/7 for ["},
+		{"a path in a header", "GET /patients/7 HTTP/1.1\r\nX-Original-URL: /patients/8", 400, "x-original-url"},
+		{"a method in the query", "GET /patients/7?_method=DELETE HTTP/1.1", 400, "_method"},
 		{"another method in a header", "GET /patients/7 HTTP/1.1\r\nX-HTTP-Method-Override: DELETE", 400, "x-http-method-override"},
 	}
 	for _, tt := range tests {
@@ -158,6 +201,9 @@ func TestCaddy(t *testing.T) {
 			response, body := ask(t, address, tt.request)
 			if response.StatusCode != tt.status || !strings.Contains(body, tt.body) {
 				t.Errorf("status %d, %q; want %d, %q", response.StatusCode, body, tt.status, tt.body)
+			}
+			if strings.Contains(body, " for [") != strings.Contains(tt.body, "for [") {
+				t.Errorf("the backend is asked: %s", body)
 			}
 			if strings.Contains(body, "root") {
 				t.Errorf("what the client sent reaches the backend: %s", body)
