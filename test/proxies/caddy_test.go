@@ -212,6 +212,18 @@ func TestCaddy(t *testing.T) {
 	}
 }
 
+// Without an answer nobody is let through.
+func TestCaddyWithoutVerdict(t *testing.T) {
+	backend := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the backend is asked") }))
+	defer backend.Close()
+	nobody := httptest.NewServer(nil)
+	nobody.Close()
+	address := startCaddy(t, nobody.Listener.Addr().String(), backend.Listener.Addr().String())
+	if response, body := ask(t, address, "GET /patients/7 HTTP/1.1"); response.StatusCode != http.StatusBadGateway {
+		t.Errorf("status %d: %s", response.StatusCode, body)
+	}
+}
+
 // ask sends a request as it is written, which a client of Go's would not.
 func ask(t *testing.T, address, request string) (*http.Response, string) {
 	t.Helper()
