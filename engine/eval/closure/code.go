@@ -92,7 +92,10 @@ func encode(t *tree, static *ast.Term) (*executable, error) {
 	}
 	c.inside, c.base = nil, 0
 	plan := c.block(t.plan)
-	return &executable{plan: plan, routines: c.routines, slots: slots, memos: c.memos, parts: len(c.parts), idle: new(sync.Pool)}, nil
+	return &executable{
+		plan: plan, routines: c.routines, slots: slots, memos: c.memos, parts: len(c.parts),
+		signatures: new(signatures), idle: new(sync.Pool),
+	}, nil
 }
 
 // slot is the place of a local in a machine.

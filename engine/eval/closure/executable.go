@@ -66,7 +66,7 @@ func compile(s source) (*executable, *tree, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	x.patterns, x.signatures = newPatterns(), new(signatures)
+	x.patterns = newPatterns()
 	return x, t, nil
 }
 
@@ -98,7 +98,7 @@ func (x *executable) machine(r *run) *machine {
 	m.plain.yielded = sized(m.plain.yielded, x.memos)
 	m.patterns, m.signatures = x.patterns, x.signatures
 	m.ctx, m.directory, m.static, m.now = r.ctx, r.directory, r.static, r.now
-	m.request, m.shared = r.request, r.shared
+	m.request, m.document, m.shared = r.request, r.document, r.shared
 	m.plain.input, m.plain.isRequest, m.plain.data = r.input, r.request != nil, r.data
 	m.world = &m.plain
 	m.strict = !r.lenient
@@ -144,7 +144,7 @@ func (x *executable) release(m *machine) {
 		m.plain.answers, m.plain.oldest = m.plain.answers[:0], 0
 	}
 	m.plain.input, m.plain.data, m.world = nil, nil, nil
-	m.ctx, m.directory, m.request, m.shared = nil, nil, nil, nil
+	m.ctx, m.directory, m.request, m.document, m.shared = nil, nil, nil, nil, nil
 	m.known.forget()
 	m.buildings.forget((*building).forget)
 	m.walks.forget()

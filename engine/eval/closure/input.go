@@ -44,26 +44,32 @@ var objects = map[string]func(*authz.Request) authz.Object{
 	"context":             func(r *authz.Request) authz.Object { return r.Context },
 }
 
-// A part is what a request has at a path, as a value that is made once.
+// A part is what a request or a document has at a path, as a value that is made once.
 type part struct {
 	known bool
 	term  *ast.Term
 }
 
-// inInput is the code of a path of names in the document input. Of a request it
-// is read where it stands; everywhere is that for any other document.
+// inInput is the code of a path of names in the document input. Of what was sent, a
+// request or a document, it is read where it stands, and once; everywhere is the code
+// of that for any other input.
 func (c *coder) inInput(names []string, everywhere value) value {
-	made := c.fromRequest(names)
-	if made == nil {
+	if len(names) == 0 {
 		return everywhere
 	}
-	place := c.part(names)
+	made := c.fromRequest(names)
+	place, names := c.part(names), slices.Clone(names)
 	return func(m *machine) *ast.Term {
-		if !m.world.isRequest {
+		isDocument := m.document != nil && m.world.input == m.plain.input
+		if !isDocument && (made == nil || !m.world.isRequest) {
 			return everywhere(m)
 		}
 		p := &m.parts[place]
-		if !p.known {
+		switch {
+		case p.known:
+		case isDocument:
+			*p = part{true, m.sent(m.document, names)}
+		default:
 			*p = part{true, made(m)}
 		}
 		return p.term

@@ -73,6 +73,7 @@ type machine struct {
 	ctx        context.Context
 	directory  eval.Directory
 	request    *authz.Request
+	document   authz.Object // what input is where there is no request
 	shared     *eval.Parts
 	parts      []part
 	static     *ast.Term // an object
