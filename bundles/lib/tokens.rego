@@ -30,7 +30,14 @@ default offered(_) := false
 
 offered(http) if {
 	count(data.http.tokens) > 0
-	regex.match(`(?i)^bearer( |$)`, http.headers.authorization)
+	regex.match(`(?i)^\s*bearer(\s|$)`, http.headers.authorization)
+}
+
+# Behind another, where some server would see one as well.
+offered(http) if {
+	count(data.http.tokens) > 0
+	contains(http.headers.authorization, ",")
+	regex.match(`(?i),\s*bearer(\s|$)`, http.headers.authorization)
 }
 
 # METADATA
@@ -51,10 +58,10 @@ subject(http) := {"type": object.get(found.entry, "type", "user"), "id": id, "pr
 
 _verified(http) := {"claims": claims, "entry": entry} if {
 	offered(http)
-	token := substring(http.headers.authorization, count("bearer "), -1)
 
 	# Each of three parts is base64 for URLs, without padding.
-	regex.match(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`, token)
+	regex.match(`^(?i:bearer) [A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`, http.headers.authorization)
+	token := substring(http.headers.authorization, count("bearer "), -1)
 	parts := split(token, ".")
 	every part in parts { count(part) % 4 != 1 }
 

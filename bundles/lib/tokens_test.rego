@@ -104,6 +104,16 @@ test_a_bad_token_is_offered_all_the_same if {
 	tokens.offered(asks("bearer")) with data.http.tokens as [entry]
 }
 
+test_what_some_server_takes_for_a_token_is_offered_and_no_good if {
+	every text in [
+		concat("\t", ["Bearer", token.good]), concat(" ", [" Bearer", token.good]), concat(" ", ["Basic eDp5, bearer", token.good]),
+		concat(" ", ["Basic eDp5,BEARER", token.good]),
+	] {
+		tokens.offered(asks(text)) with data.http.tokens as [entry]
+		not subject_by([entry], text)
+	}
+}
+
 # What is not set refuses everything.
 test_an_entry_that_lacks_something_takes_no_token if {
 	every member in ["issuer", "audience", "algorithm", "keys"] {

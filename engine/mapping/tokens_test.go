@@ -198,6 +198,8 @@ func TestTokens(t *testing.T) {
 		{"five parts, encrypted", "Bearer a.b.c.d.e", nobody},
 		{"two", "Bearer " + good + ", Bearer " + good, nobody},
 		{"another scheme behind it", "Bearer " + good + ", Basic eDp5", nobody},
+		{"a second one behind another scheme", "Basic eDp5, Bearer " + good, nobody},
+		{"a tab in the place of the space", "Bearer\t" + good, nobody},
 		{"two spaces", "Bearer  " + good, nobody},
 		{"a space behind it", "Bearer " + good + " ", nobody},
 		{"a line's end behind it", "Bearer " + good + "\n", nobody},
