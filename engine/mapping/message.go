@@ -72,6 +72,9 @@ func (m *Message) Document() (authz.Object, error) {
 			return nil, refuse("query", "has _method, by which some servers read another method")
 		}
 	}
+	if !utf8.ValidString(m.Principal) {
+		return nil, refuse("principal", "is no UTF-8: another could look the same")
+	}
 	headers, err := m.headers()
 	if err != nil {
 		return nil, err
@@ -86,7 +89,7 @@ func (m *Message) Document() (authz.Object, error) {
 			"query":    queryOf(target.Query),
 			"headers":  headers,
 		},
-		"source": authz.Object{"address": valid(m.Address), "principal": valid(m.Principal)},
+		"source": authz.Object{"address": valid(m.Address), "principal": m.Principal},
 		"tenant": valid(m.Tenant),
 	}, nil
 }

@@ -115,6 +115,7 @@ func TestRefusedMessages(t *testing.T) {
 		{"a method within the method in small letters", "by which some servers", with(func(m *Message) { m.Headers["x-http-method-override"] = "get" })},
 		{"a path", "path: has two slashes", with(func(m *Message) { m.Target = "/a//b" })},
 		{"a host", "host: is", with(func(m *Message) { m.Host = "a b" })},
+		{"a principal that is no UTF-8", "principal: is no UTF-8", with(func(m *Message) { m.Principal = "spiffe://example/we\xff" })},
 		{"too many headers", "headers: are 129", with(func(m *Message) { m.Headers = manyHeaders(MaxHeaders + 1) })},
 		{"headers too large", "headers: have more than", with(func(m *Message) { m.Headers = map[string]string{"a": strings.Repeat("x", MaxHeaderBytes)} })},
 	}
