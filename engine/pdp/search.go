@@ -290,11 +290,14 @@ func (p *PDP) actions(ctx context.Context, on *pin, request *authz.Request, size
 	if on.policy.Actions == nil {
 		return candidates{}, authz.Errorf(authz.FailedPrecondition, "the policy does not say which actions there are: give it a rule actions, such as actions := {\"read\", \"write\"} if input.resource.type == %q", request.Resource.Type)
 	}
-	value, _, err := p.ask(ctx, on, on.policy.Actions, eval.Input{Request: request, Validated: true}, size)
+	value, defined, err := p.ask(ctx, on, on.policy.Actions, eval.Input{Request: request, Validated: true}, size)
 	if err != nil {
 		return candidates{}, err
 	}
-	members, _ := value.([]any)
+	members, isSet := value.([]any)
+	if defined && !isSet {
+		return candidates{}, authz.Errorf(authz.Evaluation, "rule actions is no set: it must be a set of non-empty strings")
+	}
 	names := make([]string, 0, len(members))
 	for _, member := range members {
 		name, isText := member.(string)

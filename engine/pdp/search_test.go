@@ -354,6 +354,10 @@ func TestSearchesThatFail(t *testing.T) {
 			s.For, w.policy = pdp.Actions, policyOf(t, "package authz\n\nallow := true\n\nactions := {x | some x in input.context.names}\n")
 			s.Request.Context = authz.Object{"names": []any{"read", 1}}
 		}, authz.Evaluation, "no name"},
+		{"actions that are no set", func(w *world, s *pdp.Search) {
+			s.For, w.policy = pdp.Actions, policyOf(t, "package authz\n\nallow := true\n\nactions := input.context.names\n")
+			s.Request.Context = authz.Object{"names": map[string]any{"read": true}}
+		}, authz.Evaluation, "it must be a set"},
 		{"actions that err", func(w *world, s *pdp.Search) {
 			s.For, w.policy = pdp.Actions, policyOf(t, "package authz\n\nallow := true\n\nactions := {sprintf(\"%d\", [x]) | x := 1 / input.context.zero}\n")
 			s.Request.Context = authz.Object{"zero": 0}
