@@ -39,6 +39,7 @@ const (
 // New makes a client of a server at host:port or unix:///path. Of a name that
 // stands for several addresses, and of several servers given with commas between,
 // those that are ready are asked in turn; the pages of a search come from one of them.
+// A server is not ready while any of its tenants has no policy.
 //
 // It talks without TLS to servers on loopback and on Unix sockets. Others need
 // WithCA or WithTLS.

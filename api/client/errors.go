@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -63,6 +64,14 @@ func failureOf(err error) *authz.Error {
 	}
 	e := &authz.Error{Kind: kindOfCode(st.Code()), Message: withoutViolations(st.Message(), violations), Violations: violations, Err: err}
 	switch st.Code() {
+	case codes.Unavailable:
+		// Of what gRPC says about several attempts, the last is what matters.
+		if at := strings.LastIndex(e.Message, unavailableText); at >= 0 {
+			e.Message = e.Message[at+len(unavailableText):]
+		}
+		if strings.HasSuffix(e.Message, healthpb.HealthCheckResponse_NOT_SERVING.String()) {
+			e.Message = "the server says that it is not ready, and its /readyz why"
+		}
 	case codes.Unauthenticated, codes.PermissionDenied:
 		e.Message = "this caller is not accepted: " + e.Message
 	case codes.Unimplemented:
@@ -70,6 +79,8 @@ func failureOf(err error) *authz.Error {
 	}
 	return e
 }
+
+const unavailableText = "rpc error: code = Unavailable desc = "
 
 // withoutViolations is a message without the text of the violations, which the
 // server ends it with and authz.Error adds.

@@ -332,7 +332,7 @@ func TestServerThatIsNotReady(t *testing.T) {
 	if err := c.Ready(); authz.KindOf(err) != authz.Unavailable {
 		t.Errorf("ready: %v", err)
 	}
-	if _, err := c.Check(within5s(t), requestAbout("1")); authz.KindOf(err) != authz.Unavailable {
+	if _, err := c.Check(within5s(t), requestAbout("1")); authz.KindOf(err) != authz.Unavailable || err.Error() != "verdict at "+c.target+": the server says that it is not ready, and its /readyz why" {
 		t.Errorf("before it is ready: %v", err)
 	}
 	ready.Store(true)

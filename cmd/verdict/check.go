@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/verdictpdp/verdict/api/authz"
-	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/api/client"
 	"github.com/verdictpdp/verdict/engine/pdp"
 )
 
@@ -81,22 +81,16 @@ func (c *check) request(args []string) (*authz.Request, error) {
 }
 
 func (c *check) decideRemote(ctx context.Context, r *authz.Request) (authz.Decision, error) {
-	conn, err := c.dial()
+	consistency, err := c.consistency()
 	if err != nil {
 		return authz.Decision{}, err
 	}
-	defer conn.Close()
-	request, err := requestProto(r)
+	server, err := c.ask()
 	if err != nil {
 		return authz.Decision{}, err
 	}
-	request.Consistency = c.consistencyFlags.proto()
-	request.Explain = c.explain
-	response, err := verdictv1.NewAccessServiceClient(conn).CheckAccess(ctx, request)
-	if err != nil {
-		return authz.Decision{}, err
-	}
-	return decisionOf(response), nil
+	defer server.Close()
+	return server.CheckWith(ctx, *r, client.CheckOptions{Consistency: consistency, Explain: c.explain})
 }
 
 func (c *check) decideLocal(ctx context.Context, r *authz.Request) (authz.Decision, error) {

@@ -5,21 +5,18 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/api/client"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 )
 
@@ -56,59 +53,57 @@ func (r *remote) bounded(ctx context.Context) (context.Context, context.CancelFu
 func (r *remote) inTime(ctx context.Context, err error) error {
 	const moment = 100 * time.Millisecond
 	end, _ := ctx.Deadline()
-	late := errors.Is(ctx.Err(), context.DeadlineExceeded) ||
+	late := errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||
 		status.Code(err) == codes.DeadlineExceeded && time.Until(end) < moment
-	if err != nil && late {
+	switch {
+	case err != nil && late:
 		return fmt.Errorf("no answer from %s within --timeout %s", r.server, &r.timeout)
+	case err != nil && ctx.Err() != nil:
+		return ctx.Err()
 	}
 	return err
 }
 
-// maxMessageBytes is the largest message taken from a server: a page of a
-// listing stays far below it.
-const maxMessageBytes = 64 << 20
-
-// silence is how long nothing is heard from a server before it is pinged, and
-// how long it may take to answer before it is taken to be gone.
-const silence = 30 * time.Second
-
-func (r *remote) dial() (*grpc.ClientConn, error) {
+// ask is a client of the server. It asks once, and also a server that says that it is
+// not ready: what keeps it from that is in its answer.
+func (r *remote) ask() (*client.Client, error) {
 	if err := checkAddress(r.server); err != nil {
 		return nil, fmt.Errorf("--server %w", err)
 	}
-	target := r.server
-	if path, isUnix := socketPath(target); isUnix {
-		absolute, err := filepath.Abs(path)
+	options := []client.Option{
+		client.WithoutCoalescing(), client.WithAttempts(1), client.WithPlaintextOverNetwork(),
+		client.WithDialOptions(grpc.WithDisableHealthCheck()),
+	}
+	if r.ca != "" {
+		pool, err := authorities(r.ca)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--ca: %w", err)
 		}
-		target = unixPrefix + absolute // a relative one gRPC takes for a host
+		options = append(options, client.WithTLS(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}))
 	}
-	security, err := r.security()
+	server := r.server
+	if strings.HasPrefix(server, ":") { // as the address to listen on may be given
+		server = "localhost" + server
+	}
+	c, err := client.New(server, options...)
 	if err != nil {
-		return nil, fmt.Errorf("--ca: %w", err)
+		return nil, fmt.Errorf("--server: %w", err)
 	}
-	conn, err := grpc.NewClient(target,
-		grpc.WithTransportCredentials(security),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: silence, Timeout: silence}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessageBytes)))
-	if err != nil {
-		return nil, fmt.Errorf("--server %s: %w", r.server, err)
-	}
-	return conn, nil
+	return c, nil
 }
 
-// security is how a connection is protected. Over a Unix socket the server is
-// known as localhost.
-func (r *remote) security() (credentials.TransportCredentials, error) {
-	if r.ca == "" {
-		return insecure.NewCredentials(), nil
-	}
-	pool, err := authorities(r.ca)
+// A connection is to the services that the client has no calls for.
+type connection struct {
+	grpc.ClientConnInterface
+	io.Closer
+}
+
+func (r *remote) dial() (connection, error) {
+	c, err := r.ask()
 	if err != nil {
-		return nil, err
+		return connection{}, err
 	}
-	return credentials.NewTLS(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}), nil
+	return connection{c.Conn(), c}, nil
 }
 
 const unixPrefix = "unix://"
@@ -151,6 +146,14 @@ func (c *consistencyFlags) addFlags(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("at-least", "exact")
 }
 
+// consistency is what the flags say.
+func (c *consistencyFlags) consistency() (authz.Consistency, error) {
+	if c.exactGiven() && c.exact == 0 {
+		return authz.Consistency{}, errors.New("--exact 0: revisions begin with 1")
+	}
+	return authz.Consistency{AtLeast: c.atLeast, Exact: c.exact}, nil
+}
+
 func (c *consistencyFlags) proto() *verdictv1.Consistency {
 	switch {
 	case c.exactGiven():
@@ -164,94 +167,4 @@ func (c *consistencyFlags) proto() *verdictv1.Consistency {
 // exactly asks for one revision and no other.
 func exactly(revision uint64) *verdictv1.Consistency {
 	return &verdictv1.Consistency{Requirement: &verdictv1.Consistency_Exact{Exact: revision}}
-}
-
-func requestProto(r *authz.Request) (*verdictv1.CheckAccessRequest, error) {
-	subject, err := properties("subject", r.Subject.Properties)
-	if err != nil {
-		return nil, err
-	}
-	action, err := properties("action", r.Action.Properties)
-	if err != nil {
-		return nil, err
-	}
-	resource, err := properties("resource", r.Resource.Properties)
-	if err != nil {
-		return nil, err
-	}
-	requestContext, err := properties("context", r.Context)
-	if err != nil {
-		return nil, err
-	}
-	return &verdictv1.CheckAccessRequest{
-		Tenant:   r.Tenant,
-		Subject:  &verdictv1.Subject{Type: r.Subject.Type, Id: r.Subject.ID, Properties: subject},
-		Action:   &verdictv1.Action{Name: r.Action.Name, Properties: action},
-		Resource: &verdictv1.Resource{Type: r.Resource.Type, Id: r.Resource.ID, Properties: resource},
-		Context:  requestContext,
-	}, nil
-}
-
-func properties(field string, object authz.Object) (*structpb.Struct, error) {
-	if len(object) == 0 {
-		return nil, nil
-	}
-	s, err := structpb.NewStruct(object)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", field, err)
-	}
-	return s, nil
-}
-
-func decisionOf(r *verdictv1.CheckAccessResponse) authz.Decision {
-	d := authz.Decision{
-		Allowed:           r.GetAllowed(),
-		Reasons:           r.GetReasons(),
-		Obligations:       r.GetObligations().AsMap(),
-		ID:                r.GetDecisionId(),
-		PolicyRevision:    r.GetPolicyRevision(),
-		DirectoryRevision: r.GetDirectoryRevision(),
-	}
-	if e := r.GetError(); e != nil {
-		d.Err = &authz.Error{Kind: kindOf(e.GetKind()), Message: e.GetMessage()}
-	}
-	d.Explanation = explanationFrom(r.GetExplanation())
-	return d
-}
-
-func explanationFrom(message *verdictv1.Explanation) *authz.Explanation {
-	if message == nil {
-		return nil
-	}
-	e := &authz.Explanation{
-		RulesLeftOut: int(message.GetRulesLeftOut()), FactsLeftOut: int(message.GetFactsLeftOut()), CutShort: message.GetCutShort(),
-	}
-	for _, rule := range message.GetRules() {
-		outcome := authz.RuleOutcome{
-			Rule: rule.GetRule(), Title: rule.GetTitle(), Location: rule.GetLocation(),
-			Held: rule.GetHeld(), Erred: rule.GetErred(), FailedAt: rule.GetFailedAt(), FailedExpr: rule.GetFailedExpression(),
-			Passed: int(rule.GetPassed()), Expressions: int(rule.GetExpressions()), RestsOn: rule.GetRestsOn(), Rank: int(rule.GetRank()),
-			ValuesLeftOut: int(rule.GetValuesLeftOut()), MoreAttempts: int(rule.GetMoreAttempts()), RestsOnLeftOut: int(rule.GetRestsOnLeftOut()),
-		}
-		for _, v := range rule.GetValues() {
-			outcome.Values = append(outcome.Values, authz.ExprValue{Text: v.GetText(), Value: v.GetValue()})
-		}
-		e.Rules = append(e.Rules, outcome)
-	}
-	for _, fact := range message.GetFacts() {
-		e.Facts = append(e.Facts, authz.Fact{Ref: fact.GetRef(), Known: fact.GetKnown()})
-	}
-	return e
-}
-
-// kindOf finds the kind by its name: ERROR_KIND_LIMIT_EXCEEDED is
-// limit_exceeded. What has no such kind is internal.
-func kindOf(kind verdictv1.ErrorKind) authz.Kind {
-	name := strings.ToLower(strings.TrimPrefix(kind.String(), "ERROR_KIND_"))
-	for k := authz.Internal; k.String() != authz.Internal.String() || k == authz.Internal; k++ {
-		if k.String() == name {
-			return k
-		}
-	}
-	return authz.Internal
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/activation"
 )
 
@@ -40,12 +39,11 @@ func startDemo(t *testing.T) *service {
 func TestSamplesOnEveryWayIn(t *testing.T) {
 	s := startDemo(t)
 	r := remote{server: s.grpcListener.Addr().String()}
-	conn, err := r.dial()
+	server, err := r.ask()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	access := verdictv1.NewAccessServiceClient(conn)
+	defer server.Close()
 
 	for _, tenant := range demoTenants {
 		samples, err := sampleRequests(tenant)
@@ -54,15 +52,11 @@ func TestSamplesOnEveryWayIn(t *testing.T) {
 		}
 		for _, sample := range samples {
 			t.Run(sample.Scenario+" "+sample.Title, func(t *testing.T) {
-				request, err := requestProto(sample.Request.authz())
+				decision, err := server.Check(t.Context(), *sample.Request.authz())
 				if err != nil {
 					t.Fatal(err)
 				}
-				response, err := access.CheckAccess(t.Context(), request)
-				if err != nil {
-					t.Fatal(err)
-				}
-				over := newDecisionReport(decisionOf(response))
+				over := newDecisionReport(decision)
 				sample.check(t, "gRPC", over)
 
 				var out, errs bytes.Buffer

@@ -197,7 +197,7 @@ const importCutShort = "the import did not come to its end, and what was written
 // importChunk is how many bytes of lines go in one message.
 const importChunk = 256 << 10
 
-func (i *importer) send(ctx context.Context, conn *grpc.ClientConn, file *os.File, validateOnly bool, g *progress) (*importReport, error) {
+func (i *importer) send(ctx context.Context, conn grpc.ClientConnInterface, file *os.File, validateOnly bool, g *progress) (*importReport, error) {
 	size, err := file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return nil, err

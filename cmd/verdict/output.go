@@ -182,15 +182,17 @@ const interrupted = "interrupted"
 // code and gains its violations.
 func errorText(err error) string {
 	var answer interface{ GRPCStatus() *status.Status }
+	// The client tells an application that it is Verdict's; here everything is.
+	text := strings.TrimPrefix(err.Error(), "verdict at ")
 	if !errors.As(err, &answer) || answer.GRPCStatus().Code() == codes.OK {
-		return strings.Replace(err.Error(), context.Canceled.Error(), interrupted, 1)
+		return strings.Replace(text, context.Canceled.Error(), interrupted, 1)
 	}
 	st := answer.GRPCStatus()
 	message := st.Message()
 	if st.Code() == codes.Canceled {
 		message = interrupted
 	}
-	lines := []string{strings.Replace(err.Error(), st.Err().Error(), message, 1)}
+	lines := []string{strings.Replace(text, st.Err().Error(), message, 1)}
 	for _, detail := range st.Details() {
 		bad, ok := detail.(*errdetails.BadRequest)
 		if !ok {

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/verdictpdp/verdict/api/authz"
-	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/api/client"
 	"github.com/verdictpdp/verdict/engine/pdp"
 	"github.com/verdictpdp/verdict/engine/plan"
 )
@@ -92,60 +92,29 @@ func (f *planning) plan(ctx context.Context, asked pdp.PlanQuestion) (pdp.Planne
 		planned, err := point.decisions.Plan(ctx, asked)
 		return planned, errors.Join(err, point.Close())
 	}
-	conn, err := f.dial()
+	consistency, err := f.consistency()
 	if err != nil {
 		return pdp.Planned{}, err
 	}
-	defer conn.Close()
-	request, err := requestProto(asked.Request)
+	server, err := f.ask()
 	if err != nil {
 		return pdp.Planned{}, err
 	}
-	response, err := verdictv1.NewAccessServiceClient(conn).PlanResources(ctx, &verdictv1.PlanResourcesRequest{
-		Tenant: request.Tenant, Subject: request.Subject, Action: request.Action, Resource: request.Resource, Context: request.Context,
-		Consistency: f.consistencyFlags.proto(), Dialect: dialectProto(asked.Options.Dialect), ParametersBefore: int32(min(f.before, plan.MaxBefore+1)),
+	defer server.Close()
+	written, err := server.PlanResources(ctx, *asked.Request, client.PlanOptions{
+		Dialect: client.Dialect(asked.Options.Dialect), ParametersBefore: asked.Options.Before, Consistency: consistency,
 	})
 	if err != nil {
 		return pdp.Planned{}, err
 	}
-	return plannedOf(response), nil
-}
-
-func dialectProto(dialect plan.Dialect) verdictv1.PlanDialect {
-	return verdictv1.PlanDialect(verdictv1.PlanDialect_value["PLAN_DIALECT_"+strings.ToUpper(string(dialect))])
-}
-
-// plannedOf is a plan that a server has answered.
-func plannedOf(response *verdictv1.PlanResourcesResponse) pdp.Planned {
 	planned := pdp.Planned{
-		Plan:  plan.Plan{Effect: plan.Never, Condition: response.GetCondition()},
-		Notes: response.GetNotes(), PolicyRevision: response.GetPolicyRevision(), DirectoryRevision: response.GetDirectoryRevision(),
+		Plan:  plan.Plan{Effect: plan.Effect(written.Effect.String()), UCAST: written.UCAST, Condition: written.Condition},
+		Notes: written.Notes, PolicyRevision: written.PolicyRevision, DirectoryRevision: written.DirectoryRevision,
 	}
-	switch response.GetEffect() {
-	case verdictv1.PlanEffect_PLAN_EFFECT_ALWAYS:
-		planned.Effect = plan.Always
-	case verdictv1.PlanEffect_PLAN_EFFECT_CONDITIONAL:
-		planned.Effect = plan.Conditional
+	if written.SQL != nil {
+		planned.SQL = (*plan.SQL)(written.SQL)
 	}
-	if filter := response.GetSql(); filter != nil {
-		planned.SQL = &plan.SQL{Where: filter.GetWhere(), Table: filter.GetTable()}
-		for _, parameter := range filter.GetParameters() {
-			var value any
-			switch v := parameter.GetValue().(type) {
-			case *verdictv1.SqlParameter_Text:
-				value = v.Text
-			case *verdictv1.SqlParameter_Integer:
-				value = v.Integer
-			case *verdictv1.SqlParameter_Number:
-				value = v.Number
-			}
-			planned.SQL.Parameters = append(planned.SQL.Parameters, value)
-		}
-	}
-	if filter := response.GetUcast(); filter != nil {
-		planned.UCAST, _ = filter.AsInterface().(map[string]any)
-	}
-	return planned
+	return planned, nil
 }
 
 // A plannedReport is a plan as --output json prints it.

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/verdictpdp/verdict/api/authz"
-	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/api/client"
 	"github.com/verdictpdp/verdict/engine/pdp"
 )
 
@@ -95,95 +96,81 @@ func (s *search) asked(args []string) (pdp.Search, error) {
 	return asked, s.set(r)
 }
 
-// A pager answers a page of a search.
-type pager func(ctx context.Context, asked pdp.Search) (pdp.Found, error)
-
 // find goes through the pages of a search.
 func (s *search) find(ctx context.Context, asked pdp.Search) (pdp.Found, error) {
+	asked.Limit = pdp.MaxSearchLimit
+	if s.limit > 0 {
+		asked.Limit = min(asked.Limit, s.limit)
+	}
 	if s.bundle != "" {
 		point, err := s.open(ctx)
 		if err != nil {
 			return pdp.Found{}, err
 		}
-		found, err := s.pages(ctx, point.decisions.Search, asked)
+		found, err := s.gather(pagesHere(ctx, point.decisions, asked))
 		return found, errors.Join(err, point.Close())
 	}
-	conn, err := s.dial()
+	consistency, err := s.consistency()
 	if err != nil {
 		return pdp.Found{}, err
 	}
-	defer conn.Close()
-	return s.pages(ctx, s.remotePager(verdictv1.NewAccessServiceClient(conn)), asked)
+	server, err := s.ask()
+	if err != nil {
+		return pdp.Found{}, err
+	}
+	defer server.Close()
+	pages := map[pdp.SearchFor]func(context.Context, authz.Request, client.SearchOptions) iter.Seq2[client.Page, error]{
+		pdp.Subjects: server.SearchSubjects, pdp.Resources: server.SearchResources, pdp.Actions: server.SearchActions,
+	}[asked.For]
+	return s.gather(pagesThere(pages(ctx, *asked.Request, client.SearchOptions{PageSize: asked.Limit, Consistency: consistency})))
 }
 
-func (s *search) pages(ctx context.Context, page pager, asked pdp.Search) (pdp.Found, error) {
-	asked.Limit = pdp.MaxSearchLimit
-	if s.limit > 0 {
-		asked.Limit = min(asked.Limit, s.limit)
-	}
-	var all pdp.Found
-	for {
-		found, err := page(ctx, asked)
+// gather makes one of the pages that are needed.
+func (s *search) gather(pages iter.Seq2[pdp.Found, error]) (all pdp.Found, err error) {
+	for found, err := range pages {
 		if err != nil {
 			return pdp.Found{}, err
 		}
 		found.IDs = append(all.IDs, found.IDs...)
 		found.Candidates += all.Candidates
-		all, asked.Token = found, found.Next
+		all = found
 		if s.limit > 0 && len(all.IDs) >= s.limit {
 			all.IDs = all.IDs[:s.limit]
-			return all, nil
+			break
 		}
-		if found.Next == "" {
-			return all, nil
+	}
+	return all, nil
+}
+
+// pagesHere are the pages that a point finds.
+func pagesHere(ctx context.Context, decisions *pdp.PDP, asked pdp.Search) iter.Seq2[pdp.Found, error] {
+	return func(yield func(pdp.Found, error) bool) {
+		for {
+			found, err := decisions.Search(ctx, asked)
+			if !yield(found, err) || err != nil || found.Next == "" {
+				return
+			}
+			asked.Token = found.Next
 		}
 	}
 }
 
-// remotePager asks a server.
-func (s *search) remotePager(client verdictv1.AccessServiceClient) pager {
-	return func(ctx context.Context, asked pdp.Search) (pdp.Found, error) {
-		request, err := requestProto(asked.Request)
-		if err != nil {
-			return pdp.Found{}, err
-		}
-		request.Consistency = s.consistencyFlags.proto()
-		switch size := int32(asked.Limit); asked.For {
-		case pdp.Subjects:
-			response, err := client.SearchSubjects(ctx, &verdictv1.SearchSubjectsRequest{
-				Tenant: request.Tenant, Subject: request.Subject, Action: request.Action, Resource: request.Resource, Context: request.Context,
-				Consistency: request.Consistency, PageSize: size, PageToken: asked.Token,
-			})
-			return foundIn(response.GetPage(), response.GetSubjects(), (*verdictv1.Subject).GetId), err
-		case pdp.Resources:
-			response, err := client.SearchResources(ctx, &verdictv1.SearchResourcesRequest{
-				Tenant: request.Tenant, Subject: request.Subject, Action: request.Action, Resource: request.Resource, Context: request.Context,
-				Consistency: request.Consistency, PageSize: size, PageToken: asked.Token,
-			})
-			return foundIn(response.GetPage(), response.GetResources(), (*verdictv1.Resource).GetId), err
-		default:
-			response, err := client.SearchActions(ctx, &verdictv1.SearchActionsRequest{
-				Tenant: request.Tenant, Subject: request.Subject, Resource: request.Resource, Context: request.Context,
-				Consistency: request.Consistency, PageSize: size, PageToken: asked.Token,
-			})
-			return foundIn(response.GetPage(), response.GetActions(), (*verdictv1.Action).GetName), err
+// pagesThere are the pages that a server finds.
+func pagesThere(pages iter.Seq2[client.Page, error]) iter.Seq2[pdp.Found, error] {
+	return func(yield func(pdp.Found, error) bool) {
+		for page, err := range pages {
+			found := pdp.Found{
+				IDs: page.IDs, Next: page.Next, PolicyRevision: page.PolicyRevision, DirectoryRevision: page.DirectoryRevision,
+				Method: pdp.ByScan, Notes: page.Notes, Candidates: page.Candidates,
+			}
+			if page.ByIndex {
+				found.Method = pdp.ByIndex
+			}
+			if !yield(found, err) {
+				return
+			}
 		}
 	}
-}
-
-// foundIn is a page that a server has answered.
-func foundIn[Result any](page *verdictv1.SearchPage, results []Result, id func(Result) string) pdp.Found {
-	found := pdp.Found{
-		Next: page.GetNextPageToken(), PolicyRevision: page.GetPolicyRevision(), DirectoryRevision: page.GetDirectoryRevision(),
-		Method: pdp.ByScan, Notes: page.GetNotes(), Candidates: int(page.GetCandidates()),
-	}
-	if page.GetMethod() == verdictv1.SearchMethod_SEARCH_METHOD_INDEX {
-		found.Method = pdp.ByIndex
-	}
-	for _, result := range results {
-		found.IDs = append(found.IDs, id(result))
-	}
-	return found
 }
 
 // A foundReport is what a search found as --output json prints it.
