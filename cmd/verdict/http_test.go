@@ -2,12 +2,19 @@ package main
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/verdictpdp/verdict/engine/activation"
 )
 
 // speak sends what a client says on a connection of its own, as it stands.
@@ -61,6 +68,74 @@ func TestAnswersHaveTheIDsOfTheirRequests(t *testing.T) {
 			defer response.Body.Close()
 			if id := response.Header.Get("X-Request-ID"); response.StatusCode != tt.want || id != "4711" || response.Header.Get("Location") != "" {
 				t.Errorf("%s: status %d, headers %v, want %d and the id 4711", strings.TrimSpace(tt.line), response.StatusCode, response.Header, tt.want)
+			}
+		})
+	}
+}
+
+// TestRequestsUnderWayAreFinished ends a service while the body of a request is still
+// coming.
+func TestRequestsUnderWayAreFinished(t *testing.T) {
+	header := fmt.Sprintf("POST /access/v1/evaluation HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(readPlan))
+	for _, tt := range []struct {
+		name  string
+		grace time.Duration
+		ends  bool // whether the caller says all that there is to say
+	}{
+		{"which is sent to its end", time.Minute, true},
+		{"but not one that lasts longer than the grace", 100 * time.Millisecond, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := defaultConfig()
+			cfg.GRPC.Address, cfg.HTTP.Address = "127.0.0.1:0", "127.0.0.1:0"
+			cfg.Shutdown.Grace = duration(tt.grace)
+			s, err := openService(pointOptions{config: cfg, tenants: []activation.Tenant{bundleAt("default", constantBundle(t))}, clock: time.Now, logger: zap.NewNop()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, end := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- errors.Join(s.run(ctx), s.Close()) }()
+			if err := s.activate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			address := s.httpListener.Addr().String()
+			conn := speak(t, address, header+readPlan[:10])
+			// What is answered later shows that the request has arrived.
+			askOver(t, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, "http://"+address)
+			end()
+			for { // until nobody is let in any more
+				other, err := net.Dial("tcp", address)
+				if err != nil {
+					break
+				}
+				other.Close()
+			}
+			if tt.ends {
+				if _, err := fmt.Fprint(conn, readPlan[10:]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if tt.ends {
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer response.Body.Close()
+				text, err := io.ReadAll(response.Body)
+				if err != nil || response.StatusCode != http.StatusOK || !strings.Contains(string(text), `"decision":true`) {
+					t.Errorf("answered %s %s, %v, want an allow", response.Status, text, err)
+				}
+			} else if err == nil {
+				t.Errorf("answered %s", response.Status)
+			}
+			select {
+			case err := <-ended:
+				if err != nil {
+					t.Error(err)
+				}
+			case <-time.After(30 * time.Second):
+				t.Error("the service has not ended within 30 s")
 			}
 		})
 	}

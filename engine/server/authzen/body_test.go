@@ -3,6 +3,8 @@ package authzen
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -309,6 +311,73 @@ func TestLargeBodiesThatComeSlowly(t *testing.T) {
 	if response := ask(t.Context(), -1, strings.NewReader(begin+readRecord)); response.Code != http.StatusOK {
 		t.Errorf("a large body after them: status %d, want 200", response.Code)
 	}
+}
+
+// TestCallerThatLeaves holds that nothing is decided any more for one who does not
+// wait for it.
+func TestCallerThatLeaves(t *testing.T) {
+	started, ended := make(chan struct{}), make(chan error)
+	server := httptest.NewUnstartedServer(New(Options{Logger: zap.NewNop(), MaxTime: time.Hour, Decider: leavingDecider{started, ended}}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	for _, two := range []bool{false, true} {
+		var protocols http.Protocols
+		protocols.SetHTTP1(!two)
+		protocols.SetHTTP2(two)
+		trusted := x509.NewCertPool()
+		trusted.AddCert(server.Certificate())
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}, Protocols: &protocols}
+		defer transport.CloseIdleConnections()
+		for path, body := range map[string]string{evaluationPath: readRecord, evaluationsPath: `{"evaluations":[` + readRecord + `]}`} {
+			ctx, leave := context.WithCancel(t.Context())
+			request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+path, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Content-Type", "application/json")
+			gone := make(chan error, 1)
+			go func() {
+				_, err := transport.RoundTrip(request)
+				gone <- err
+			}()
+			select {
+			case <-started:
+			case err := <-gone:
+				t.Fatal(err)
+			}
+			leave()
+			select {
+			case err := <-ended:
+				if !errors.Is(err, context.Canceled) {
+					t.Errorf("%s, HTTP/2 %v: the evaluation ended with %v", path, two, err)
+				}
+			case <-time.After(time.Minute):
+				t.Fatalf("%s, HTTP/2 %v: the evaluation has not ended within a minute", path, two)
+			}
+			if err := <-gone; err == nil {
+				t.Error("the caller was answered")
+			}
+		}
+	}
+}
+
+// A leavingDecider tells when it starts, and with what the context ends.
+type leavingDecider struct {
+	started chan<- struct{}
+	ended   chan<- error
+}
+
+func (d leavingDecider) Decide(ctx context.Context, _ *authz.Request, _ pdp.DecideOptions) (authz.Decision, error) {
+	d.started <- struct{}{}
+	<-ctx.Done()
+	d.ended <- ctx.Err()
+	return authz.Decision{}, ctx.Err()
+}
+
+func (d leavingDecider) DecideBatch(ctx context.Context, _ pdp.Batch) ([]authz.Decision, error) {
+	_, err := d.Decide(ctx, nil, pdp.DecideOptions{})
+	return nil, err
 }
 
 // TestBodyThatTakesTooLong sends a body that does not come to its end before the

@@ -71,6 +71,26 @@ func TestEvaluation(t *testing.T) {
 			},
 		},
 		{
+			"names in other letters are others",
+			"/access/v1/evaluation",
+			`{"Subject": {"type": "user", "id": "bob"}, "subject": {"type": "user", "id": "alice", "ID": "bob"}, "action": {"name": "read", "NAME": "write"},
+			  "resource": {"type": "record", "id": "record-1", "Properties": {"a": 1}}}`,
+			&authz.Request{
+				Tenant:  authz.DefaultTenant,
+				Subject: authz.Subject{Type: "user", ID: "alice"}, Action: authz.Action{Name: "read"},
+				Resource: authz.Resource{Type: "record", ID: "record-1"},
+			},
+		},
+		{
+			"evaluations and options, which are unknown here",
+			"/access/v1/evaluation", strings.Replace(readRecord, "{", `{"evaluations":[{"action":{"name":"write"}}],"options":7,`, 1),
+			&authz.Request{
+				Tenant:  authz.DefaultTenant,
+				Subject: authz.Subject{Type: "user", ID: "alice"}, Action: authz.Action{Name: "read"},
+				Resource: authz.Resource{Type: "record", ID: "record-1"},
+			},
+		},
+		{
 			"evaluations without evaluations",
 			"/access/v1/evaluations", readRecord,
 			&authz.Request{
@@ -158,10 +178,12 @@ func TestDecisionContext(t *testing.T) {
 
 func TestEvaluations(t *testing.T) {
 	const (
-		alice = `"subject":{"type":"user","id":"alice"}`
-		one   = `"resource":{"type":"record","id":"record-1"}`
-		read  = `"action":{"name":"read"}`
-		write = `"action":{"name":"write"}`
+		alice  = `"subject":{"type":"user","id":"alice"}`
+		noID   = `"resource":{"type":"record"}`
+		failed = `{"decision":false,"context":{` + bare + `,"error":{"status":400,"kind":"invalid","message":"resource.id: is missing","violations":[{"field":"resource.id","description":"is missing"}]}}}`
+		one    = `"resource":{"type":"record","id":"record-1"}`
+		read   = `"action":{"name":"read"}`
+		write  = `"action":{"name":"write"}`
 
 		allowed = `{"decision":true,"context":{` + bare + `}}`
 		denied  = `{"decision":false,"context":{` + bare + `}}`
@@ -187,12 +209,12 @@ func TestEvaluations(t *testing.T) {
 		{
 			"an item without a resource is denied alone",
 			`{` + alice + `,` + read + `,"evaluations":[{` + one + `},{}],"options":{"evaluations_semantic":"execute_all"}}`,
-			`{"evaluations":[` + allowed + `,{"decision":false,"context":{` + bare + `,"error":{"status":400,"kind":"invalid","message":"resource.id: is missing","violations":[{"field":"resource.id","description":"is missing"}]}}}]}`,
+			`{"evaluations":[` + allowed + `,` + failed + `]}`,
 		},
 		{
 			"a part overrides whole",
-			`{` + alice + `,` + read + `,"resource":{"type":"record","id":"record-1","properties":{"a":1}},"evaluations":[{"resource":{"type":"record"}}]}`,
-			`{"evaluations":[{"decision":false,"context":{` + bare + `,"error":{"status":400,"kind":"invalid","message":"resource.id: is missing","violations":[{"field":"resource.id","description":"is missing"}]}}}]}`,
+			`{` + alice + `,` + read + `,"resource":{"type":"record","id":"record-1","properties":{"a":1}},"evaluations":[{` + noID + `}]}`,
+			`{"evaluations":[` + failed + `]}`,
 		},
 		{
 			"deny on first deny",
@@ -203,6 +225,46 @@ func TestEvaluations(t *testing.T) {
 			"permit on first permit",
 			`{` + alice + `,` + one + `,"options":{"evaluations_semantic":"permit_on_first_permit"},"evaluations":[{` + write + `},{` + read + `},{` + read + `}]}`,
 			`{"evaluations":[` + denied + `,` + allowed + `]}`,
+		},
+		{
+			"deny on a first error",
+			`{` + alice + `,` + read + `,` + one + `,"options":{"evaluations_semantic":"deny_on_first_deny"},"evaluations":[{},{` + noID + `},{}]}`,
+			`{"evaluations":[` + allowed + `,` + failed + `]}`,
+		},
+		{
+			"an error is no permit",
+			`{` + alice + `,` + read + `,` + one + `,"options":{"evaluations_semantic":"permit_on_first_permit"},"evaluations":[{` + noID + `},{` + write + `},{},{}]}`,
+			`{"evaluations":[` + failed + `,` + denied + `,` + allowed + `]}`,
+		},
+		{
+			"permit on first permit where there is none",
+			`{` + alice + `,` + write + `,` + one + `,"options":{"evaluations_semantic":"permit_on_first_permit"},"evaluations":[{},{}]}`,
+			`{"evaluations":[` + denied + `,` + denied + `]}`,
+		},
+		{
+			"deny on first deny where there is none",
+			`{` + alice + `,` + read + `,` + one + `,"options":{"evaluations_semantic":"deny_on_first_deny"},"evaluations":[{},{}]}`,
+			`{"evaluations":[` + allowed + `,` + allowed + `]}`,
+		},
+		{
+			"no semantic but a null",
+			`{` + alice + `,` + write + `,` + one + `,"options":{"evaluations_semantic":null},"evaluations":[{},{` + read + `}]}`,
+			`{"evaluations":[` + denied + `,` + allowed + `]}`,
+		},
+		{
+			"no options but a null",
+			`{` + alice + `,` + write + `,` + one + `,"options":null,"evaluations":[{},{` + read + `}]}`,
+			`{"evaluations":[` + denied + `,` + allowed + `]}`,
+		},
+		{
+			"options that nobody knows",
+			`{` + alice + `,` + write + `,` + one + `,"options":{"evaluations_semantics":"x","more":[{}]},"evaluations":[{},{` + read + `}]}`,
+			`{"evaluations":[` + denied + `,` + allowed + `]}`,
+		},
+		{
+			"no evaluations but a null",
+			`{` + alice + `,` + read + `,` + one + `,"options":{"evaluations_semantic":"deny_on_first_deny"},"evaluations":null}`,
+			allowed,
 		},
 	}
 	for _, tt := range tests {
