@@ -68,8 +68,8 @@ func walls() []wall {
 			imports(outside("engine/eval", "policy/suite"), startsWith(opa+"v1/topdown", opa+"v1/storage"), besidePlainOPA),
 		},
 		{
-			"servers", "each protocol stands for itself; what two of them share is engine/server/status, or belongs behind them",
-			imports(in("engine/server"), startsWith(module+"engine/server/"), ours("engine/server/status"), itself),
+			"servers", "each protocol stands for itself; what two of them share is engine/server/status or engine/server/wire, or belongs behind them",
+			imports(in("engine/server"), startsWith(module+"engine/server/"), ours("engine/server/status", "engine/server/wire"), itself),
 		},
 		{
 			"wire", "wire types stay at the edge: only its server and its clients know verdict.v1",

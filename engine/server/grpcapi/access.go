@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/mem"
 
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
 // An accessServer decides. Batches are in batch.go, streams in stream.go, searches
@@ -45,7 +46,7 @@ func (s *accessServer) description() *grpc.ServiceDesc {
 }
 
 // answering describes a method by a function.
-func answering[Question any](name, fullName string, answerTo func(context.Context, *Question) (answer, error)) grpc.MethodDesc {
+func answering[Question any](name, fullName string, answerTo func(context.Context, *Question) (wire.Answer, error)) grpc.MethodDesc {
 	info := &grpc.UnaryServerInfo{FullMethod: fullName}
 	handle := func(ctx context.Context, q any) (any, error) { return answerTo(ctx, q.(*Question)) }
 	return grpc.MethodDesc{
@@ -60,12 +61,12 @@ func answering[Question any](name, fullName string, answerTo func(context.Contex
 	}
 }
 
-func (s *accessServer) checkAccess(ctx context.Context, q *question) (answer, error) {
+func (s *accessServer) checkAccess(ctx context.Context, q *question) (wire.Answer, error) {
 	data, err := s.appendAnswer(ctx, nil, q)
 	if err != nil {
 		return nil, err
 	}
-	return answer{mem.SliceBuffer(data)}, nil
+	return wire.Answer{mem.SliceBuffer(data)}, nil
 }
 
 // appendAnswer decides, and appends the decision as a CheckAccessResponse.

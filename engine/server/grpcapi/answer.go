@@ -8,27 +8,24 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
 // Decisions are written to the wire as they are, without the generated messages
 // between: see BenchmarkAnswer. Those with an error or an explanation are few,
 // and are left to the generated code.
 
-// An answer is a message that is on the wire already but for being sent.
-type answer mem.BufferSlice
-
 const (
-	responseAllowed           = 1<<numberShift | varintField
-	responseReasons           = 2<<numberShift | delimitedField
-	responseObligations       = 3<<numberShift | delimitedField
-	responseDecisionID        = 4<<numberShift | delimitedField
-	responsePolicyRevision    = 5<<numberShift | delimitedField
-	responseDirectoryRevision = 6<<numberShift | varintField
+	responseAllowed           = 1<<wire.NumberShift | wire.VarintField
+	responseReasons           = 2<<wire.NumberShift | wire.DelimitedField
+	responseObligations       = 3<<wire.NumberShift | wire.DelimitedField
+	responseDecisionID        = 4<<wire.NumberShift | wire.DelimitedField
+	responsePolicyRevision    = 5<<wire.NumberShift | wire.DelimitedField
+	responseDirectoryRevision = 6<<wire.NumberShift | wire.VarintField
 )
 
 // appendDecision appends a decision as a CheckAccessResponse, as responseOf
@@ -81,7 +78,7 @@ func appendGenerated(data []byte, message proto.Message) ([]byte, error) {
 	if err == nil {
 		return whole, nil
 	}
-	return proto.MarshalOptions{}.MarshalAppend(data, mended(message))
+	return proto.MarshalOptions{}.MarshalAppend(data, wire.Mended(message))
 }
 
 // begin opens a message within another, and finish closes it. A tag here takes one

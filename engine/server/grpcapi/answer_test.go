@@ -13,6 +13,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
 // What is written directly is what the generated code writes.
@@ -62,7 +63,7 @@ func TestAnswersAreAsTheGeneratedCodeWritesThem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(mended(want), &got, protocmp.Transform()); diff != "" {
+		if diff := cmp.Diff(wire.Mended(want), &got, protocmp.Transform()); diff != "" {
 			t.Errorf("answer (-want +got):\n%s", diff)
 		}
 		if size := proto.Size(&got); size != len(rest) {
@@ -96,7 +97,7 @@ func BenchmarkAnswer(b *testing.B) {
 		}
 	})
 	b.Run("generated", func(b *testing.B) {
-		codec := newLenientCodec()
+		codec := wire.NewCodec()
 		b.ReportAllocs()
 		for b.Loop() {
 			message, err := responseOf(d)

@@ -7,9 +7,10 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
-func (s *accessServer) batchCheckAccess(ctx context.Context, q *batchQuestion) (answer, error) {
+func (s *accessServer) batchCheckAccess(ctx context.Context, q *batchQuestion) (wire.Answer, error) {
 	if q.refused != nil {
 		return nil, q.refused
 	}
@@ -23,11 +24,11 @@ func (s *accessServer) batchCheckAccess(ctx context.Context, q *batchQuestion) (
 	return s.answerAll(q, decisions)
 }
 
-const batchResponses = 1<<numberShift | delimitedField
+const batchResponses = 1<<wire.NumberShift | wire.DelimitedField
 
 // answerAll puts the decisions and the refusals into the order of the items.
 // Where the batch was stopped, there are fewer decisions than requests.
-func (s *accessServer) answerAll(q *batchQuestion, decisions []authz.Decision) (answer, error) {
+func (s *accessServer) answerAll(q *batchQuestion, decisions []authz.Decision) (wire.Answer, error) {
 	room := 0
 	for i := range decisions {
 		room += roomFor(&decisions[i])
@@ -57,5 +58,5 @@ func (s *accessServer) answerAll(q *batchQuestion, decisions []authz.Decision) (
 		data = finish(data, start)
 	}
 	*buffer = data
-	return answer{mem.NewBuffer(buffer, pool)}, nil
+	return wire.Answer{mem.NewBuffer(buffer, pool)}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/pdp"
+	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
 // A batchQuestion is a BatchCheckAccessRequest as the decider takes it.
@@ -29,28 +30,29 @@ func (q *batchQuestion) refusal(item int) error {
 }
 
 const (
-	batchItems       = 6<<numberShift | delimitedField
-	batchSemantic    = 7<<numberShift | varintField
-	batchConsistency = 8<<numberShift | delimitedField
-	batchExplain     = 9<<numberShift | varintField
+	batchItems       = 6<<wire.NumberShift | wire.DelimitedField
+	batchSemantic    = 7<<wire.NumberShift | wire.VarintField
+	batchConsistency = 8<<wire.NumberShift | wire.DelimitedField
+	batchExplain     = 9<<wire.NumberShift | wire.VarintField
 
-	itemsRepeat fieldSet = 1 << 6
+	itemsRepeat wire.FieldSet = 1 << 6
 )
 
-func (q *batchQuestion) read(c *cursor) {
-	c.repeatable = itemsRepeat
-	items := c.count(batchItems)
+func (q *batchQuestion) Read(at *wire.Cursor) {
+	c := cursor{at}
+	c.Repeat(itemsRepeat)
+	items := c.Count(batchItems)
 	if items == 0 || pdp.CheckBatch(items) != nil {
-		c.giveUp()
+		c.GiveUp()
 		return
 	}
 	q.items = items
 	q.batch.Requests = make([]*authz.Request, 0, items)
 	requests := make([]authz.Request, items)
 	var defaults authz.Request
-	for tag := c.next(); tag != 0; tag = c.next() {
+	for tag := c.Next(); tag != 0; tag = c.Next() {
 		if tag < batchItems && len(q.batch.Requests) > 0 { // a default behind an item
-			c.giveUp()
+			c.GiveUp()
 			return
 		}
 		switch tag {
@@ -62,13 +64,13 @@ func (q *batchQuestion) read(c *cursor) {
 			q.batch.Requests = append(q.batch.Requests, request)
 		case batchSemantic:
 			var err error
-			if q.batch.Stop, err = stopOf(verdictv1.EvaluationsSemantic(c.varint())); err != nil {
-				c.giveUp()
+			if q.batch.Stop, err = stopOf(verdictv1.EvaluationsSemantic(c.Varint())); err != nil {
+				c.GiveUp()
 			}
 		case batchConsistency:
 			q.batch.Consistency = c.consistency()
 		case batchExplain:
-			q.batch.Explain = c.boolean()
+			q.batch.Explain = c.Boolean()
 		default:
 			c.ofRequest(tag, &defaults)
 		}
@@ -79,15 +81,15 @@ func (q *batchQuestion) read(c *cursor) {
 // item reads the parts that an item has, over those that it takes from its
 // batch. Its fields are a request's without the tenant, so that each number is
 // one less.
-func (c *cursor) item(request *authz.Request) {
-	outer := c.enter(0)
-	for tag := c.next(); tag != 0; tag = c.next() {
-		c.ofRequest(tag+1<<numberShift, request)
+func (c cursor) item(request *authz.Request) {
+	outer := c.Enter(0)
+	for tag := c.Next(); tag != 0; tag = c.Next() {
+		c.ofRequest(tag+1<<wire.NumberShift, request)
 	}
-	c.leave(outer)
+	c.Leave(outer)
 }
 
-func (q *batchQuestion) generated() (message proto.Message, take func()) {
+func (q *batchQuestion) Generated() (message proto.Message, take func()) {
 	generated := &verdictv1.BatchCheckAccessRequest{}
 	return generated, func() { *q = batchQuestionOf(generated) }
 }

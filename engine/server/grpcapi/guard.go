@@ -13,6 +13,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/server/status"
+	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
 // A guard stands between every method and the wire: it turns errors into
@@ -44,7 +45,7 @@ func (g *guard) stream(server any, stream grpc.ServerStream, info *grpc.StreamSe
 		}
 		err = g.status(info.FullMethod, err)
 	}()
-	return handle(server, reportingStream{stream})
+	return handle(server, wire.Stream{ServerStream: stream})
 }
 
 // A panicError is a panic that was logged.

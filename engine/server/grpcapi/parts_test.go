@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
 // TestPartsAreCountedBeforeTheyAreUnpacked sends messages whose parts are as
@@ -33,12 +34,12 @@ func TestPartsAreCountedBeforeTheyAreUnpacked(t *testing.T) {
 		want         codes.Code
 		wantText     string
 	}{
-		{"items", verdictv1.AccessService_BatchCheckAccess_FullMethodName, empty(items, maxParts+1), codes.ResourceExhausted, "more than 1000000 parts"},
-		{"as many items as may be", verdictv1.AccessService_BatchCheckAccess_FullMethodName, empty(items, maxParts), codes.InvalidArgument, "there are more than 1000:"},
-		{"changes", verdictv1.DirectoryService_Write_FullMethodName, empty(changes, maxParts+1), codes.ResourceExhausted, "more than 1000000 parts"},
-		{"values of a list", verdictv1.AccessService_CheckAccess_FullMethodName, list(maxParts - around + 1), codes.ResourceExhausted, "more than 1000000 parts"},
-		{"as many values as may be", verdictv1.AccessService_CheckAccess_FullMethodName, list(maxParts - around), codes.InvalidArgument, "has no kind"},
-		{"values on a stream", verdictv1.AccessService_StreamCheckAccess_FullMethodName, within(list(maxParts-around), request), codes.ResourceExhausted, "more than 1000000 parts"},
+		{"items", verdictv1.AccessService_BatchCheckAccess_FullMethodName, empty(items, wire.MaxParts+1), codes.ResourceExhausted, "more than 1000000 parts"},
+		{"as many items as may be", verdictv1.AccessService_BatchCheckAccess_FullMethodName, empty(items, wire.MaxParts), codes.InvalidArgument, "there are more than 1000:"},
+		{"changes", verdictv1.DirectoryService_Write_FullMethodName, empty(changes, wire.MaxParts+1), codes.ResourceExhausted, "more than 1000000 parts"},
+		{"values of a list", verdictv1.AccessService_CheckAccess_FullMethodName, list(wire.MaxParts - around + 1), codes.ResourceExhausted, "more than 1000000 parts"},
+		{"as many values as may be", verdictv1.AccessService_CheckAccess_FullMethodName, list(wire.MaxParts - around), codes.InvalidArgument, "has no kind"},
+		{"values on a stream", verdictv1.AccessService_StreamCheckAccess_FullMethodName, within(list(wire.MaxParts-around), request), codes.ResourceExhausted, "more than 1000000 parts"},
 		{"nesting without end", verdictv1.AccessService_CheckAccess_FullMethodName, nestedContext(400_000), codes.InvalidArgument, "recursion"},
 	}
 	_, conn := start(t, Options{})

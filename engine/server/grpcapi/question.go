@@ -6,6 +6,7 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/pdp"
+	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
 // The messages that ask for decisions are read from the wire straight into what
@@ -16,6 +17,9 @@ import (
 // A message that the cursor finds odd is read by the generated code. What that
 // makes of it is right by definition; FuzzQuestion holds the two together.
 
+// A cursor reads what the messages that ask for decisions have in common.
+type cursor struct{ *wire.Cursor }
+
 // A question is a CheckAccessRequest as the decider takes it.
 type question struct {
 	request authz.Request
@@ -25,17 +29,18 @@ type question struct {
 }
 
 const (
-	checkConsistency = 6<<numberShift | delimitedField
-	checkExplain     = 7<<numberShift | varintField
+	checkConsistency = 6<<wire.NumberShift | wire.DelimitedField
+	checkExplain     = 7<<wire.NumberShift | wire.VarintField
 )
 
-func (q *question) read(c *cursor) {
-	for tag := c.next(); tag != 0; tag = c.next() {
+func (q *question) Read(at *wire.Cursor) {
+	c := cursor{at}
+	for tag := c.Next(); tag != 0; tag = c.Next() {
 		switch tag {
 		case checkConsistency:
 			q.options.Consistency = c.consistency()
 		case checkExplain:
-			q.options.Explain = c.boolean()
+			q.options.Explain = c.Boolean()
 		default:
 			c.ofRequest(tag, &q.request)
 		}
@@ -43,7 +48,7 @@ func (q *question) read(c *cursor) {
 	q.request.Tenant = tenantOf(q.request.Tenant)
 }
 
-func (q *question) generated() (message proto.Message, take func()) {
+func (q *question) Generated() (message proto.Message, take func()) {
 	generated := &verdictv1.CheckAccessRequest{}
 	return generated, func() { *q = questionOf(generated) }
 }
@@ -67,27 +72,28 @@ type streamQuestion struct {
 }
 
 const (
-	streamID      = 1<<numberShift | delimitedField
-	streamRequest = 2<<numberShift | delimitedField
+	streamID      = 1<<wire.NumberShift | wire.DelimitedField
+	streamRequest = 2<<wire.NumberShift | wire.DelimitedField
 )
 
-func (q *streamQuestion) read(c *cursor) {
-	for tag := c.next(); tag != 0; tag = c.next() {
+func (q *streamQuestion) Read(at *wire.Cursor) {
+	c := cursor{at}
+	for tag := c.Next(); tag != 0; tag = c.Next() {
 		switch tag {
 		case streamID:
-			q.id = c.text()
+			q.id = c.Text()
 		case streamRequest:
-			outer := c.enter(0)
-			q.question.read(c)
-			c.leave(outer)
+			outer := c.Enter(0)
+			q.question.Read(at)
+			c.Leave(outer)
 		default:
-			c.giveUp()
+			c.GiveUp()
 		}
 	}
 	q.request.Tenant = tenantOf(q.request.Tenant)
 }
 
-func (q *streamQuestion) generated() (message proto.Message, take func()) {
+func (q *streamQuestion) Generated() (message proto.Message, take func()) {
 	generated := &verdictv1.StreamCheckAccessRequest{}
 	return generated, func() { *q = streamQuestion{generated.GetId(), questionOf(generated.GetRequest())} }
 }
@@ -95,18 +101,18 @@ func (q *streamQuestion) generated() (message proto.Message, take func()) {
 // The fields in which a CheckAccessRequest and a BatchCheckAccessRequest are
 // alike.
 const (
-	requestTenant   = 1<<numberShift | delimitedField
-	requestSubject  = 2<<numberShift | delimitedField
-	requestAction   = 3<<numberShift | delimitedField
-	requestResource = 4<<numberShift | delimitedField
-	requestContext  = 5<<numberShift | delimitedField
+	requestTenant   = 1<<wire.NumberShift | wire.DelimitedField
+	requestSubject  = 2<<wire.NumberShift | wire.DelimitedField
+	requestAction   = 3<<wire.NumberShift | wire.DelimitedField
+	requestResource = 4<<wire.NumberShift | wire.DelimitedField
+	requestContext  = 5<<wire.NumberShift | wire.DelimitedField
 )
 
 // ofRequest reads one of those fields.
-func (c *cursor) ofRequest(tag uint64, request *authz.Request) {
+func (c cursor) ofRequest(tag uint64, request *authz.Request) {
 	switch tag {
 	case requestTenant:
-		request.Tenant = c.text()
+		request.Tenant = c.Text()
 	case requestSubject:
 		request.Subject = c.subject()
 	case requestAction:
@@ -116,88 +122,88 @@ func (c *cursor) ofRequest(tag uint64, request *authz.Request) {
 	case requestContext:
 		request.Context = c.object(1)
 	default:
-		c.giveUp()
+		c.GiveUp()
 	}
 }
 
 const (
-	partName       = 1<<numberShift | delimitedField // the type of a subject or a resource
-	partID         = 2<<numberShift | delimitedField
-	partProperties = 3<<numberShift | delimitedField
+	partName       = 1<<wire.NumberShift | wire.DelimitedField // the type of a subject or a resource
+	partID         = 2<<wire.NumberShift | wire.DelimitedField
+	partProperties = 3<<wire.NumberShift | wire.DelimitedField
 
-	actionProperties = 2<<numberShift | delimitedField
+	actionProperties = 2<<wire.NumberShift | wire.DelimitedField
 )
 
-func (c *cursor) subject() (s authz.Subject) {
+func (c cursor) subject() (s authz.Subject) {
 	s.Type, s.ID, s.Properties = c.part()
 	return s
 }
 
-func (c *cursor) resource() (r authz.Resource) {
+func (c cursor) resource() (r authz.Resource) {
 	r.Type, r.ID, r.Properties = c.part()
 	return r
 }
 
 // part reads a subject or a resource, whose messages are alike.
-func (c *cursor) part() (typ, id string, properties authz.Object) {
-	outer := c.enter(0)
-	for tag := c.next(); tag != 0; tag = c.next() {
+func (c cursor) part() (typ, id string, properties authz.Object) {
+	outer := c.Enter(0)
+	for tag := c.Next(); tag != 0; tag = c.Next() {
 		switch tag {
 		case partName:
-			typ = c.text()
+			typ = c.Text()
 		case partID:
-			id = c.text()
+			id = c.Text()
 		case partProperties:
 			properties = c.object(1)
 		default:
-			c.giveUp()
+			c.GiveUp()
 		}
 	}
-	c.leave(outer)
+	c.Leave(outer)
 	return typ, id, properties
 }
 
-func (c *cursor) action() (a authz.Action) {
-	outer := c.enter(0)
-	for tag := c.next(); tag != 0; tag = c.next() {
+func (c cursor) action() (a authz.Action) {
+	outer := c.Enter(0)
+	for tag := c.Next(); tag != 0; tag = c.Next() {
 		switch tag {
 		case partName:
-			a.Name = c.text()
+			a.Name = c.Text()
 		case actionProperties:
 			a.Properties = c.object(1)
 		default:
-			c.giveUp()
+			c.GiveUp()
 		}
 	}
-	c.leave(outer)
+	c.Leave(outer)
 	return a
 }
 
 const (
-	consistencyLatest  = 1<<numberShift | delimitedField
-	consistencyAtLeast = 2<<numberShift | varintField
-	consistencyExact   = 3<<numberShift | varintField
+	consistencyLatest  = 1<<wire.NumberShift | wire.DelimitedField
+	consistencyAtLeast = 2<<wire.NumberShift | wire.VarintField
+	consistencyExact   = 3<<wire.NumberShift | wire.VarintField
 )
 
 // consistency reads what asks for one thing or for none.
-func (c *cursor) consistency() (consistency authz.Consistency) {
-	outer := c.enter(0)
-	switch c.next() {
+func (c cursor) consistency() (consistency authz.Consistency) {
+	outer := c.Enter(0)
+	switch c.Next() {
 	case 0:
 	case consistencyLatest:
-		latest := c.enter(0)
-		c.end()
-		c.leave(latest)
+		latest := c.Enter(0)
+		c.End()
+		c.Leave(latest)
 	case consistencyAtLeast:
-		consistency.AtLeast = c.varint()
+		consistency.AtLeast = c.Varint()
 	case consistencyExact:
-		if consistency.Exact = c.varint(); consistency.Exact == 0 {
-			c.giveUp()
+		if consistency.Exact = c.Varint(); consistency.Exact == 0 {
+			c.GiveUp()
 		}
 	default:
-		c.giveUp()
+		c.GiveUp()
 	}
-	c.end()
-	c.leave(outer)
+	c.End()
+	c.Leave(outer)
 	return consistency
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/pdp"
+	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
 func object(t testing.TB, members map[string]any) *structpb.Struct {
@@ -70,15 +71,15 @@ func onWire(t testing.TB, message proto.Message) []byte {
 // readBoth reads data directly and, as another, by the generated message. It
 // reports whether the first found them odd, and what keeps the second from
 // being read.
-func readBoth(data []byte, direct, other direct) (odd bool, malformed error) {
-	at := cursor{rest: string(data)}
-	direct.read(&at)
-	message, take := other.generated()
+func readBoth(data []byte, direct, other wire.Message) (odd bool, malformed error) {
+	at := wire.CursorOn(string(data))
+	direct.Read(&at)
+	message, take := other.Generated()
 	if err := proto.Unmarshal(data, message); err != nil {
-		return at.odd, err
+		return at.Odd(), err
 	}
 	take()
-	return at.odd, nil
+	return at.Odd(), nil
 }
 
 // sameQuestion compares questions. Functions that stop a batch are compared by
@@ -113,7 +114,7 @@ func TestPlainMessagesAreReadDirectly(t *testing.T) {
 	tests := []struct {
 		name          string
 		message       proto.Message
-		direct, other direct
+		direct, other wire.Message
 	}{
 		{"everything", plainRequest(t), &question{}, &question{}},
 		{"nothing", &verdictv1.CheckAccessRequest{}, &question{}, &question{}},
@@ -190,20 +191,20 @@ func TestOddMessagesAreLeftToTheGeneratedCode(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			e := envelope{message: &question{}}
-			if err := newLenientCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(tt.data)}, &e); err != nil {
+			e := wire.Envelope{Message: &question{}}
+			if err := wire.NewCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(tt.data)}, &e); err != nil {
 				t.Fatal(err)
 			}
 			if odd, _ := readBoth(tt.data, &question{}, &question{}); !odd {
 				t.Error("the message is read directly")
 			}
-			if (e.malformed == nil) != (tt.want != nil) {
-				t.Fatalf("malformed: %v", e.malformed)
+			if (e.Malformed == nil) != (tt.want != nil) {
+				t.Fatalf("malformed: %v", e.Malformed)
 			}
 			if tt.want == nil {
 				return
 			}
-			if diff := cmp.Diff(tt.want, e.message, sameQuestion); diff != "" {
+			if diff := cmp.Diff(tt.want, e.Message, sameQuestion); diff != "" {
 				t.Errorf("question (-want +got):\n%s", diff)
 			}
 		})
@@ -233,7 +234,7 @@ func FuzzQuestion(f *testing.F) {
 	f.Add(onWire(f, plainBatch(f)))
 	f.Add(onWire(f, &verdictv1.StreamCheckAccessRequest{Id: "1", Request: plainRequest(f)}))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, pair := range [][2]direct{
+		for _, pair := range [][2]wire.Message{
 			{&question{}, &question{}}, {&batchQuestion{}, &batchQuestion{}}, {&streamQuestion{}, &streamQuestion{}},
 		} {
 			odd, malformed := readBoth(data, pair[0], pair[1])
@@ -260,14 +261,19 @@ func BenchmarkQuestion(b *testing.B) {
 		Resource: &verdictv1.Resource{Type: "ticket", Id: "t000123"},
 		Context:  object(b, map[string]any{"risk": 12, "mfa": true, "ip": "10.0.0.7"}),
 	})
-	codec := newLenientCodec()
-	wire := mem.BufferSlice{mem.SliceBuffer(data)}
+	received := mem.BufferSlice{mem.SliceBuffer(data)}
+	receive := func(message any) {
+		e := wire.Envelope{Message: message}
+		if err := wire.NewCodec().Unmarshal(received, &e); err != nil || e.Malformed != nil {
+			b.Fatal(err, e.Malformed)
+		}
+	}
 	b.Run("direct", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			var q question
-			if err := codec.readDirect(wire, &q); err != nil || q.refused != nil {
-				b.Fatal(err, q.refused)
+			if receive(&q); q.refused != nil {
+				b.Fatal(q.refused)
 			}
 		}
 	})
@@ -275,9 +281,7 @@ func BenchmarkQuestion(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			var message verdictv1.CheckAccessRequest
-			if err := codec.readGenerated(wire, &message); err != nil {
-				b.Fatal(err)
-			}
+			receive(&message)
 			if q := questionOf(&message); q.refused != nil {
 				b.Fatal(q.refused)
 			}

@@ -21,6 +21,7 @@ import (
 	"github.com/verdictpdp/verdict/engine/activation"
 	"github.com/verdictpdp/verdict/engine/directory"
 	"github.com/verdictpdp/verdict/engine/pdp"
+	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
 // A Decider answers requests. *pdp.PDP is one.
@@ -137,7 +138,7 @@ func New(o Options) *Server {
 			grpc.KeepaliveParams(keepalive.ServerParameters{Time: o.Silence, Timeout: o.Silence}),
 			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 			grpc.NumStreamWorkers(uint32(workersPerProcessor*runtime.GOMAXPROCS(0))),
-			grpc.ForceServerCodecV2(newLenientCodec()),
+			grpc.ForceServerCodecV2(wire.NewCodec()),
 			grpc.UnaryInterceptor(g.unary),
 			grpc.StreamInterceptor(g.stream),
 			grpc.WaitForHandlers(true),
@@ -146,7 +147,7 @@ func New(o Options) *Server {
 		closing: closing,
 		close:   closeAll,
 	}
-	registrar := reporting{s.grpc}
+	registrar := wire.Registrar{Server: s.grpc}
 	access := &accessServer{
 		decider: closingDecider{o.Decider, closing}, searcher: closingSearcher{o.Searcher, closing}, planner: closingPlanner{o.Planner, closing},
 		guard: g, closing: closing,

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/mem"
 
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
 // maxUnderWay is how many requests of one stream are decided at a time.
@@ -84,8 +85,8 @@ func (c *conversation) finish() {
 }
 
 const (
-	answerID       = 1<<numberShift | delimitedField
-	answerResponse = 2<<numberShift | delimitedField
+	answerID       = 1<<wire.NumberShift | wire.DelimitedField
+	answerResponse = 2<<wire.NumberShift | wire.DelimitedField
 )
 
 func (c *conversation) answer(q *streamQuestion) {
@@ -100,7 +101,7 @@ func (c *conversation) answer(q *streamQuestion) {
 	}
 	c.sending.Lock()
 	defer c.sending.Unlock()
-	if err := c.stream.SendMsg(answer{mem.SliceBuffer(finish(answered, start))}); err != nil {
+	if err := c.stream.SendMsg(wire.Answer{mem.SliceBuffer(finish(answered, start))}); err != nil {
 		c.cancel(err)
 	}
 }

@@ -1,4 +1,4 @@
-package grpcapi
+package wire
 
 import (
 	"google.golang.org/grpc/mem"
@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// maxParts is how many messages a message may hold, items, changes, members
+	// MaxParts is how many messages a message may hold, items, changes, members
 	// and values alike. Unpacked, each takes 40 times the bytes that an empty
 	// one has on the wire, so these are counted before.
-	maxParts = 1_000_000
+	MaxParts = 1_000_000
 	// minPartBytes is what a part takes on the wire at least: its tag and its
 	// length.
 	minPartBytes = 2
@@ -23,11 +23,11 @@ const (
 // Only large data is looked at.
 func checkParts(message any, data mem.BufferSlice) error {
 	m, is := message.(proto.Message)
-	if !is || data.Len() <= maxParts*minPartBytes {
+	if !is || data.Len() <= MaxParts*minPartBytes {
 		return nil
 	}
-	if countParts(m.ProtoReflect().Descriptor(), data.Materialize(), maxParts, 0) < 0 {
-		return authz.Errorf(authz.LimitExceeded, "the message has more than %d parts: send several", maxParts)
+	if countParts(m.ProtoReflect().Descriptor(), data.Materialize(), MaxParts, 0) < 0 {
+		return authz.Errorf(authz.LimitExceeded, "the message has more than %d parts: send several", MaxParts)
 	}
 	return nil
 }

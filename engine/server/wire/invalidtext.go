@@ -1,4 +1,4 @@
-package grpcapi
+package wire
 
 import (
 	"strings"
@@ -67,10 +67,10 @@ func invalidTextIn(field protoreflect.FieldDescriptor, value []byte, depth int) 
 	return ""
 }
 
-// mended is the message with U+FFFD in the place of what is not valid UTF-8, as
+// Mended is the message with U+FFFD in the place of what is not valid UTF-8, as
 // encoders of JSON do. A policy can make such text, and a file's name can be
 // such.
-func mended(message proto.Message) proto.Message {
+func Mended(message proto.Message) proto.Message {
 	message = proto.Clone(message)
 	mendText(message.ProtoReflect())
 	return message

@@ -1,4 +1,4 @@
-package grpcapi
+package wire
 
 import (
 	"context"
@@ -13,32 +13,35 @@ import (
 // no interceptor can change it. So messages are received into an envelope,
 // which the codec fills or marks as malformed, and never fails.
 
-// An envelope is a message to be received, and why it cannot be read.
-type envelope struct {
-	message   any
-	malformed error
+// An Envelope is a message to be received, and why it cannot be read.
+type Envelope struct {
+	Message   any
+	Malformed error
 }
 
-// reportingStream receives messages in envelopes.
-type reportingStream struct {
+// A Stream receives messages in envelopes.
+type Stream struct {
 	grpc.ServerStream
 }
 
-func (s reportingStream) RecvMsg(message any) error {
-	e := envelope{message: message}
+// RecvMsg receives a message. An error of kind Invalid or LimitExceeded says why it
+// cannot be read.
+func (s Stream) RecvMsg(message any) error {
+	e := Envelope{Message: message}
 	if err := s.ServerStream.RecvMsg(&e); err != nil {
 		return err
 	}
-	return e.malformed
+	return e.Malformed
 }
 
-// reporting registers services whose methods with one request receive it in an
-// envelope. Streams do by reportingStream.
-type reporting struct {
+// A Registrar registers services whose methods with one request receive it in an
+// envelope. Streams do by Stream.
+type Registrar struct {
 	*grpc.Server
 }
 
-func (r reporting) RegisterService(service *grpc.ServiceDesc, implementation any) {
+// RegisterService registers a service.
+func (r Registrar) RegisterService(service *grpc.ServiceDesc, implementation any) {
 	wrapped := *service
 	wrapped.Methods = make([]grpc.MethodDesc, len(service.Methods))
 	for i, method := range service.Methods {
@@ -50,12 +53,12 @@ func (r reporting) RegisterService(service *grpc.ServiceDesc, implementation any
 func receiveEnveloped(handle grpc.MethodHandler) grpc.MethodHandler {
 	return func(server any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 		return handle(server, ctx, func(message any) error {
-			e := envelope{message: message}
+			e := Envelope{Message: message}
 			if err := receive(&e); err != nil {
 				return err
 			}
-			if e.malformed != nil { // no interceptor sees this one
-				return status.Of(e.malformed, "").GRPC().Err()
+			if e.Malformed != nil { // no interceptor sees this one
+				return status.Of(e.Malformed, "").GRPC().Err()
 			}
 			return nil
 		}, interceptor)
