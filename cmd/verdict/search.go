@@ -96,8 +96,14 @@ func (s *search) asked(args []string) (pdp.Search, error) {
 	return asked, s.set(r)
 }
 
+// A result is what the pages of a search found together.
+type result struct {
+	pdp.Found
+	complete bool // otherwise there may be more
+}
+
 // find goes through the pages of a search.
-func (s *search) find(ctx context.Context, asked pdp.Search) (pdp.Found, error) {
+func (s *search) find(ctx context.Context, asked pdp.Search) (result, error) {
 	asked.Limit = pdp.MaxSearchLimit
 	if s.limit > 0 {
 		asked.Limit = min(asked.Limit, s.limit)
@@ -105,18 +111,18 @@ func (s *search) find(ctx context.Context, asked pdp.Search) (pdp.Found, error) 
 	if s.bundle != "" {
 		point, err := s.open(ctx)
 		if err != nil {
-			return pdp.Found{}, err
+			return result{}, err
 		}
 		found, err := s.gather(pagesHere(ctx, point.decisions, asked))
 		return found, errors.Join(err, point.Close())
 	}
 	consistency, err := s.consistency()
 	if err != nil {
-		return pdp.Found{}, err
+		return result{}, err
 	}
 	server, err := s.ask()
 	if err != nil {
-		return pdp.Found{}, err
+		return result{}, err
 	}
 	defer server.Close()
 	pages := map[pdp.SearchFor]func(context.Context, authz.Request, client.SearchOptions) iter.Seq2[client.Page, error]{
@@ -126,15 +132,16 @@ func (s *search) find(ctx context.Context, asked pdp.Search) (pdp.Found, error) 
 }
 
 // gather makes one of the pages that are needed.
-func (s *search) gather(pages iter.Seq2[pdp.Found, error]) (all pdp.Found, err error) {
+func (s *search) gather(pages iter.Seq2[pdp.Found, error]) (all result, err error) {
 	for found, err := range pages {
 		if err != nil {
-			return pdp.Found{}, err
+			return result{}, err
 		}
 		found.IDs = append(all.IDs, found.IDs...)
 		found.Candidates += all.Candidates
-		all = found
+		all.Found, all.complete = found, found.Next == ""
 		if s.limit > 0 && len(all.IDs) >= s.limit {
+			all.complete = all.complete && len(all.IDs) == s.limit
 			all.IDs = all.IDs[:s.limit]
 			break
 		}
@@ -185,7 +192,7 @@ type foundReport struct {
 }
 
 // printFound shows what a search found, a line each.
-func (p *printer) printFound(asked pdp.Search, found pdp.Found, explain bool) error {
+func (p *printer) printFound(asked pdp.Search, found result, explain bool) error {
 	results := make([]string, len(found.IDs))
 	for i, id := range found.IDs {
 		switch asked.For {
@@ -198,7 +205,7 @@ func (p *printer) printFound(asked pdp.Search, found pdp.Found, explain bool) er
 	}
 	if p.json() {
 		return p.printJSON(foundReport{
-			Results: results, Complete: found.Next == "",
+			Results: results, Complete: found.complete,
 			PolicyRevision: found.PolicyRevision, DirectoryRevision: found.DirectoryRevision,
 			Method: found.Method.String(), Notes: append([]string{}, found.Notes...), Candidates: found.Candidates,
 		})
