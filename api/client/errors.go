@@ -69,8 +69,11 @@ func failureOf(err error) *authz.Error {
 		if at := strings.LastIndex(e.Message, unavailableText); at >= 0 {
 			e.Message = e.Message[at+len(unavailableText):]
 		}
-		if strings.HasSuffix(e.Message, healthpb.HealthCheckResponse_NOT_SERVING.String()) {
+		switch {
+		case strings.HasSuffix(e.Message, healthpb.HealthCheckResponse_NOT_SERVING.String()):
 			e.Message = "the server says that it is not ready, and its /readyz why"
+		case e.Message == "no children to pick from":
+			e.Message = "the name has no address"
 		}
 	case codes.Unauthenticated, codes.PermissionDenied:
 		e.Message = "this caller is not accepted: " + e.Message

@@ -4,11 +4,19 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/api/client"
@@ -226,4 +234,72 @@ func Example_http() {
 	// (notifies [group:privacy-office] )
 	// nora 200 the record of p-102 <nil>
 	//  403  <nil>
+}
+
+// A server of gRPC refuses what is not allowed. The health service stands for one of
+// your own, and what it is asked about for a record.
+func Example_grpc() {
+	address, stop := serveWorkforce("tcp", "127.0.0.1:0")
+	defer stop()
+	verdict, err := client.New(address, client.WithTenant("workforce"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer verdict.Close()
+
+	point := pep.New(verdict)
+	mayRead := func(ctx context.Context, message any) (authz.Request, error) {
+		user := metadata.ValueFromIncomingContext(ctx, "user") // your login in its place
+		if len(user) != 1 {
+			return authz.Request{}, pep.ErrNoRequest
+		}
+		return authz.Request{
+			Subject:  authz.Subject{Type: "user", ID: user[0]},
+			Action:   authz.Action{Name: "read"},
+			Resource: authz.Resource{Type: "patient_record", ID: message.(*healthpb.HealthCheckRequest).GetService()},
+		}, nil
+	}
+	methods := pep.Methods{"/grpc.health.v1.Health/Check": mayRead}
+	streams := pep.Streams{"/grpc.health.v1.Health/Watch": {Message: mayRead}}
+	server := grpc.NewServer(
+		grpc.ChainUnaryInterceptor(point.UnaryServerInterceptor(methods)),
+		grpc.ChainStreamInterceptor(point.StreamServerInterceptor(streams)),
+	)
+
+	service := health.NewServer()
+	service.SetServingStatus("p-102", healthpb.HealthCheckResponse_SERVING)
+	healthpb.RegisterHealthServer(server, service)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	go server.Serve(listener)
+	defer server.Stop()
+	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close()
+	records := healthpb.NewHealthClient(conn)
+	for _, user := range []string{"mina", "nora"} {
+		ctx := metadata.AppendToOutgoingContext(context.Background(), "user", user)
+		_, err := records.Check(ctx, &healthpb.HealthCheckRequest{Service: "p-102"})
+		fmt.Println(user, "checks:", status.Code(err))
+		watch, err := records.Watch(ctx, &healthpb.HealthCheckRequest{Service: "p-102"})
+		if err == nil {
+			_, err = watch.Recv()
+		}
+		fmt.Println(user, "watches:", status.Code(err))
+	}
+	_, err = records.List(context.Background(), &healthpb.HealthListRequest{})
+	fmt.Println("a method that nothing is said about:", status.Code(err))
+	// Output:
+	// mina checks: OK
+	// mina watches: OK
+	// nora checks: PermissionDenied
+	// nora watches: PermissionDenied
+	// a method that nothing is said about: PermissionDenied
 }

@@ -14,7 +14,9 @@ import (
 // method, such as /shop.v1.Orders/GetOrder. message is what the caller sent.
 type Methods map[string]func(ctx context.Context, message any) (authz.Request, error)
 
-// UnaryServerInterceptor lets a server's handlers run for what is allowed.
+// UnaryServerInterceptor lets a server's handlers run for what is allowed. Streams go
+// past it: a server needs StreamServerInterceptor as well, with nil for its streams
+// where it has none.
 func (e *Enforcer) UnaryServerInterceptor(methods Methods) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, message any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 		ctx, err := e.unary(ctx, methods, info.FullMethod, message)
