@@ -41,7 +41,7 @@ func (p *PDP) evaluate(ctx context.Context, on *pin, start time.Time, request *a
 		err = budget.Err()
 	}
 	if err != nil {
-		return eval.Output{Explanation: output.Explanation}, p.overTime(ctx, budget, err)
+		return eval.Output{Explanation: output.Explanation}, overTime(ctx, budget, p.limits.Evaluation, err)
 	}
 	return output, nil
 }
@@ -56,23 +56,24 @@ func (p *PDP) checkSize(size int) error {
 
 // overTime is the error of an evaluation: where its own time was over and not the
 // caller's, the one that says so.
-func (p *PDP) overTime(ctx context.Context, budget *budget, err error) error {
+func overTime(ctx context.Context, budget *budget, within time.Duration, err error) error {
 	if ctx.Err() == nil && authz.KindOf(err) == authz.DeadlineExceeded && budget.Err() != nil {
-		return authz.Errorf(authz.LimitExceeded, "the policy did not come to its end within the evaluation time %v: let it read by id instead of iterating, or raise the limit", p.limits.Evaluation)
+		return authz.Errorf(authz.LimitExceeded, "the policy did not come to its end within the evaluation time %v: let it read by id instead of iterating, or raise the limit", within)
 	}
 	return err
 }
 
-// ask asks a rule of the policy for its value within the limits of a decision, on
-// an input of a size that was inspected. A panic is an error of kind Internal.
-func (p *PDP) ask(ctx context.Context, on *pin, rule eval.Rule, in eval.Input, size int) (value any, defined bool, err error) {
+// ask asks a rule of the policy for its value on an input of a size that was
+// inspected, within the limits of a decision but for the time and the entities that
+// it may read. A panic is an error of kind Internal.
+func (p *PDP) ask(ctx context.Context, on *pin, rule eval.Rule, in eval.Input, size int, within time.Duration, entities int) (value any, defined bool, err error) {
 	defer panics.Catch("evaluation", &err)
 	if err := p.checkSize(size); err != nil {
 		return nil, false, err
 	}
-	budget := newBudget(ctx, time.Now().Add(p.limits.Evaluation))
+	budget := newBudget(ctx, time.Now().Add(within))
 	defer budget.release()
-	reader := p.cache.Reader(on.snapshot, p.limits.Entities)
+	reader := p.cache.Reader(on.snapshot, entities)
 	in.Directory, in.Now, in.Steps = reader, on.now, p.limits.Steps
 	value, defined, err = rule.Value(budget, in)
 	reader.Release() // after a panic it is in any state
@@ -80,7 +81,7 @@ func (p *PDP) ask(ctx context.Context, on *pin, rule eval.Rule, in eval.Input, s
 		err = budget.Err()
 	}
 	if err != nil {
-		return nil, false, p.overTime(ctx, budget, err)
+		return nil, false, overTime(ctx, budget, within, err)
 	}
 	return value, defined, nil
 }
@@ -103,7 +104,7 @@ func (p *PDP) Ask(ctx context.Context, tenant, rule string, document authz.Objec
 	if asked == nil {
 		return nil, false, nil
 	}
-	value, defined, err = p.ask(ctx, &pinned, asked, eval.Input{Document: document, Validated: true}, size)
+	value, defined, err = p.ask(ctx, &pinned, asked, eval.Input{Document: document, Validated: true}, size, p.limits.Evaluation, p.limits.Entities)
 	if err != nil && ctx.Err() != nil {
 		err = undecided(ctx, err)
 	}

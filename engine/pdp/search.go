@@ -285,12 +285,14 @@ func (p *PDP) candidates(ctx context.Context, on *pin, what SearchFor, request *
 	return candidates{method: ByScan, notes: notes, scanned: what.typeIn(request)}, nil
 }
 
-// actions are the members of the policy's rule actions.
+// actions are the members of the policy's rule actions. It is asked once for all
+// pages, and may read what the other searches may: with it a policy may go through all
+// roles of the directory, for a subject whose own name no action.
 func (p *PDP) actions(ctx context.Context, on *pin, request *authz.Request, size int) (candidates, error) {
 	if on.policy.Actions == nil {
 		return candidates{}, authz.Errorf(authz.FailedPrecondition, "the policy does not say which actions there are: give it a rule actions, such as actions := {\"read\", \"write\"} if input.resource.type == %q", request.Resource.Type)
 	}
-	value, defined, err := p.ask(ctx, on, on.policy.Actions, eval.Input{Request: request, Validated: true}, size)
+	value, defined, err := p.ask(ctx, on, on.policy.Actions, eval.Input{Request: request, Validated: true}, size, p.limits.Search, max(maxNarrowed, p.limits.Entities))
 	if err != nil {
 		return candidates{}, err
 	}

@@ -403,6 +403,21 @@ func TestSearchesThatFindNothing(t *testing.T) {
 	}
 }
 
+// The candidates of a search for actions may stand in more entities than a decision
+// reads.
+func TestActionsOfManyRoles(t *testing.T) {
+	p, w := newPDPOf(nil, pdp.Limits{Entities: 10})
+	w.policy = policyOf(t, "package authz\n\nimport rego.v2\n\nallow := true\n\nactions contains role.attributes.action if some role in data.directory.role\n")
+	var want []string
+	for i := range 30 {
+		want = append(want, fmt.Sprintf("act%02d", i))
+		w.directory.Write(authz.Change{PutEntity: &authz.Entity{Ref: ref("role", fmt.Sprint("r", i)), Attributes: fmt.Appendf(nil, `{"action": %q}`, want[i])}})
+	}
+	if got := all(t, p, pdp.Search{For: pdp.Actions, Request: newRequest(), Limit: 7}); !slices.Equal(got, want) {
+		t.Errorf("found %v, want %v", got, want)
+	}
+}
+
 // A page whose time is over says where to go on, and the pages together find all.
 func TestASearchGoesOnAfterItsTime(t *testing.T) {
 	p, _, search := searchable(t, pdp.Limits{Search: 1})
