@@ -30,5 +30,5 @@
 //
 // The body is not looked at, so with_request_body may stay off.
 //
-// Start with Server.Check.
+// Start with Server.check, then question.go.
 package extauthz

@@ -12,7 +12,8 @@ import (
 )
 
 // FuzzCheck holds whatever Envoy may send to being refused or becoming a document
-// that a rule can read, whose path has one form.
+// that a rule can read, whose path has one form, and what is read directly to what the
+// generated message says.
 func FuzzCheck(f *testing.F) {
 	for _, change := range []func(*authv3.AttributeContext_HttpRequest){
 		func(*authv3.AttributeContext_HttpRequest) {},
@@ -28,13 +29,11 @@ func FuzzCheck(f *testing.F) {
 		}
 		f.Add(data)
 	}
-	server := New(Options{Tenant: "clinic", Hosts: map[string]string{"shop.example": "shop"}})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var request authv3.CheckRequest
-		if proto.Unmarshal(data, &request) != nil {
+		message, _, malformed := readBoth(t, data)
+		if malformed != nil {
 			return
 		}
-		message := server.message(&request)
 		document, err := message.Document()
 		if err != nil {
 			if authz.KindOf(err) != authz.Invalid {

@@ -35,22 +35,37 @@ type Options struct {
 }
 
 // A Server answers Envoy's checks.
-type Server struct {
-	authv3.UnimplementedAuthorizationServer
-	Options
-}
+type Server struct{ Options }
 
 // New makes a Server.
-func New(o Options) *Server { return &Server{Options: o} }
+func New(o Options) *Server { return &Server{o} }
 
-// Register makes the server part of a gRPC server.
+// Register makes the server part of a gRPC server, which needs the codec of package
+// wire.
 func (s *Server) Register(registrar grpc.ServiceRegistrar) {
-	authv3.RegisterAuthorizationServer(registrar, s)
+	described := authv3.Authorization_ServiceDesc
+	described.HandlerType = (*any)(nil)
+	described.Methods = []grpc.MethodDesc{{MethodName: "Check", Handler: s.handle}}
+	registrar.RegisterService(&described, s)
 }
 
-// Check answers one check. Its errors are the Answerer's.
-func (s *Server) Check(ctx context.Context, request *authv3.CheckRequest) (*authv3.CheckResponse, error) {
-	answer, err := s.Answerer.Answer(ctx, s.message(request))
+// handle receives a check and answers it.
+func (s *Server) handle(_ any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+	q := new(question)
+	if err := receive(q); err != nil {
+		return nil, err
+	}
+	answer := func(ctx context.Context, q any) (any, error) { return s.check(ctx, q.(*question)) }
+	if interceptor == nil {
+		return answer(ctx, q)
+	}
+	return interceptor(ctx, q, &grpc.UnaryServerInfo{Server: s, FullMethod: authv3.Authorization_Check_FullMethodName}, answer)
+}
+
+// check answers one check. Its errors are the Answerer's.
+func (s *Server) check(ctx context.Context, q *question) (*authv3.CheckResponse, error) {
+	q.message.Tenant = s.tenant(&q.message)
+	answer, err := s.Answerer.Answer(ctx, &q.message)
 	if err != nil {
 		return nil, err
 	}
@@ -60,85 +75,18 @@ func (s *Server) Check(ctx context.Context, request *authv3.CheckRequest) (*auth
 	return deny(&answer), nil
 }
 
-// message is what Envoy tells of a request. What is about no HTTP request has no
-// method, and so is refused.
-func (s *Server) message(request *authv3.CheckRequest) *mapping.Message {
-	attributes := request.GetAttributes()
-	http := attributes.GetRequest().GetHttp()
-	source := attributes.GetSource()
-	return &mapping.Message{
-		Tenant:    s.tenant(attributes),
-		Method:    http.GetMethod(),
-		Scheme:    http.GetScheme(),
-		Host:      http.GetHost(),
-		Target:    targetOf(http),
-		Headers:   headersOf(http),
-		Address:   source.GetAddress().GetSocketAddress().GetAddress(),
-		Principal: source.GetPrincipal(),
-	}
-}
-
-func (s *Server) tenant(attributes *authv3.AttributeContext) string {
-	if tenant := attributes.GetContextExtensions()[TenantExtension]; tenant != "" {
-		return tenant
+// tenant is whose policy answers: the one that the context extension names, that of
+// the host, or the server's.
+func (s *Server) tenant(m *mapping.Message) string {
+	if m.Tenant != "" {
+		return m.Tenant
 	}
 	if len(s.Hosts) > 0 {
-		if tenant := s.Hosts[mapping.HostName(attributes.GetRequest().GetHttp().GetHost())]; tenant != "" {
+		if tenant := s.Hosts[mapping.HostName(m.Host)]; tenant != "" {
 			return tenant
 		}
 	}
 	return s.Tenant
-}
-
-// targetOf is a request's target. Envoy tells the query with the path, and a fragment
-// never; whoever tells them apart must be understood to have told them.
-func targetOf(http *authv3.AttributeContext_HttpRequest) string {
-	target := http.GetPath()
-	if query := http.GetQuery(); query != "" {
-		if strings.Contains(target, "?") {
-			return "" // which of the two is forwarded is not known, so that none is told
-		}
-		target += "?" + query
-	}
-	if fragment := http.GetFragment(); fragment != "" {
-		target += "#" + fragment
-	}
-	return target
-}
-
-// headersOf are a request's headers, of which those of HTTP/2 that begin with a
-// colon are told elsewhere. Envoy sends one of the two forms.
-func headersOf(http *authv3.AttributeContext_HttpRequest) map[string]string {
-	headers := http.GetHeaders()
-	for name := range headers {
-		if strings.HasPrefix(name, ":") {
-			delete(headers, name)
-		}
-	}
-	raw := http.GetHeaderMap().GetHeaders()
-	if len(raw) == 0 {
-		return headers
-	}
-	lines := make(map[string][]string, len(raw))
-	for name, value := range headers {
-		lines[name] = []string{value}
-	}
-	for _, header := range raw {
-		name := strings.ToLower(header.GetKey())
-		if strings.HasPrefix(name, ":") {
-			continue
-		}
-		value := header.GetValue()
-		if len(header.GetRawValue()) > 0 {
-			value = string(header.GetRawValue())
-		}
-		lines[name] = append(lines[name], value)
-	}
-	joined := make(map[string]string, len(lines))
-	for name, values := range lines {
-		joined[name] = mapping.JoinHeader(name, values)
-	}
-	return joined
 }
 
 func (s *Server) allow(answer *mapping.Answer) *authv3.CheckResponse {

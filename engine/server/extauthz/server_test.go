@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/verdictpdp/verdict/engine/mapping"
+	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
 // An answerFunc answers by a function.
@@ -32,8 +33,8 @@ func always(answer mapping.Answer) answerFunc {
 func client(t *testing.T, o Options) authv3.AuthorizationClient {
 	t.Helper()
 	listener := bufconn.Listen(1 << 20)
-	server := grpc.NewServer()
-	New(o).Register(server)
+	server := grpc.NewServer(grpc.ForceServerCodecV2(wire.NewCodec()))
+	New(o).Register(wire.Registrar{Server: server})
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
 	conn, err := grpc.NewClient("passthrough:///envoy", grpc.WithTransportCredentials(insecure.NewCredentials()),
