@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"io"
 	"math/big"
 	"net"
@@ -39,17 +38,27 @@ type authority struct {
 
 func newAuthority(t *testing.T) *authority {
 	t.Helper()
+	return newAuthorityBelow(t, nil)
+}
+
+// newAuthorityBelow is an authority that another has signed; nil for itself.
+func newAuthorityBelow(t *testing.T, above *authority) *authority {
+	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
-	key := newKey(t)
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	a := &authority{certificate: template, key: newKey(t), file: filepath.Join(t.TempDir(), "ca.pem")}
+	if above == nil {
+		above = a
+	} else {
+		template.Subject.CommonName = "authority below"
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, above.certificate, a.key.Public(), above.key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &authority{key: key, file: filepath.Join(t.TempDir(), "ca.pem")}
 	if a.certificate, err = x509.ParseCertificate(der); err != nil {
 		t.Fatal(err)
 	}
@@ -220,6 +229,30 @@ func TestTLSOnBothListeners(t *testing.T) {
 	}
 }
 
+// TestCertificateWithItsChain serves with a certificate of an authority that clients
+// know by another alone.
+func TestCertificateWithItsChain(t *testing.T) {
+	root := newAuthority(t)
+	below := newAuthorityBelow(t, root)
+	cfg := defaultConfig()
+	cfg.TLS = below.issue(t, t.TempDir(), 9)
+	chain := ""
+	for _, file := range []string{cfg.TLS.Cert, below.file} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain += string(text)
+	}
+	write(t, cfg.TLS.Cert, chain)
+	s, _ := startService(t, cfg, bundleAt("default", constantBundle(t)))
+	for _, listener := range []net.Listener{s.httpListener, s.grpcListener} {
+		if serial := root.serialAt(t, listener.Addr().String()); serial != 9 {
+			t.Errorf("certificate %d is shown, want 9", serial)
+		}
+	}
+}
+
 func TestTLSToAServerWithoutIt(t *testing.T) {
 	_, r := startService(t, defaultConfig(), bundleAt("default", constantBundle(t)))
 	var out bytes.Buffer
@@ -247,61 +280,6 @@ func TestTLSOverASocket(t *testing.T) {
 	defer cancel()
 	if _, err := verdictv1.NewPolicyServiceClient(conn).GetStatus(ctx, &verdictv1.GetStatusRequest{}); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestSilentClients holds that those who connect and say nothing, or not all that
-// there is to say, hold up neither the others nor the end of the service.
-func TestSilentClients(t *testing.T) {
-	authority := newAuthority(t)
-	for name, files := range map[string]tlsConfig{"over TLS": authority.issue(t, t.TempDir(), 1), "without TLS": {}} {
-		t.Run(name, func(t *testing.T) {
-			cfg := defaultConfig()
-			cfg.TLS = files
-			cfg.GRPC.Address, cfg.HTTP.Address = "127.0.0.1:0", "127.0.0.1:0"
-			s, err := openService(pointOptions{config: cfg, tenants: []activation.Tenant{bundleAt("default", constantBundle(t))}, clock: time.Now, logger: zap.NewNop()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx, end := context.WithCancel(t.Context())
-			ended := make(chan error, 1)
-			go func() { ended <- errors.Join(s.run(ctx), s.Close()) }()
-			if err := s.activate(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			for range 100 {
-				for _, listener := range []net.Listener{s.grpcListener, s.httpListener} {
-					speak(t, listener.Addr().String(), "")
-				}
-			}
-			begun := []net.Conn{speak(t, s.grpcListener.Addr().String(), "\x16\x03\x01"), speak(t, s.httpListener.Addr().String(), "\x16\x03\x01")}
-
-			client, base, ca := http.DefaultClient, "http://", ""
-			if cfg.TLS.on() {
-				client, base, ca = authority.httpClient(t, false), "https://", authority.file
-			}
-			if _, text, _ := askOver(t, client, base+s.httpListener.Addr().String()); !strings.Contains(text, `"decision":true`) {
-				t.Errorf("over HTTP: %s", text)
-			}
-			var out bytes.Buffer
-			args := []string{"check", "--server", s.grpcListener.Addr().String(), "--ca", ca, "--timeout", "5s", "user:mina", "read", "document:plan"}
-			if code := run(t.Context(), args, streams{out: &out, err: &out}); code != exitOK {
-				t.Errorf("over gRPC: exit code %d: %s", code, &out)
-			}
-
-			for _, conn := range begun {
-				conn.Close()
-			}
-			client.CloseIdleConnections()
-			start := time.Now()
-			end()
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
-			if took := time.Since(start); took > 3*time.Second {
-				t.Errorf("the service took %s to end", took)
-			}
-		})
 	}
 }
 

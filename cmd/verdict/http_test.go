@@ -2,8 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,10 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"go.uber.org/zap"
-
-	"github.com/verdictpdp/verdict/engine/activation"
 )
 
 // speak sends what a client says on a connection of its own, as it stands.
@@ -87,18 +81,8 @@ func TestRequestsUnderWayAreFinished(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := defaultConfig()
-			cfg.GRPC.Address, cfg.HTTP.Address = "127.0.0.1:0", "127.0.0.1:0"
 			cfg.Shutdown.Grace = duration(tt.grace)
-			s, err := openService(pointOptions{config: cfg, tenants: []activation.Tenant{bundleAt("default", constantBundle(t))}, clock: time.Now, logger: zap.NewNop()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx, end := context.WithCancel(t.Context())
-			ended := make(chan error, 1)
-			go func() { ended <- errors.Join(s.run(ctx), s.Close()) }()
-			if err := s.activate(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			s, end, ended := startEnding(t, cfg, bundleAt("default", constantBundle(t)))
 			address := s.httpListener.Addr().String()
 			conn := speak(t, address, header+readPlan[:10])
 			// What is answered later shows that the request has arrived.

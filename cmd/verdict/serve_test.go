@@ -21,6 +21,18 @@ import (
 // ends; gRPC elsewhere if the configuration says so.
 func startService(t *testing.T, cfg config, tenants ...activation.Tenant) (*service, *remote) {
 	t.Helper()
+	s, _, ended := startEnding(t, cfg, tenants...)
+	t.Cleanup(func() { // the test's context is done by now
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return s, &remote{server: dialable(s.grpcListener.Addr())}
+}
+
+// startEnding is startService for a test that ends the service itself.
+func startEnding(t *testing.T, cfg config, tenants ...activation.Tenant) (s *service, end context.CancelFunc, ended <-chan error) {
+	t.Helper()
 	if cfg.GRPC.Address == defaultGRPC {
 		cfg.GRPC.Address = "127.0.0.1:0"
 	}
@@ -29,20 +41,13 @@ func startService(t *testing.T, cfg config, tenants ...activation.Tenant) (*serv
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- s.run(t.Context()) }()
-	t.Cleanup(func() { // the test's context is done by now
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	ctx, end := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() { result <- errors.Join(s.run(ctx), s.Close()) }()
 	if err := s.activate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return s, &remote{server: dialable(s.grpcListener.Addr())}
+	return s, end, result
 }
 
 // TestSecondSignalEndsAtOnce holds that nobody has to wait for the grace of a
