@@ -46,6 +46,10 @@ const (
 	MaxSearchLimit     = 1_000
 )
 
+// maxSearchAge is how long after the first page of a search there may be others: they
+// are decided at its time, when a grant may not have ended yet.
+const maxSearchAge = 24 * time.Hour
+
 // A Found is a page of results.
 type Found struct {
 	// IDs are the ids of entities of the type that was searched for, or the names of
@@ -90,8 +94,8 @@ func (m SearchMethod) String() string {
 //
 // Nothing is left out: a candidate that cannot be decided is an error that names
 // it. Other errors are as Decide's; besides, a token of another search is Invalid,
-// one of a policy that is no longer active FailedPrecondition, and so is a search
-// for actions where the policy does not name any.
+// one of a policy that is no longer active or of a day ago FailedPrecondition, and so
+// is a search for actions where the policy does not name any.
 func (p *PDP) Search(ctx context.Context, s Search) (Found, error) {
 	if err := s.Consistency.Validate(); err != nil {
 		return Found{}, err
@@ -121,6 +125,9 @@ func (p *PDP) Search(ctx context.Context, s Search) (Found, error) {
 	if token.isSet() {
 		if !token.policy.is(pinned.policy) {
 			return Found{}, authz.Errorf(authz.FailedPrecondition, "another policy has become active since the search began: begin it again")
+		}
+		if pinned.now.Sub(token.now) > maxSearchAge {
+			return Found{}, authz.Errorf(authz.FailedPrecondition, "the search began more than %v ago, and decides what was allowed then: begin it again", maxSearchAge)
 		}
 		pinned.now = token.now
 	} else {

@@ -577,8 +577,9 @@ func (x *SearchActionsResponse) GetPage() *SearchPage {
 type SearchPage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What to ask for the next page with; empty when the search is complete. It is
-	// good for the same request with this token in it, on the same revisions: once
-	// another policy is active, or the directory revision has left the retention
+	// good for the same request with this token in it, for a day, on the same
+	// revisions and at the time of the first page, when a grant may not have ended yet.
+	// Once another policy is active, or the directory revision has left the retention
 	// window, it is refused with FAILED_PRECONDITION, and the search begins again.
 	NextPageToken string `protobuf:"bytes,1,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// The revision of the bundle that decided.
