@@ -3,6 +3,7 @@ package mapping
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,7 +30,8 @@ type Options struct {
 	Rule    func(tenant string) (eval.Rule, error)
 	Decider Decider
 	// Logger is told of rules that fail, of what they yield when that is no request
-	// and of obligations that cannot be met, and at debug level of what is refused.
+	// and of obligations that cannot be met, and at debug level of what is refused
+	// and of what the rule does not know.
 	Logger *zap.Logger
 	// Clock yields the time of the rule; nil means time.Now.
 	Clock func() time.Time
@@ -79,16 +81,26 @@ func (m *Mapper) answer(ctx context.Context, message *Message) (answer Answer, e
 	switch {
 	case err != nil:
 		return Answer{}, err
-	case !found.subject:
-		return denial(statusNoSubject, "it is not known who asks: send a token, or a better one"), nil
-	case !found.action || !found.resource:
-		return denial(statusDenied, "nothing is known about this method on this path"), nil
+	case found != parts{true, true, true}:
+		return m.unknown(message, found), nil
 	}
 	decision, err := m.Decider.Decide(ctx, request, pdp.DecideOptions{})
 	if err != nil {
 		return Answer{}, err
 	}
 	return m.conclude(message.Tenant, &decision), nil
+}
+
+// unknown is the answer where the rule has not yielded all of a request.
+func (m *Mapper) unknown(message *Message, found parts) Answer {
+	path, _, _ := strings.Cut(message.Target, "?")
+	m.Logger.Debug("a request that a proxy asks about is denied: not all of it is known",
+		zap.String("tenant", message.Tenant), zap.String("method", message.Method), zap.String("path", path),
+		zap.Bool("subject", found.subject), zap.Bool("action", found.action), zap.Bool("resource", found.resource))
+	if !found.subject {
+		return denial(statusNoSubject, "it is not known who asks: send a token, or a better one")
+	}
+	return denial(statusDenied, "nothing is known about this method on this path")
 }
 
 // request is what the rule makes of a document.

@@ -173,6 +173,33 @@ func TestWhatIsNotMapped(t *testing.T) {
 	}
 }
 
+// Whoever wonders at a 401 or a 403 finds in the log what was not known.
+func TestWhatIsNotKnownIsLogged(t *testing.T) {
+	for want, message := range map[string]*Message{
+		"subject": with(func(m *Message) { m.Principal = "" }), "action": with(func(m *Message) { m.Method = "BREW" }),
+		"resource": with(func(m *Message) { m.Target = "/doctors?secret=1" }),
+	} {
+		core, logs := observer.New(zap.DebugLevel)
+		mapper := newMapper(ruleOf(t, clinicData, ""), answering(authz.Decision{}))
+		mapper.Logger = zap.New(core)
+		if _, err := mapper.Answer(t.Context(), message); err != nil {
+			t.Fatal(err)
+		}
+		if logs.Len() != 1 {
+			t.Fatalf("%s: logged %v", want, logs.All())
+		}
+		fields := logs.All()[0].ContextMap()
+		for _, part := range []string{"subject", "action", "resource"} {
+			if fields[part] != (part != want) {
+				t.Errorf("%s: logged %v", want, fields)
+			}
+		}
+		if path, _, _ := strings.Cut(message.Target, "?"); fields["path"] != path {
+			t.Errorf("the path %v is logged", fields["path"])
+		}
+	}
+}
+
 func TestWhatGoesWrongIsADenial(t *testing.T) {
 	fine := ruleOf(t, clinicData, "")
 	panicking := valueFunc(func(context.Context, eval.Input) (any, bool, error) { panic("a fault") })
