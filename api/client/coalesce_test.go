@@ -532,6 +532,7 @@ func TestPanicInABatchComesUpInTheChecks(t *testing.T) {
 				if got := int(panicked.Load()); got != tt.fails {
 					t.Errorf("%d checks panicked, want %d", got, tt.fails)
 				}
+				synctest.Wait()
 				if len(c.lanes) != 0 {
 					t.Errorf("%d lanes are left", len(c.lanes))
 				}

@@ -12,22 +12,29 @@ import (
 	"time"
 )
 
-// goChapter is what docs/clients.md says about Go, and its blocks by their language.
-func goChapter(t *testing.T) map[string][]string {
+// blocksOf are the blocks of what docs/clients.md says about a language, by what they
+// are in, up to a text.
+func blocksOf(t *testing.T, language, end string) map[string][]string {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "clients.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, chapter, _ := strings.Cut(string(page), "\n## Go\n")
-	chapter, _, found := strings.Cut(chapter, "\n## ")
+	_, chapter, _ := strings.Cut(string(page), "\n## "+language+"\n")
+	chapter, _, found := strings.Cut(chapter, end)
 	if !found {
-		t.Fatal("the page has no chapter about Go")
+		t.Fatal("the page has no chapter about " + language)
 	}
 	blocks := map[string][]string{}
 	for _, block := range regexp.MustCompile("(?s)```([a-z]+)\n(.*?)```\n").FindAllStringSubmatch(chapter, -1) {
 		blocks[block[1]] = append(blocks[block[1]], block[2])
 	}
+	return blocks
+}
+
+func goChapter(t *testing.T) map[string][]string {
+	t.Helper()
+	blocks := blocksOf(t, "Go", "\n## ")
 	if len(blocks["go"]) != 2 || len(blocks["console"]) != 2 || len(blocks["text"]) != 1 {
 		t.Fatalf("the chapter is not as the test knows it: %q", blocks)
 	}

@@ -2,10 +2,10 @@ package client_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -29,40 +29,18 @@ func TestTypeScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := os.ReadFile(filepath.Join(root, "docs", "clients.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, chapter, _ := strings.Cut(string(page), "\n## TypeScript\n")
-	chapter, _, found := strings.Cut(chapter, "A test takes these commands")
-	if !found {
-		t.Fatal("the page has no chapter about TypeScript")
-	}
 	shop := t.TempDir()
-	chapter = strings.NewReplacer("../shop", shop, "127.0.0.1:8181", address).Replace(chapter)
-
-	script, shown, wrote := "set -e\n", "", 0
-	for _, block := range regexp.MustCompile("(?s)```([a-z]+)\n(.*?)```\n").FindAllStringSubmatch(chapter, -1) {
-		switch language, text := block[1], block[2]; language {
-		case "console":
-			script += text
-		case "text":
-			shown += text
-		case "ts":
-			file := filepath.Join(shop, "src", "check.ts")
-			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			wrote++
-		default:
-			t.Fatalf("what is to be done with this?\n%s", text)
-		}
+	here := strings.NewReplacer("../shop", shop, "127.0.0.1:8181", address)
+	blocks := blocksOf(t, "TypeScript", "A test takes these commands")
+	script, shown := "set -e\n"+here.Replace(strings.Join(blocks["console"], "")), strings.Join(blocks["text"], "")
+	if len(blocks) != 3 || len(blocks["ts"]) != 1 || shown == "" || !strings.Contains(script, "buf generate") {
+		t.Fatalf("the chapter is not as the test knows it: %q", blocks)
 	}
-	if wrote != 1 || shown == "" || !strings.Contains(script, "buf generate") {
-		t.Fatalf("the page has %d files, shows %q and runs\n%s", wrote, shown, script)
+	if err := errors.Join(
+		os.MkdirAll(filepath.Join(shop, "src"), 0o755),
+		os.WriteFile(filepath.Join(shop, "src", "check.ts"), []byte(here.Replace(blocks["ts"][0])), 0o600),
+	); err != nil {
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()

@@ -23,9 +23,10 @@ type Stream struct {
 	Open func(ctx context.Context) (authz.Request, error)
 	// Message makes a request of each message that the handler is to receive. The
 	// handler is given none that is not allowed, and the first that is not ends the
-	// stream. Where there is no Open, it can send nothing before a message of the
-	// caller was allowed; it runs all the same, so what it does before it receives
-	// is not checked. Its context has the decision about the latest message.
+	// stream. Where there is no Open, it can send no message and no header before a
+	// message of the caller was allowed; it runs all the same, so what it does before
+	// it receives is not checked, and what it sets as header or trailer goes out with
+	// the refusal. Its context has the decision about the latest message.
 	Message func(ctx context.Context, message any) (authz.Request, error)
 }
 
