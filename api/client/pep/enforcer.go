@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -202,7 +203,10 @@ func (e *Enforcer) admit(ctx context.Context, what string, requestOf func() (aut
 		refusal.Err = fmt.Errorf("%s has no function that makes a request of it", what)
 	} else if request, refusal.Err = contained(requestOf); refusal.Err == nil {
 		var decision authz.Decision
-		if decision, refusal = e.decide(ctx, request); refusal == nil {
+		// The metadata that a context has for its own call, such as a token, is not for
+		// whoever decides.
+		asking := metadata.NewOutgoingContext(ctx, metadata.MD{})
+		if decision, refusal = e.decide(asking, request); refusal == nil {
 			return context.WithValue(ctx, decisionKey{}, decision), nil
 		}
 	}

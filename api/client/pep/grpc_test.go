@@ -151,6 +151,56 @@ func TestUnary(t *testing.T) {
 	}
 }
 
+// What a call brings for whom it is made, such as a token, is not for whoever decides.
+func TestMetadataOfACallGoesToNoChecker(t *testing.T) {
+	var seen metadata.MD
+	e := New(checkFunc(func(ctx context.Context, request authz.Request) (authz.Decision, error) {
+		seen, _ = metadata.FromOutgoingContext(ctx)
+		return byID(ctx, request)
+	}))
+	asked := func(ctx context.Context) string {
+		md, _ := metadata.FromOutgoingContext(ctx)
+		return md.Get("record")[0]
+	}
+	a := &application{}
+	var arrived metadata.MD
+	client := startApplication(t, a, []grpc.ServerOption{
+		grpc.UnaryInterceptor(func(ctx context.Context, message any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+			arrived, _ = metadata.FromIncomingContext(ctx)
+			return handle(ctx, message)
+		}),
+		grpc.StreamInterceptor(func(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+			arrived, _ = metadata.FromIncomingContext(stream.Context())
+			return handle(server, stream)
+		}),
+	},
+		grpc.WithUnaryInterceptor(e.UnaryClientInterceptor(Methods{unaryMethod: func(ctx context.Context, _ any) (authz.Request, error) {
+			return requestAbout(asked(ctx)), nil
+		}})),
+		grpc.WithStreamInterceptor(e.StreamClientInterceptor(Streams{streamMethod: {
+			Open:    func(ctx context.Context) (authz.Request, error) { return requestAbout(asked(ctx)), nil },
+			Message: func(ctx context.Context, _ any) (authz.Request, error) { return requestAbout(asked(ctx)), nil },
+		}})))
+	ctx := metadata.AppendToOutgoingContext(metadata.NewOutgoingContext(soon(t), metadata.Pairs("record", "allowed")), "authorization", "Bearer s3cret")
+	for name, call := range map[string]func() error{
+		"unary":  func() error { _, err := client.CheckAccess(ctx, messageAbout("allowed")); return err },
+		"stream": func() error { _, err := converse(t, client, ctx, "allowed"); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			seen, arrived = metadata.Pairs("not", "asked"), nil
+			if err := call(); err != nil {
+				t.Fatal(err)
+			}
+			if len(seen) > 0 {
+				t.Errorf("the checker's call would bring %v", seen)
+			}
+			if len(arrived.Get("authorization")) != 1 {
+				t.Errorf("the call itself brought %v", arrived)
+			}
+		})
+	}
+}
+
 func TestUnaryHandlerFindsTheDecision(t *testing.T) {
 	e := New(byID)
 	client := startApplication(t, &application{}, []grpc.ServerOption{grpc.UnaryInterceptor(e.UnaryServerInterceptor(Methods{unaryMethod: aboutTheMessage}))})
