@@ -476,7 +476,7 @@ func changes(tenant string) *rapid.Generator[authz.Change] {
 			return authz.Change{PutGrant: &g}
 		}
 		e := authz.Entity{Ref: rapid.SampledFrom(refs).Draw(t, "put")}
-		if text := rapid.SampledFrom([]string{"", `{"n":1}`, `{"n":1.0}`}).Draw(t, "attributes"); text != "" {
+		if text := rapid.SampledFrom([]string{"", `{"n":1}`, `{"n":1.0}`, `{"n":"user:a"}`, `{"n":["user:a","user:b"]}`, `{"m":{"x":"user:b"},"n":"user:b"}`}).Draw(t, "attributes"); text != "" {
 			e.Attributes = []byte(text)
 		}
 		others := slices.DeleteFunc(slices.Clone(refs), func(r authz.EntityRef) bool { return r == e.Ref })

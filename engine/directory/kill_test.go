@@ -100,7 +100,7 @@ func numberedBatch(writer, number int) authz.Batch {
 			continue
 		}
 		batch.Changes = append(batch.Changes,
-			authz.Change{PutEntity: &authz.Entity{Ref: ref, Attributes: fmt.Appendf(nil, `{"n":%d}`, number), Parents: []authz.EntityRef{group}}},
+			authz.Change{PutEntity: &authz.Entity{Ref: ref, Attributes: fmt.Appendf(nil, `{"n":%d,"of":"batch:%d"}`, number, number), Parents: []authz.EntityRef{group}}},
 			authz.Change{PutGrant: &authz.Grant{ID: ref.ID, Subject: ref, Role: authz.EntityRef{Type: "role", ID: "r"}, Reason: fmt.Sprint(number)}},
 		)
 	}
