@@ -29,7 +29,14 @@ import rego.v2
 
 default allow := false
 
-allow if input.action.name == "read"
+allow if {
+	input.action.name == "read"
+
+	# What clients say about where they come from counts for nothing.
+	input.context.address == "127.0.0.1"
+	input.context.scheme == "http"
+	input.context.host == "127.0.0.1"
+}
 
 # A header that is set for some, and must not be sent by others.
 obligations.http.headers["x-user"] := "reader" if input.resource.id == "7"
@@ -60,7 +67,7 @@ func startVerdict(t *testing.T) string {
 	}
 	for file, text := range map[string]string{
 		filepath.Join(bundle, "authz.rego"): policy, filepath.Join(bundle, "data.json"): data,
-		filepath.Join(dir, "verdict.yaml"): "forward_auth: {enabled: true, policy_headers: [x-user]}\nlimits: {evaluation: 10s}\ntenants: {default: {bundle: bundle}}\n",
+		filepath.Join(dir, "verdict.yaml"): "forward_auth: {enabled: true, address_header: X-Forwarded-For, policy_headers: [x-user]}\nlimits: {evaluation: 10s}\ntenants: {default: {bundle: bundle}}\n",
 	} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -154,6 +161,8 @@ func TestCaddy(t *testing.T) {
 		{"no route", "GET /doctors/7 HTTP/1.1", 403, "nothing is known"},
 		{"a client that tells of another request", "DELETE /patients/7 HTTP/1.1\r\nX-Forwarded-Method: GET\r\nX-Forwarded-Uri: /patients/8", 429, "slow down"},
 		{"a client that tells of another host", "GET /patients/7 HTTP/1.1\r\nX-Forwarded-Host: a\r\nX-Forwarded-Proto: b", 200, `/patients/7 for ["reader"]`},
+		{"a client that tells of another address", "GET /patients/7 HTTP/1.1\r\nX-Forwarded-For: 6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\nForwarded: for=6.6.6.6", 200, `/patients/7 for ["reader"]`},
+		{"a client that has the address left out", "GET /patients/7 HTTP/1.1\r\nConnection: X-Forwarded-For", 200, `/patients/7 for ["reader"]`},
 		{"dots", "GET /public/../patients/7 HTTP/1.1", 400, "ends with a dot"},
 		{"encoded dots", "GET /public/%2e%2e/patients/7 HTTP/1.1", 400, "ends with a dot"},
 		{"an encoded slash", "GET /patients/8%2f7 HTTP/1.1", 400, "encoded slash"},
