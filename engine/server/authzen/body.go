@@ -23,6 +23,9 @@ const (
 	// maxBatches is how many batches of the largest size are answered at a
 	// time. Their values take many times the bytes of their bodies.
 	maxBatches = 4
+	// smallBytes is how large a body may be that waits for no other. It takes no more
+	// than its connection does, and most are smaller.
+	smallBytes = 4 << 10
 	// maxReceived is how many batches of the largest size are received at a time.
 	// Their callers may take as long as a request may last.
 	maxReceived = 16
@@ -36,8 +39,8 @@ func bodyLimits(input int) (one, batch int64) {
 }
 
 // withBody is the endpoint that answers a request with a body, which is good for as
-// long as it is answered. Bodies that would take more than a bounded number of bytes
-// together are answered one after another. One that is still being sent holds up no
+// long as it is answered. Bodies that are not small, and would take more than a bounded
+// number of bytes together, are answered one after another. One that is still being sent holds up no
 // other, but for those that are too large to be received beside it.
 func (s *server) withBody(limit int64, answer func(ctx context.Context, r *http.Request, body []byte) (any, error)) endpoint {
 	return func(ctx context.Context, r *http.Request) (any, error) {
@@ -53,13 +56,12 @@ func (s *server) withBody(limit int64, answer func(ctx context.Context, r *http.
 		if err != nil {
 			return nil, err
 		}
-		size := int64(len(*buffer))
-		if !s.answering.TryAcquire(size) {
+		if size := int64(len(*buffer)); size > smallBytes {
 			if err := s.answering.Acquire(ctx, size); err != nil {
 				return nil, err
 			}
+			defer s.answering.Release(size)
 		}
-		defer s.answering.Release(size)
 		return answer(ctx, r, *buffer)
 	}
 }

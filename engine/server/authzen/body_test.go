@@ -241,15 +241,22 @@ func TestBodiesWaitForEachOther(t *testing.T) {
 		<-started
 	}
 
+	atTheLimit := readRecord + strings.Repeat(" ", smallBytes-len(readRecord))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/access/v1/evaluation", strings.NewReader(readRecord))
+	request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/access/v1/evaluation", strings.NewReader(atTheLimit+" "))
 	request.Header.Set("Content-Type", "application/json")
 	response := httptest.NewRecorder()
 	handler.ServeHTTP(response, request)
 	if response.Code != http.StatusGatewayTimeout || len(started) > 0 {
 		t.Errorf("a request over the limit: status %d, %d decided, want 504 and none", response.Code, len(started))
 	}
+	under.Go(func() {
+		if response := post(t, handler, "/access/v1/evaluation", atTheLimit); response.Code != http.StatusOK {
+			t.Errorf("a small request: status %d, want 200", response.Code)
+		}
+	})
+	<-started
 	close(release)
 	under.Wait()
 	if response := post(t, handler, "/access/v1/evaluation", readRecord); response.Code != http.StatusOK {

@@ -53,8 +53,8 @@
 // that is full of escapes may reach the body's limit first. A batch holds at most
 // pdp.MaxBatch evaluations, and a body at most a million values. Requests whose
 // bodies would be larger than four of the largest batches together wait for each
-// other. So do bodies of more than 32 KiB while they come, beyond 16 of the largest
-// batches together.
+// other, but for bodies of up to 4 KiB, which wait for none. So do bodies of more than
+// 32 KiB while they come, beyond 16 of the largest batches together.
 //
 // A request that has not been decided after Options.MaxTime is given up and
 // answered with 504. AuthZEN has no word for a revision of the directory, so no
