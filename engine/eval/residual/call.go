@@ -127,7 +127,7 @@ func (b *body) entitiesAt(arguments []value) value {
 	case arguments[1].kind == id && typ == b.typ, arguments[1].kind == ref && typ == "ref":
 		return value{kind: found}
 	case arguments[1].kind == id:
-		return b.unknownValue("it looks up the %s of the same id", typ)
+		return b.unknownValue("it looks up the %s of the same id, whatever %v is", typ, b.unknown[:2].Append(ast.StringTerm("type")))
 	}
 	return b.unknownValue("it looks up the entity that %s names", arguments[1])
 }

@@ -121,6 +121,7 @@ func TestUnexpressed(t *testing.T) {
 		{"a condition that was not recognised", `allow if request.resource.attributes.n + 1 == 2`, "authz.rego:6", "plus("},
 		{"one beside another that was", "allow if request.resource.attributes.n == 1\nallow if request.resource.attributes.n + 1 == 2", "authz.rego:7", ""},
 		{"a with on the request", "allow if open with input.resource.id as \"d1\"\nopen if request.resource.attributes.n == 1", "authz.rego:6", "a with on input.resource.id"},
+		{"a look-up without regard to the type", "allow if data.directory.user[input.resource.id].attributes.n == 1", "authz.rego:6", "it looks up the user of the same id, whatever input.resource.type is"},
 		{"an error of what is known", "allow if {\n\trequest.resource.attributes.n == 1\n\tto_number(input.subject.id) == 1\n}", "authz.rego:8", "eval_builtin_error"},
 	}
 	for _, tt := range tests {
