@@ -18,9 +18,10 @@
 // of an idle client goes at once, by itself; those that come while it is under
 // way wait for it to be answered, for a batch to be full, or for a very short
 // time, whatever comes first. Each keeps its own deadline, cancellation and
-// error: one that is wrong or given up changes nothing for those beside it. One
-// that takes the policy long does hold them up, for as long as the server lets one
-// decision take. See Coalescing, and coalesce.go for how.
+// error: one that is wrong or given up changes nothing for those beside it. Those
+// that take the policy long do hold them up, one after the other, for as long as the
+// server lets a batch take at most: where callers can make a policy slow, bound
+// Coalescing.Items. See Coalescing, and coalesce.go for how.
 //
 // A batch belongs to none of its callers: of their contexts it has nothing but the
 // latest deadline, and no trace goes through it. A check whose context has outgoing
