@@ -166,7 +166,7 @@ func (s *server) answer(serve endpoint, methods ...string) http.Handler {
 		if len(methods) > 0 && !slices.Contains(methods, r.Method) {
 			w.Header().Set("Allow", strings.Join(methods, ", "))
 			s.write(w, r, s.refuse(r, refusal{http.StatusMethodNotAllowed, authz.Errorf(authz.Invalid,
-				"%s cannot be done here: expected %s", r.Method, strings.Join(methods, " or "))}))
+				"%s cannot be done here: expected %s", authz.Quote(r.Method), strings.Join(methods, " or "))}))
 			return
 		}
 		ctx := newPatience(r.Context(), s.maxTime)

@@ -33,6 +33,7 @@ func TestWhatIsNoDecision(t *testing.T) {
 		{"an unknown path", "POST", "/access/v1/evaluate", "application/json", readRecord, 404, "not_found", "/access/v1/evaluations"},
 		{"a tenant without a path", "POST", "/tenants/blue", "application/json", readRecord, 404, "not_found", "/tenants/{tenant}"},
 		{"another method", "GET", "/access/v1/evaluation", "", "", 405, "invalid", "expected POST"},
+		{"a method without end", strings.Repeat("A", 10_000), "/access/v1/evaluation", "", "", 405, "invalid", "… cannot be done here"},
 		{"a write to the health", "POST", "/healthz", "application/json", "{}", 405, "invalid", "expected GET or HEAD"},
 		{"no content type", "POST", "/access/v1/evaluation", "", readRecord, 400, "invalid", "expected application/json"},
 		{"another content type", "POST", "/access/v1/evaluation", "text/plain", readRecord, 400, "invalid", `"text/plain"`},
@@ -200,6 +201,8 @@ func FuzzHandler(f *testing.F) {
 		f.Add("POST", path, "application/json", "id", []byte(readRecord))
 	}
 	f.Add("GET", wellKnown+"/tenants/default", "", "", []byte{})
+	f.Add("OPTIONS", "*", "", "id", []byte{})
+	f.Add("CONNECT", "//../", "", "id", []byte{})
 	f.Add("POST", searchSubjectPath, "application/json; charset=UTF-8", "\n", []byte(searchSubjects+`,"page":{"limit":3}}`))
 	publicURL, err := ParsePublicURL("https://pdp.example.com/authz")
 	if err != nil {
