@@ -115,11 +115,11 @@ faults contains _fault(position, sprintf("its %s are no array of texts, or an em
 }
 
 # What is not as requests tell it would never fit, and another route instead.
-faults contains _fault(position, sprintf("its methods have %q, which is not in capitals", [method])) if {
+faults contains _fault(position, sprintf("its methods have %q: write names in capitals, and for all leave methods out", [method])) if {
 	some position, found in data.http.routes
 	some method in found.methods
 	is_string(method)
-	upper(method) != method
+	not regex.match(`^[A-Z][A-Z0-9_-]*$`, method)
 }
 
 faults contains _fault(position, sprintf("its hosts have %q: write it in small letters, without a port or a dot at its end", [host])) if {

@@ -109,6 +109,7 @@ faulty := {
 	"a path with a space at an end": [object.union(good, {"path": "/a/{b}/c "})],
 	"no methods": [object.union(good, {"methods": []})],
 	"methods in small letters": [object.union(good, {"methods": ["GET", "post"]})],
+	"a method that is a pattern": [object.union(good, {"methods": ["*"]})],
 	"no hosts": [object.union(good, {"hosts": []})],
 	"a host in capitals": [object.union(good, {"hosts": ["Records.example"]})],
 	"a host with a port": [object.union(good, {"hosts": ["records.example:8443"]})],
