@@ -2,6 +2,7 @@ package rego
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/types"
@@ -54,7 +55,7 @@ func (p *Policy) compileLookups(byVariables bool) (*Policy, error) {
 		return nil, err
 	}
 	capabilities := compiler.Capabilities()
-	capabilities.Builtins = append(capabilities.Builtins, EntitiesAt, IsThere)
+	capabilities.Builtins = append(ofAnything(capabilities.Builtins), EntitiesAt, IsThere)
 	l := &lookups{byVariables: byVariables}
 	withStandIns(compiler).WithStageAfterID(ast.StageResolveRefs, ast.CompilerStageDefinition{
 		Name:       "Lookups",
@@ -74,7 +75,30 @@ func (p *Policy) compileLookups(byVariables bool) (*Policy, error) {
 	}
 	looking := *p
 	looking.compiler = compiler
+	looking.conflicts = sync.OnceValue(func() []Conflict { return conflictsOf(compiler) })
 	return &looking, nil
+}
+
+// ofAnything are built-ins that take arguments of any type. Partial evaluation leaves
+// out what does not pass the type check, for it never holds: but an argument of
+// another type fails the decision, and a deny that fails denies. That the policy's
+// own calls fit has been checked when it was compiled first.
+func ofAnything(builtins []*ast.Builtin) []*ast.Builtin {
+	taking := make([]*ast.Builtin, len(builtins))
+	for i, builtin := range builtins {
+		copied := *builtin
+		arguments := builtin.Decl.FuncArgs()
+		for j := range arguments.Args {
+			arguments.Args[j] = types.A
+		}
+		if arguments.Variadic != nil {
+			copied.Decl = types.NewVariadicFunction(arguments.Args, types.A, builtin.Decl.Result())
+		} else {
+			copied.Decl = types.NewFunction(arguments.Args, builtin.Decl.Result())
+		}
+		taking[i] = &copied
+	}
+	return taking
 }
 
 // lookups puts calls in the places of look-ups.
