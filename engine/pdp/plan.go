@@ -51,7 +51,7 @@ func (p *PDP) Plan(ctx context.Context, q PlanQuestion) (Planned, error) {
 		return Planned{}, authz.Errorf(authz.FailedPrecondition, "the policy cannot be evaluated in part")
 	}
 	pinned.prepareSearch()
-	left, err := p.residual(ctx, &pinned, Resources, request, size, residual.Of)
+	left, err := p.residual(ctx, &pinned, Resources, request, size, residual.Exactly)
 	if err != nil {
 		return Planned{}, err
 	}

@@ -37,15 +37,16 @@ type Options struct {
 // A Policy is a compiled bundle. It is immutable and safe for use by many
 // goroutines at once.
 type Policy struct {
-	bundle   *bundle.Bundle
-	pkg      string
-	path     ast.Ref
-	compiler *ast.Compiler
-	data     ast.Object
-	defined  map[string]bool
-	titles   map[place]string
-	options  Options
-	lookups  func() (*Policy, error)
+	bundle    *bundle.Bundle
+	pkg       string
+	path      ast.Ref
+	compiler  *ast.Compiler
+	data      ast.Object
+	defined   map[string]bool
+	titles    map[place]string
+	options   Options
+	lookups   func() (*Policy, error)
+	conflicts func() []Conflict
 }
 
 // Compile checks and compiles a bundle. Its errors are of kind Invalid, with a
@@ -67,6 +68,7 @@ func Compile(b *bundle.Bundle, opts Options) (*Policy, error) {
 	}
 	p := &Policy{bundle: b, pkg: pkg, path: path, compiler: compiler, titles: titles(compiler), options: opts}
 	p.lookups = sync.OnceValues(p.withLookups)
+	p.conflicts = sync.OnceValue(func() []Conflict { return conflictsOf(compiler) })
 	if err := p.checkDecision(); err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ type reader struct {
 	support map[string][]*ast.Rule
 	inside  []string // the supporting rules that are being read
 	formula Formula
+	safe    Formula // what keeps the decision from failing, as far as it was recognised
 	ctx     context.Context
 	bodies  int // that were read
 	err     error

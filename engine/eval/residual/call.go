@@ -140,6 +140,9 @@ func (b *body) isIn(v, collection value) Formula {
 			return b.has(collection, scalar)
 		}
 	}
+	if v.kind == constant && collection.kind == rule && b.isSet(collection.rule) {
+		return b.hasMembers(collection.rule, v.constant)
+	}
 	if collection.kind != constant {
 		return b.unrecognised("%s in %s", v, collection)
 	}

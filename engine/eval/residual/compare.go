@@ -1,6 +1,7 @@
 package residual
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -44,11 +45,12 @@ func (b *body) isTrue(v value) Formula {
 	case constant:
 		return truth(!v.constant.Equal(ast.BooleanTerm(false)))
 	case member:
-		if v.constant != nil {
-			return b.unrecognised("%s", v)
-		}
 		if v.member == eval.Attributes && len(v.path) > 0 {
-			return and(b.isDefined(v), not(b.test(In, v.path, false)))
+			isFalse := b.test(In, v.path, false)
+			if v.constant == nil || v.constant.Equal(ast.BooleanTerm(false)) {
+				return and(b.test(Defined, v.path), not(isFalse))
+			}
+			return not(isFalse)
 		}
 	case truthValue:
 		return v.holds
@@ -129,10 +131,7 @@ func (b *body) compare(op Op, left, right value) Formula {
 	case right.kind != constant && left.kind == constant:
 		return b.compare(mirrored[op], right, left)
 	case right.kind != constant:
-		if left.kind == right.kind && (left.kind == id || left.kind == ref) {
-			return truth(compares(op, 0))
-		}
-		return b.unrecognised("%s %s %s", left, op.ofOne(), right)
+		return b.compareBoth(op, left, right)
 	}
 	scalar, isScalar := scalarOf(right.constant)
 	text, isText := scalar.(string)
@@ -186,6 +185,19 @@ func (b *body) compare(op Op, left, right value) Formula {
 		}
 	case drawn:
 		return and(b.hasMembers(left.rule), b.unrecognised("%s %s %s", left, op.ofOne(), right))
+	}
+	return b.unrecognised("%s %s %s", left, op.ofOne(), right)
+}
+
+// compareBoth is when two values of the entity are there and compare so.
+func (b *body) compareBoth(op Op, left, right value) Formula {
+	ofEntity := left.kind == right.kind && (left.kind == id || left.kind == ref || left.kind == found || left.kind == entity || left.kind == member && left.member == right.member)
+	switch {
+	case !ofEntity || left.constant != nil || right.constant != nil:
+	case slices.Equal(left.path, right.path): // one and the same
+		return and(b.isDefined(left), truth(compares(op, 0)))
+	case left.member == eval.Attributes && len(left.path) > 0 && len(right.path) > 0:
+		return holds(Condition{Op: Both, Path: left.path, How: op, Other: right.path, Reason: Reason{Place: b.place}})
 	}
 	return b.unrecognised("%s %s %s", left, op.ofOne(), right)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // A Formula is a condition made of others.
@@ -38,6 +39,10 @@ type Condition struct {
 	Path []string
 	// Values are what it is compared with: nil, bool, string or json.Number.
 	Values []any
+	// How and Other are the comparison of a Both, which has no Values, and the path
+	// of its other attribute, below attributes.
+	How   Op
+	Other []string
 	// Negated turns the condition around. It is used in a Conjunction alone;
 	// formulas have None.
 	Negated bool
@@ -65,6 +70,9 @@ const (
 	LessOrEqual    Op = "<="
 	Greater        Op = ">"
 	GreaterOrEqual Op = ">="
+	// Both: the attribute and another are there, and compare with each other as
+	// How says, which is one of In, for equality, NotEqual, Less and the others.
+	Both Op = "compares"
 	// Has: the attribute is an array with one of the values as an element, or
 	// an object with one as the value of a member.
 	Has Op = "has"
@@ -100,6 +108,20 @@ func (op Op) ofOne() string {
 	return string(op)
 }
 
+// attribute is an attribute, no two the same.
+func attribute(path []string) string {
+	var text strings.Builder
+	text.WriteString("attributes")
+	for _, name := range path {
+		if strings.ContainsFunc(name, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) || name == "" {
+			fmt.Fprintf(&text, "[%q]", name)
+		} else {
+			text.WriteString("." + name)
+		}
+	}
+	return text.String()
+}
+
 // String is the condition for people.
 func (c Condition) String() string {
 	var text strings.Builder
@@ -107,9 +129,11 @@ func (c Condition) String() string {
 		text.WriteString("not ")
 	}
 	if len(c.Path) > 0 {
-		text.WriteString("attributes." + strings.Join(c.Path, ".") + " ")
+		text.WriteString(attribute(c.Path) + " ")
 	}
-	if len(c.Values) == 1 {
+	if c.Op == Both {
+		text.WriteString(c.How.ofOne() + " " + attribute(c.Other))
+	} else if len(c.Values) == 1 {
 		text.WriteString(c.Op.ofOne())
 	} else {
 		text.WriteString(string(c.Op))

@@ -114,6 +114,16 @@ func condition(t testing.TB, c residual.Condition, entity *ast.Term) bool {
 		return attribute != nil && attribute.Compare(values[0]) > 0
 	case residual.GreaterOrEqual:
 		return attribute != nil && attribute.Compare(values[0]) >= 0
+	case residual.Both:
+		other := at(append([]string{"attributes"}, c.Other...)...)
+		if attribute == nil || other == nil {
+			return false
+		}
+		order := attribute.Compare(other)
+		return map[residual.Op]bool{
+			residual.In: order == 0, residual.NotEqual: order != 0, residual.Less: order < 0,
+			residual.LessOrEqual: order <= 0, residual.Greater: order > 0, residual.GreaterOrEqual: order >= 0,
+		}[c.How]
 	case residual.Has:
 		return anyIn(attribute)
 	case residual.Defined:

@@ -57,7 +57,8 @@ type Residual struct {
 	// Exact is true where the decision allows every entity that fulfils the
 	// residual: there is no condition in it that was not recognised. It does not
 	// foresee what a built-in makes of an attribute that is of another type than it
-	// takes, such as lower of a number: that fails the decision, and so denies.
+	// takes, such as lower of a number: that fails the decision, and so denies. So
+	// does a rule that has two values at once, which Exactly alone foresees.
 	Exact bool
 }
 
@@ -84,6 +85,16 @@ func Of(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Unknown
 	return of(ctx, policy, in, unknown, (*reader).decision)
 }
 
+// Exactly is Of where the residual is to be the decision, and not what candidates are
+// narrowed by: a rule that may have two values at once, which fails the decision, is a
+// condition that was not recognised.
+func Exactly(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Unknown) (Residual, error) {
+	return of(ctx, policy, in, unknown, func(r *reader, partial *topdown.Partial, policy *rego.Policy) (Formula, error) {
+		partial.WatchConflicts()
+		return r.decision(partial, policy)
+	})
+}
+
 // OfAllow is Of without a look at deny, which may take most of the time: the decision
 // allows no entity that does not fulfil what is left of allow.
 func OfAllow(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Unknown) (Residual, error) {
@@ -108,7 +119,10 @@ func of(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Unknown
 	}
 	partial, err := topdown.NewPartial(ctx, policy, in, r.unknown)
 	if err == nil {
-		r.formula, err = read(r, partial, policy)
+		r.safe = always
+		if r.formula, err = read(r, partial, policy); err == nil {
+			r.formula = and(r.formula, r.safe)
+		}
 	}
 	switch {
 	case err == nil:
@@ -147,12 +161,21 @@ func (r *reader) query(partial *topdown.Partial, asked *ast.Expr) (Formula, erro
 	if err != nil {
 		return Formula{}, err
 	}
+	safe, err := r.conflicted(partial, left.Conflicts)
+	r.safe = and(r.safe, safe)
+	if err != nil {
+		return Formula{}, err
+	}
+	return r.read(left), r.err
+}
+
+func (r *reader) read(left topdown.Remainder) Formula {
 	r.support = left.Support
 	var any []Formula
 	for _, body := range left.Bodies {
 		any = append(any, r.body(body, scope{}, ""))
 	}
-	return or(any...), r.err
+	return or(any...)
 }
 
 // reasonsOf are an error's parts, with the places that it names.

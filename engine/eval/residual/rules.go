@@ -43,8 +43,8 @@ func (b *body) ruleHolds(ref ast.Ref, arguments []value) Formula {
 	return or(any...)
 }
 
-// hasMembers is when a supporting rule that is a set has members.
-func (b *body) hasMembers(ref ast.Ref) Formula {
+// hasMembers is when a supporting rule that is a set has members, or a certain one.
+func (b *body) hasMembers(ref ast.Ref, certain ...*ast.Term) Formula {
 	name := ref.String()
 	if slices.Contains(b.inside, name) {
 		return b.unrecognised("%s", name)
@@ -56,8 +56,11 @@ func (b *body) hasMembers(ref ast.Ref) Formula {
 		if rule.Head.Key == nil || rule.Default || rule.Else != nil {
 			return b.unrecognised("%s: it is no set", name)
 		}
-		// The member has to be defined for there to be one.
-		any = append(any, b.reader.body(append(slices.Clone(rule.Body), ast.Equality.Expr(ast.VarTerm("member of "+name), rule.Head.Key)), scope{}, b.place))
+		member := ast.VarTerm("member of " + name) // which has to be defined for there to be one
+		if len(certain) > 0 {
+			member = certain[0]
+		}
+		any = append(any, b.reader.body(append(slices.Clone(rule.Body), ast.Equality.Expr(member, rule.Head.Key)), scope{}, b.place))
 	}
 	return or(any...)
 }

@@ -21,6 +21,7 @@ type Partial struct {
 	now     time.Time
 	unknown []*ast.Term
 	txn     *transaction
+	watched []rego.Conflict
 }
 
 // maxPartialSteps bounds the work of a Partial, the same on every machine, however
@@ -50,11 +51,17 @@ func NewPartial(ctx context.Context, policy *rego.Policy, in eval.Input, unknown
 	return p, nil
 }
 
+// WatchConflicts has Run say which conflicts of the policy may come up.
+func (p *Partial) WatchConflicts() { p.watched = p.policy.Conflicts() }
+
 // A Remainder is what is left of a query: it holds where any of the bodies does.
 type Remainder struct {
 	Bodies []ast.Body
 	// Support are the rules that bodies ask for, by the rules' refs.
 	Support map[string][]*ast.Rule
+	// Conflicts are those of the policy that may come up by what is left, as far as
+	// they are watched.
+	Conflicts []rego.Conflict
 }
 
 // Run evaluates a query as far as it goes. An error of a built-in fails it, though
@@ -69,7 +76,12 @@ func (p *Partial) Run(query ast.Body) (Remainder, error) {
 	builtins := maps.Clone(standIns)
 	builtins[rego.IsThere.Name] = &topdown.Builtin{Decl: rego.IsThere, Func: isThere}
 	builtins[rego.EntitiesAt.Name] = &topdown.Builtin{Decl: rego.EntitiesAt, Func: p.entitiesAt}
-	bodies, support, err := newQuery(p.policy, body, p.input, p.now).
+	running := newQuery(p.policy, body, p.input, p.now)
+	passage := &passage{calls: make(map[uint64]*passing), passed: make(map[*ast.Rule]bool)}
+	if len(p.watched) > 0 {
+		running = running.WithQueryTracer(passage)
+	}
+	bodies, support, err := running.
 		WithBuiltins(builtins).
 		WithQueryCompiler(compiler).
 		WithUnknowns(p.unknown).
@@ -84,6 +96,11 @@ func (p *Partial) Run(query ast.Body) (Remainder, error) {
 		for _, rule := range module.Rules {
 			ref := rule.Ref().GroundPrefix().String()
 			left.Support[ref] = append(left.Support[ref], rule)
+		}
+	}
+	for _, c := range p.watched {
+		if passage.through(c) {
+			left.Conflicts = append(left.Conflicts, c)
 		}
 	}
 	return left, nil
