@@ -83,8 +83,12 @@ type SQL struct {
 	Table string
 }
 
-// MaxBefore bounds Options.Before: PostgreSQL takes no more parameters.
+// MaxBefore bounds Options.Before: no database takes more parameters.
 const MaxBefore = 65_535
+
+// maxParameters is how many parameters a statement may have, SQLite's unless it is
+// built otherwise.
+var maxParameters = map[Dialect]int{PostgreSQL: 65_535, MySQL: 65_535, SQLite: 32_766}
 
 // Options say what a filter is written in.
 type Options struct {
@@ -131,6 +135,9 @@ func Of(left residual.Residual, typ string, mapping any, o Options) (Plan, error
 	}
 	w := &writer{dialect: o.Dialect, before: o.Before}
 	w.row(condition)
+	if count, most := o.Before+len(w.parameters), maxParameters[o.Dialect]; count > most {
+		return Plan{}, authz.Errorf(authz.FailedPrecondition, "the filter takes %d parameters, and %s no more than %d: let the directory say with fewer values what is allowed, such as by a department in the place of its members", count, o.Dialect, most)
+	}
 	plan.SQL = &SQL{Where: w.text.String(), Parameters: w.parameters, Table: m.table}
 	return plan, nil
 }

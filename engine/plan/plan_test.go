@@ -2,6 +2,8 @@ package plan
 
 import (
 	"encoding/json"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,7 +16,7 @@ import (
 const documents = `{
 	"table": "docs", "id": "id",
 	"columns": {
-		"owner": {"column": "owner", "type": "string"}, "untyped": "title", "n": {"column": "n", "type": "number"}, "open": {"column": "open", "type": "boolean"}, "address.city": "city",
+		"owner": {"column": "owner", "type": "string"}, "untyped": "title", "title": {"column": "title", "type": "string"}, "n": {"column": "n", "type": "number"}, "m": {"column": "m", "type": "number"}, "open": {"column": "open", "type": "boolean"}, "address.city": "city",
 		"tags": {"table": "app.tags", "key": "doc", "column": "tag"}
 	},
 	"ancestors": {"table": "above", "key": "doc", "column": "ref"},
@@ -35,6 +37,12 @@ func holds(op residual.Op, path string, values ...any) residual.Formula {
 		c.Path = strings.Split(path, ".")
 	}
 	return residual.Formula{Op: residual.Holds, Condition: &c}
+}
+
+func both(path string, how residual.Op, other string) residual.Formula {
+	f := holds(residual.Both, path)
+	f.Condition.How, f.Condition.Other = how, strings.Split(other, ".")
+	return f
 }
 
 func made(op residual.FormulaOp, of ...residual.Formula) residual.Formula {
@@ -87,6 +95,11 @@ func TestSQL(t *testing.T) {
 			`(("docs"."id" IS NOT NULL AND "docs"."id" = ? AND CAST("docs"."id" AS BLOB) = CAST(? AS BLOB)) OR EXISTS (SELECT 1 FROM "above" AS "verdict_1" WHERE "docs"."id" = "verdict_1"."doc" AND ("verdict_1"."ref" IS NOT NULL AND "verdict_1"."ref" = ? AND CAST("verdict_1"."ref" AS BLOB) = CAST(? AS BLOB))))`, []any{"d1", "d1", "doc:d1", "doc:d1"}},
 		{"a parent", SQLite, holds(residual.Parent, "", "department:a"),
 			`EXISTS (SELECT 1 FROM "parents" AS "verdict_1" WHERE "docs"."id" = "verdict_1"."doc" AND ("verdict_1"."ref" IS NOT NULL AND "verdict_1"."ref" = ? AND CAST("verdict_1"."ref" AS BLOB) = CAST(? AS BLOB)))`, []any{"department:a", "department:a"}},
+		{"two texts", SQLite, both("owner", residual.In, "title"), `("docs"."owner" IS NOT NULL AND "docs"."title" IS NOT NULL AND CAST("docs"."owner" AS BLOB) = CAST("docs"."title" AS BLOB))`, nil},
+		{"two texts, in PostgreSQL", PostgreSQL, both("owner", residual.Less, "title"), `("docs"."owner" IS NOT NULL AND "docs"."title" IS NOT NULL AND "docs"."owner"::text COLLATE "C" < "docs"."title"::text COLLATE "C")`, nil},
+		{"two numbers", SQLite, both("n", residual.NotEqual, "m"), `("docs"."n" IS NOT NULL AND "docs"."m" IS NOT NULL AND "docs"."n" <> "docs"."m")`, nil},
+		{"a number before a text", SQLite, both("n", residual.Less, "owner"), `("docs"."n" IS NOT NULL AND "docs"."owner" IS NOT NULL)`, nil},
+		{"a text that differs from a boolean", SQLite, both("owner", residual.NotEqual, "open"), `("docs"."owner" IS NOT NULL AND "docs"."open" IS NOT NULL)`, nil},
 		{"not", SQLite, made(residual.None, holds(residual.In, "n", one)), `NOT (("docs"."n" IS NOT NULL AND "docs"."n" = ?))`, []any{int64(1)}},
 		{"all of, some of", SQLite, made(residual.All, holds(residual.Defined, "n"), made(residual.AnyOf, holds(residual.Defined, "open"), holds(residual.In, "owner", one), holds(residual.Defined, "owner"))),
 			`("docs"."n" IS NOT NULL AND ("docs"."open" IS NOT NULL OR "docs"."owner" IS NOT NULL))`, nil},
@@ -115,13 +128,23 @@ func TestUCAST(t *testing.T) {
 	}{
 		{"equal", holds(residual.In, "owner", "a"), `{"type":"field","operator":"eq","field":"docs.owner","value":"a"}`},
 		{"one of", holds(residual.In, "n", json.Number("1"), json.Number("2.50")), `{"type":"field","operator":"in","field":"docs.n","value":[1,2.5]}`},
-		{"at most", holds(residual.LessOrEqual, "n", json.Number("2")), `{"type":"field","operator":"lte","field":"docs.n","value":2}`},
+		{"at most, which null is to JavaScript", holds(residual.LessOrEqual, "n", json.Number("2")),
+			`{"type":"compound","operator":"and","value":[{"type":"field","operator":"ne","field":"docs.n","value":null},{"type":"field","operator":"lte","field":"docs.n","value":2}]}`},
 		{"there", holds(residual.Defined, "n"), `{"type":"field","operator":"ne","field":"docs.n","value":null}`},
 		{"begins", holds(residual.StartsWith, "owner", "u"), `{"type":"field","operator":"startswith","field":"docs.owner","value":"u"}`},
 		{"differs", holds(residual.NotEqual, "owner", "u"),
 			`{"type":"compound","operator":"and","value":[{"type":"field","operator":"ne","field":"docs.owner","value":null},{"type":"field","operator":"ne","field":"docs.owner","value":"u"}]}`},
-		{"not", made(residual.None, holds(residual.In, "open", true)),
-			`{"type":"compound","operator":"not","value":[{"type":"compound","operator":"and","value":[{"type":"field","operator":"ne","field":"docs.open","value":null},{"type":"field","operator":"eq","field":"docs.open","value":true}]}]}`},
+		{"not equal, or not there", made(residual.None, holds(residual.In, "open", true)),
+			`{"type":"compound","operator":"or","value":[{"type":"field","operator":"eq","field":"docs.open","value":null},{"type":"field","operator":"ne","field":"docs.open","value":true}]}`},
+		{"none of, or not there", made(residual.None, holds(residual.In, "owner", "a", "b")),
+			`{"type":"compound","operator":"or","value":[{"type":"field","operator":"eq","field":"docs.owner","value":null},{"type":"field","operator":"nin","field":"docs.owner","value":["a","b"]}]}`},
+		{"not at most, or not there", made(residual.None, holds(residual.LessOrEqual, "n", json.Number("2"))),
+			`{"type":"compound","operator":"or","value":[{"type":"field","operator":"eq","field":"docs.n","value":null},{"type":"field","operator":"gt","field":"docs.n","value":2}]}`},
+		{"not begins, or not there", made(residual.None, holds(residual.StartsWith, "owner", "u")),
+			`{"type":"compound","operator":"or","value":[{"type":"field","operator":"eq","field":"docs.owner","value":null},{"type":"compound","operator":"not","value":[{"type":"field","operator":"startswith","field":"docs.owner","value":"u"}]}]}`},
+		{"not there", made(residual.None, holds(residual.Defined, "n")), `{"type":"field","operator":"eq","field":"docs.n","value":null}`},
+		{"not one of both", made(residual.None, made(residual.AnyOf, holds(residual.Defined, "n"), made(residual.None, holds(residual.Defined, "owner")))),
+			`{"type":"compound","operator":"and","value":[{"type":"field","operator":"eq","field":"docs.n","value":null},{"type":"field","operator":"ne","field":"docs.owner","value":null}]}`},
 		{"or", made(residual.AnyOf, holds(residual.IDIn, "", "d"), holds(residual.Defined, "n")),
 			`{"type":"compound","operator":"or","value":[{"type":"field","operator":"eq","field":"docs.id","value":"d"},{"type":"field","operator":"ne","field":"docs.n","value":null}]}`},
 	}
@@ -158,6 +181,8 @@ func TestEffects(t *testing.T) {
 		{"another type", residual.Residual{Where: holds(residual.Is, "owner", "array")}, Never},
 		{"an element of a column", residual.Residual{Where: holds(residual.Has, "owner", "a")}, Never},
 		{"a list that is a scalar", residual.Residual{Where: holds(residual.In, "tags", "a")}, Never},
+		{"a number after a text", residual.Residual{Where: both("n", residual.Greater, "owner")}, Never},
+		{"a number that is a text", residual.Residual{Where: both("n", residual.In, "owner")}, Never},
 		{"a list that is there", residual.Residual{Where: holds(residual.Defined, "tags")}, Always},
 		{"all of, with one that never holds", residual.Residual{Where: made(residual.All, holds(residual.Defined, "n"), holds(residual.In, "owner", one))}, Never},
 	}
@@ -187,12 +212,18 @@ func TestRefusals(t *testing.T) {
 			documents, Options{Dialect: SQLite}, "authz.rego:9: a loop: compare an attribute"},
 		{"what could not be evaluated", residual.Residual{Unexpressed: []residual.Reason{{Place: "authz.rego:9", Why: "divide by zero"}}}, documents, Options{Dialect: SQLite}, "authz.rego:9: divide by zero"},
 		{"no mapping", residual.Residual{Where: holds(residual.Defined, "n")}, `null`, Options{Dialect: SQLite}, `rows of type "doc" are: add to its data {"verdict": {"plan": {"doc"`},
-		{"no column", residual.Residual{Where: holds(residual.Defined, "m")}, documents, Options{Dialect: SQLite}, "authz.rego:7: it reads attributes.m, and data.verdict.plan.doc.columns.m does not say"},
+		{"no column", residual.Residual{Where: holds(residual.Defined, "k")}, documents, Options{Dialect: SQLite}, "authz.rego:7: it reads attributes.k, and data.verdict.plan.doc.columns.k does not say"},
 		{"no ancestors", residual.Residual{Where: holds(residual.Ancestor, "", "a:b")}, `{"table": "docs"}`, Options{Dialect: SQLite}, "data.verdict.plan.doc.ancestors does not say"},
 		{"no parents", residual.Residual{Where: holds(residual.Parent, "", "a:b")}, `{"table": "docs"}`, Options{Dialect: SQLite}, "data.verdict.plan.doc.parents does not say"},
 		{"grants", residual.Residual{Where: holds(residual.GrantOn, "", "a:b")}, documents, Options{Dialect: SQLite}, "grants that resources hold"},
 		{"a text test of a number", residual.Residual{Where: holds(residual.StartsWith, "n", "a")}, documents, Options{Dialect: SQLite}, "it takes a number for a string"},
+		{"two columns, one without a type", residual.Residual{Where: both("owner", residual.In, "untyped")}, documents, Options{Dialect: SQLite}, "it compares with another attribute, and data.verdict.plan.doc.columns.untyped does not say"},
+		{"a column and none", residual.Residual{Where: both("owner", residual.In, "k")}, documents, Options{Dialect: SQLite}, "data.verdict.plan.doc.columns.k does not say"},
+		{"a column and a list", residual.Residual{Where: both("owner", residual.In, "tags")}, documents, Options{Dialect: SQLite}, "a list with another attribute"},
+		{"two columns in UCAST", residual.Residual{Where: both("n", residual.In, "m")}, documents, Options{Dialect: UCAST}, "not all that run UCAST compare a field with another: ask for SQL"},
+		{"a dot in a name", residual.Residual{Where: residual.Formula{Op: residual.Holds, Condition: &residual.Condition{Op: residual.Defined, Path: []string{"address.city"}}}}, documents, Options{Dialect: SQLite}, `an attribute with a dot in its name, "address.city"`},
 		{"lists in UCAST", residual.Residual{Where: holds(residual.Has, "tags", "a")}, documents, Options{Dialect: UCAST}, "UCAST has no lists: ask for SQL"},
+		{"an order of texts in UCAST", residual.Residual{Where: holds(residual.Less, "owner", "a")}, documents, Options{Dialect: UCAST}, "an order of numbers alone: ask for SQL"},
 		{"a text with a NUL", residual.Residual{Where: holds(residual.In, "owner", "a\x00b")}, documents, Options{Dialect: SQLite}, "a text that databases do not take"},
 		{"a number, in a column without a type", residual.Residual{Where: holds(residual.GreaterOrEqual, "untyped", number)}, documents, Options{Dialect: SQLite}, `it compares with a number, and data.verdict.plan.doc.columns.untyped does not say of which type the column is: write {"column": "title", "type": "…"}`},
 		{"not a boolean, in a column without a type", residual.Residual{Where: made(residual.None, holds(residual.In, "untyped", "a", true))}, documents, Options{Dialect: SQLite}, "it compares with a boolean, and data.verdict.plan.doc.columns.untyped does not say"},
@@ -220,6 +251,24 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("%v (%v), expected %s", err, authz.KindOf(err), tt.want)
 			}
 		})
+	}
+}
+
+// A statement has no more parameters than its database takes.
+func TestParametersAreBounded(t *testing.T) {
+	for dialect, most := range map[Dialect]int{PostgreSQL: 65_535, MySQL: 65_535, SQLite: 32_766} {
+		values := make([]any, most-1)
+		for i := range values {
+			values[i] = json.Number(strconv.Itoa(i))
+		}
+		left := residual.Residual{Where: holds(residual.In, "n", values...)}
+		if _, err := Of(left, "doc", decoded(t, documents), Options{Dialect: dialect, Before: 1}); err != nil {
+			t.Errorf("%s: %v", dialect, err)
+		}
+		_, err := Of(left, "doc", decoded(t, documents), Options{Dialect: dialect, Before: 2})
+		if want := fmt.Sprintf("takes %d parameters, and %s no more than %d", most+1, dialect, most); authz.KindOf(err) != authz.FailedPrecondition || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: the error is %v", dialect, err)
+		}
 	}
 }
 

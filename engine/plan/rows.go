@@ -15,11 +15,12 @@ import (
 // A row is a condition on a row. It is true or false, and never NULL.
 type row struct {
 	op     rowOp
-	of     []row  // of all, some and none; the test of an element, of exists
-	column column // of a test; the id, of exists
-	values []any  // of isIn: string, number or bool; of the others, one
-	cmp    string // of compares: <, <=, > or >=, or <> for what is there and differs
-	list   *list  // of exists
+	of     []row   // of all, some and none; the test of an element, of exists
+	column column  // of a test; the id, of exists
+	values []any   // of isIn: string, number or bool; of the others, one
+	cmp    string  // of compares: <, <=, > or >=, or <> for what is there and differs, or =
+	other  *column // of compares, with another column in the place of a value
+	list   *list   // of exists
 }
 
 type rowOp uint8
@@ -135,10 +136,12 @@ func (t *translator) condition(c *residual.Condition) row {
 	case residual.Unrecognised:
 		return t.cannot(c, c.Why)
 	}
-	attribute := strings.Join(c.Path, ".")
-	to, known := t.mapping.columns[attribute]
+	to, known := t.attribute(c, c.Path)
 	if !known {
-		return t.cannot(c, t.lacks("columns."+attribute, "attributes."+attribute))
+		return row{op: nothing}
+	}
+	if c.Op == residual.Both {
+		return t.both(c, to)
 	}
 	if to.list != nil {
 		return t.list(c, to.list)
@@ -147,6 +150,51 @@ func (t *translator) condition(c *residual.Condition) row {
 		return row{op: nothing} // a column has no elements
 	}
 	return t.test(c, c.Op, to.column)
+}
+
+// attribute is where rows have an attribute, or a problem.
+func (t *translator) attribute(c *residual.Condition, path []string) (to mapped, known bool) {
+	name := strings.Join(path, ".")
+	if slices.ContainsFunc(path, func(part string) bool { return strings.Contains(part, ".") }) {
+		t.cannot(c, "it reads an attribute with a dot in its name, "+strconv.Quote(name)+", which looks like one in another: give it a name without")
+		return mapped{}, false
+	}
+	if to, known = t.mapping.columns[name]; !known {
+		t.cannot(c, t.lacks("columns."+name, "attributes."+name))
+	}
+	return to, known
+}
+
+// both is a comparison of an attribute with another.
+func (t *translator) both(c *residual.Condition, left mapped) row {
+	right, known := t.attribute(c, c.Other)
+	if !known {
+		return row{op: nothing}
+	}
+	if left.list != nil || right.list != nil {
+		return t.cannot(c, "it compares a list with another attribute: ask for an element")
+	}
+	for _, of := range []column{left.column, right.column} {
+		if of.place != "" {
+			return t.cannot(c, of.untyped("another attribute"))
+		}
+	}
+	there := row{op: all, of: []row{{op: isThere, column: left.column}, {op: isThere, column: right.column}}}
+	l, r := ranks[left.column.typ], ranks[right.column.typ]
+	switch {
+	case l == r && t.dialect == UCAST:
+		return t.cannot(c, "not all that run UCAST compare a field with another: ask for SQL")
+	case l == r:
+		return row{op: compares, column: left.column, cmp: operators[c.How], other: &right.column}
+	case c.How == residual.NotEqual, c.How != residual.In && (l < r) == (c.How == residual.Less || c.How == residual.LessOrEqual):
+		return there // all values of a type come before all of the next
+	}
+	return row{op: nothing}
+}
+
+// operators are those of SQL.
+var operators = map[residual.Op]string{
+	residual.In: "=", residual.NotEqual: "<>", residual.Less: "<", residual.LessOrEqual: "<=", residual.Greater: ">", residual.GreaterOrEqual: ">=",
 }
 
 func (t *translator) lacks(member, what string) string {
@@ -235,7 +283,7 @@ var ranks = map[columnType]int{booleans: 1, numbers: 2, texts: 3}
 func (t *translator) test(c *residual.Condition, op residual.Op, of column) row {
 	there := row{op: isThere, column: of}
 	if kind := otherThanText(op, c.Values); of.place != "" && kind != "" {
-		return t.cannot(c, fmt.Sprintf(`it compares with a %s, and %s does not say of which type the column is: write {"column": %q, "type": "…"}`, kind, of.place, of.name))
+		return t.cannot(c, of.untyped("a "+kind))
 	}
 	switch op {
 	case residual.In:
@@ -276,11 +324,15 @@ func (t *translator) test(c *residual.Condition, op residual.Op, of column) row 
 	if !fits {
 		return row{op: nothing}
 	}
-	cmp := string(op)
-	if op == residual.NotEqual {
-		cmp = "<>"
+	if t.dialect == UCAST && of.typ == texts && op != residual.NotEqual {
+		return t.cannot(c, "in UCAST there is an order of numbers alone: ask for SQL")
 	}
-	return row{op: compares, column: of, cmp: cmp, values: []any{bound}}
+	return row{op: compares, column: of, cmp: operators[op], values: []any{bound}}
+}
+
+// untyped says that a column is compared whose type the mapping does not say.
+func (c column) untyped(with string) string {
+	return fmt.Sprintf(`it compares with %s, and %s does not say of which type the column is: write {"column": %q, "type": "…"}`, with, c.place, c.name)
 }
 
 // otherThanText is what a test takes a column for that is other than a text; null,
@@ -391,6 +443,12 @@ func (t *translator) takes(n number) bool {
 	if t.dialect == PostgreSQL || t.dialect == MySQL {
 		return true
 	}
+	return n.isDouble()
+}
+
+// isDouble reports whether the number is the one that is shown of the nearest
+// double.
+func (n number) isDouble() bool {
 	double, err := strconv.ParseFloat(n.text, 64)
 	if err != nil {
 		return false

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -52,6 +53,9 @@ func (w *writer) row(r row) {
 	default:
 		// A comparison with NULL is NULL, and so would be what is made of it.
 		w.write("(", w.column(r.column), " IS NOT NULL AND ")
+		if r.other != nil {
+			w.write(w.column(*r.other), " IS NOT NULL AND ")
+		}
 		w.test(r)
 		w.write(")")
 	}
@@ -72,8 +76,12 @@ func (w *writer) exists(r row) {
 
 func (w *writer) test(r row) {
 	c := w.column(r.column)
-	if r.column.typ == numbers || r.column.typ == booleans {
+	switch {
+	case r.column.typ == booleans:
 		w.compared(r, c, w.placeholder)
+		return
+	case r.column.typ == numbers:
+		w.number(r, c)
 		return
 	}
 	if r.op == isIn {
@@ -94,13 +102,49 @@ func (w *writer) test(r row) {
 	w.part(r.op, w.bytewise(c), func() string { return bytes(r.values[0]) })
 }
 
+// number writes a comparison of a number. Where the column holds doubles, PostgreSQL
+// and MySQL make doubles of what they compare with: what that would round is compared
+// as a decimal, and so is another column, which may hold what it would round.
+func (w *writer) number(r row, c string) {
+	rounds := r.other != nil || slices.ContainsFunc(r.values, func(value any) bool { return !value.(number).isDouble() })
+	if rounds && r.op == isIn && w.dialect != SQLite {
+		w.in(c, r.values, w.placeholder) // for the index
+		w.write(" AND ")
+	}
+	if rounds {
+		c = w.exact(c)
+	}
+	w.compared(r, c, w.placeholder)
+}
+
+// exact is a number as a decimal, with the digits that the database shows of it.
+func (w *writer) exact(number string) string {
+	switch w.dialect {
+	case PostgreSQL:
+		return number + "::text::numeric"
+	case MySQL:
+		return fmt.Sprintf("CAST(CAST(%s AS CHAR) AS DECIMAL(%d, %d))", number, wholeDigits+fractionDigits, fractionDigits)
+	}
+	return number
+}
+
 // compared writes a comparison with values, each as placeholder writes it.
 func (w *writer) compared(r row, c string, placeholder func(any) string) {
 	if r.op == isIn {
 		w.in(c, r.values, placeholder)
 		return
 	}
-	w.write(c, " ", r.cmp, " ", placeholder(r.values[0]))
+	w.write(c, " ", r.cmp, " ")
+	switch {
+	case r.other == nil:
+		w.write(placeholder(r.values[0]))
+	case r.other.typ == texts:
+		w.write(w.bytewise(w.column(*r.other)))
+	case r.other.typ == numbers:
+		w.write(w.exact(w.column(*r.other)))
+	default:
+		w.write(w.column(*r.other))
+	}
 }
 
 func (w *writer) in(c string, values []any, placeholder func(any) string) {
@@ -158,7 +202,7 @@ func (w *writer) placeholder(value any) string {
 	case bool:
 		return w.boolean(value)
 	case number:
-		return w.number(value)
+		return w.bindNumber(value)
 	default:
 		return w.bind(value, "text")
 	}
@@ -176,7 +220,7 @@ func (w *writer) boolean(value bool) string {
 	return "0"
 }
 
-func (w *writer) number(n number) string {
+func (w *writer) bindNumber(n number) string {
 	switch {
 	case n.isWhole:
 		return w.bind(n.whole, "bigint")

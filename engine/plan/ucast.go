@@ -4,54 +4,68 @@ import (
 	"encoding/json"
 )
 
-// ucastOf is a condition in UCAST. Under a not, a comparison says that its field is
-// there, for whoever turns it into SQL.
-func ucastOf(r row, negated bool) map[string]any {
+// ucastOf is a condition, or its negation, in UCAST. A negation is written as the
+// opposite comparison, for not is nothing that all who run UCAST know, and what a
+// not makes of NULL differs among them. A field that is NULL passes none of the
+// comparisons but those that say so: to JavaScript, null <= 1.
+func ucastOf(r row, negate bool) map[string]any {
 	switch r.op {
 	case none:
-		return compound("not", ucastOf(r.of[0], true))
+		return ucastOf(r.of[0], !negate)
 	case all, some:
-		operator := "and"
-		if r.op == some {
-			operator = "or"
-		}
 		var of []any
 		for _, part := range r.of {
-			of = append(of, ucastOf(part, negated))
+			of = append(of, ucastOf(part, negate))
 		}
-		return compound(operator, of...)
-	}
-	there := field("ne", r.column, nil)
-	var test map[string]any
-	switch r.op {
+		return compound(operator("and", "or", (r.op == some) != negate), of...)
 	case isThere:
-		return there
+		if negate {
+			return field("eq", r.column, nil)
+		}
+		return field("ne", r.column, nil)
+	}
+	if negate {
+		return compound("or", field("eq", r.column, nil), ucastTest(r, true))
+	}
+	if r.op == compares {
+		return compound("and", field("ne", r.column, nil), ucastTest(r, false))
+	}
+	return ucastTest(r, false)
+}
+
+// ucastTest is a comparison, or the opposite, of a column that is there.
+func ucastTest(r row, negate bool) map[string]any {
+	value := plain(r.values[0])
+	switch r.op {
 	case isIn:
 		if len(r.values) == 1 {
-			test = field("eq", r.column, plain(r.values[0]))
-			break
+			return field(operator("eq", "ne", negate), r.column, value)
 		}
 		var values []any
 		for _, value := range r.values {
 			values = append(values, plain(value))
 		}
-		test = field("in", r.column, values)
+		return field(operator("in", "nin", negate), r.column, values)
 	case compares:
-		test = field(ucastOperators[r.cmp], r.column, plain(r.values[0]))
-	case startsWith:
-		test = field("startswith", r.column, r.values[0])
-	case endsWith:
-		test = field("endswith", r.column, r.values[0])
-	case contains:
-		test = field("contains", r.column, r.values[0])
+		pair := comparisons[r.cmp]
+		return field(operator(pair[0], pair[1], negate), r.column, value)
 	}
-	if negated || r.cmp == "<>" {
-		return compound("and", there, test)
+	test := field(map[rowOp]string{startsWith: "startswith", endsWith: "endswith", contains: "contains"}[r.op], r.column, value)
+	if negate {
+		return compound("not", test)
 	}
 	return test
 }
 
-var ucastOperators = map[string]string{"<": "lt", "<=": "lte", ">": "gt", ">=": "gte", "<>": "ne"}
+// comparisons are the operators of comparisons, and their opposites.
+var comparisons = map[string][2]string{"<": {"lt", "gte"}, "<=": {"lte", "gt"}, ">": {"gt", "lte"}, ">=": {"gte", "lt"}, "<>": {"ne", "eq"}}
+
+func operator(plain, opposite string, negate bool) string {
+	if negate {
+		return opposite
+	}
+	return plain
+}
 
 func compound(operator string, of ...any) map[string]any {
 	return map[string]any{"type": "compound", "operator": operator, "value": of}
