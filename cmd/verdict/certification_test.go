@@ -333,6 +333,9 @@ func (c *certified) exchange(t *testing.T, e exchange, all []exchange) {
 		answer.checkDecisions(t, e)
 	default:
 		answer.checkResults(t, e)
+		for _, id := range answer.found() {
+			c.checkAllowed(t, e, id)
+		}
 	}
 	for _, other := range all {
 		if other.id == e.sameAs {
@@ -340,6 +343,31 @@ func (c *certified) exchange(t *testing.T, e exchange, all []exchange) {
 				t.Errorf("found %q, want what %s finds, %q", answer.found(), other.id, before.found())
 			}
 		}
+	}
+}
+
+// checkAllowed holds that what a search finds is allowed (section 8.1 of the
+// specification).
+func (c *certified) checkAllowed(t *testing.T, e exchange, id string) {
+	t.Helper()
+	var request map[string]map[string]any
+	if err := json.Unmarshal([]byte(e.body), &request); err != nil {
+		t.Fatal(err)
+	}
+	switch e.endpoint {
+	case subjectEndpoint:
+		request["subject"]["id"] = id
+	case resourceEndpoint:
+		request["resource"]["id"] = id
+	case actionEndpoint:
+		request["action"] = map[string]any{"name": id}
+	}
+	body, err := json.Marshal(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer := c.ask(t, evaluationEndpoint, string(body), nil); answer.Decision == nil || !*answer.Decision {
+		t.Errorf("%s is found, but %s is answered %s", id, body, answer.body)
 	}
 }
 

@@ -65,11 +65,28 @@ func TestWhatIsNoDecision(t *testing.T) {
 	}
 }
 
-func TestMethodNotAllowedNamesTheOthers(t *testing.T) {
-	response := httptest.NewRecorder()
-	newHandler(allowReads).ServeHTTP(response, httptest.NewRequest(http.MethodPut, "/readyz", nil))
-	if got := response.Header().Get("Allow"); got != "GET, HEAD" {
-		t.Errorf("Allow = %q, want GET, HEAD", got)
+// TestMethodsOfEachPath asks each path by every method but its own.
+func TestMethodsOfEachPath(t *testing.T) {
+	handler := New(Options{
+		Decider: allowReads, Searcher: searchFunc(nil), Planner: planFunc(nil), Ready: func() error { return nil }, Logger: zap.NewNop(),
+	})
+	allowed := map[string]string{wellKnown: "GET, HEAD", wellKnown + "/tenants/blue": "GET, HEAD", "/healthz": "GET, HEAD", "/readyz": "GET, HEAD"}
+	for _, path := range []string{evaluationPath, evaluationsPath, searchSubjectPath, searchResourcePath, searchActionPath, planPath} {
+		allowed[path], allowed["/tenants/blue"+path] = "POST", "POST"
+	}
+	for path, want := range allowed {
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY", "post"} {
+			if strings.Contains(want, method) {
+				continue
+			}
+			request := httptest.NewRequest(method, path, strings.NewReader(readRecord))
+			request.Header.Set("Content-Type", "application/json")
+			response := httptest.NewRecorder()
+			handler.ServeHTTP(response, request)
+			if got := response.Header().Get("Allow"); response.Code != http.StatusMethodNotAllowed || got != want {
+				t.Errorf("%s %s: status %d, Allow %q, want 405 and %q", method, path, response.Code, got, want)
+			}
+		}
 	}
 }
 
