@@ -8,7 +8,8 @@ import (
 	"github.com/verdictpdp/verdict/engine/pip/piptest"
 )
 
-// BenchmarkOf is what it costs to see what is left of a decision, and to make it.
+// BenchmarkOf is what it costs to see what is left of a decision, or of allow alone, and
+// to make it.
 func BenchmarkOf(b *testing.B) {
 	w := newWorld(b, shipped(b, "workforce"), "workforce", piptest.Lines(b, read(b, "workforce/directory.jsonl"))...)
 	request := authz.Request{
@@ -19,6 +20,13 @@ func BenchmarkOf(b *testing.B) {
 		b.Run(string(unknown), func(b *testing.B) {
 			for b.Loop() {
 				if _, err := residual.Of(b.Context(), w.policy, w.input(request), unknown); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(string(unknown)+" of allow", func(b *testing.B) {
+			for b.Loop() {
+				if _, err := residual.OfAllow(b.Context(), w.policy, w.input(request), unknown); err != nil {
 					b.Fatal(err)
 				}
 			}
