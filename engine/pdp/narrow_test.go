@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"unicode/utf8"
 
@@ -189,6 +191,65 @@ deny contains "not of the folder" if not "folder:small" in doc.parents
 		}
 		if want := []string{"d0007", "d0807", "d1607"}; test.action != "write" && !slices.Equal(found.IDs, want) {
 			t.Errorf("%s: found %v, want %v", test.action, found.IDs, want)
+		}
+	}
+}
+
+// Searches that go on while the directory is written find what there was at one
+// revision, by an index or a scan.
+func TestSearchesWhileTheDirectoryIsWritten(t *testing.T) {
+	p, store := openStoreOf(t, policyOf(t, `package authz
+
+import rego.v2
+
+doc := data.directory.doc[input.resource.id]
+
+allow if doc.attributes.owner == data.directory.user[input.subject.id].ref
+allow if {
+	input.action.name == "scan"
+	startswith(doc.attributes.owner, "user:ann")
+}
+`))
+	const docs = 40
+	handOver := func(to string) {
+		batch := []authz.Change{{PutEntity: &authz.Entity{Ref: ref("user", "ann")}}}
+		for i := range docs {
+			batch = append(batch, authz.Change{PutEntity: &authz.Entity{Ref: ref("doc", fmt.Sprintf("d%02d", i)), Attributes: fmt.Appendf(nil, `{"owner": "user:%s"}`, to)}})
+		}
+		write(t, store, batch...)
+	}
+	handOver("ann")
+	var searchers sync.WaitGroup
+	var found, none atomic.Int64
+	for i := range 4 {
+		searchers.Go(func() {
+			for range 20 {
+				request := newRequest()
+				request.Action.Name = []string{"read", "scan"}[i%2]
+				ids := all(t, p, pdp.Search{For: pdp.Resources, Request: request, Limit: 7})
+				switch len(ids) {
+				case 0:
+					none.Add(1)
+				case docs:
+					found.Add(1)
+				default:
+					t.Errorf("found %d of %d", len(ids), docs)
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { searchers.Wait(); close(done) }()
+	for owner := "bob"; ; {
+		select {
+		case <-done:
+			if found.Load() == 0 || none.Load() == 0 {
+				t.Errorf("all were found %d times, and none %d times", found.Load(), none.Load())
+			}
+			return
+		default:
+			handOver(owner)
+			owner = map[string]string{"ann": "bob", "bob": "ann"}[owner]
 		}
 	}
 }
