@@ -210,6 +210,7 @@ func (s *server) public(r *http.Request, err error) status.Public {
 	if public.Kind == authz.Internal {
 		s.logger.Error("a request failed", append(panics.Fields(err),
 			zap.String("path", r.URL.Path),
+			zap.Strings("request_id", r.Header[requestIDHeader]),
 			zap.String("reference", reference))...)
 	}
 	return public

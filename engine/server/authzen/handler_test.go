@@ -131,7 +131,11 @@ func TestPanicIsAnInternalErrorAndTheNextRequestIsServed(t *testing.T) {
 		Ready:  func() error { return nil },
 		Logger: zap.New(core),
 	})
-	response := post(t, handler, "/access/v1/evaluation", readRecord)
+	request := httptest.NewRequest(http.MethodPost, evaluationPath, strings.NewReader(readRecord))
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("X-Request-ID", "4711")
+	response := httptest.NewRecorder()
+	handler.ServeHTTP(response, request)
 	failed := failureIn(t, response)
 	if response.Code != http.StatusInternalServerError || failed.Kind != "internal" {
 		t.Errorf("status = %d, kind %q, want 500 and internal", response.Code, failed.Kind)
@@ -146,6 +150,9 @@ func TestPanicIsAnInternalErrorAndTheNextRequestIsServed(t *testing.T) {
 	logged := entries[0].ContextMap()
 	if text, stack := fmt.Sprint(logged["error"]), fmt.Sprint(logged["stack"]); !strings.Contains(text, "secret state") || !strings.Contains(stack, "handler_test.go") {
 		t.Errorf("the log does not hold both the panic and its stack: %s, %s", text, stack)
+	}
+	if id := fmt.Sprint(logged["request_id"]); id != "[4711]" {
+		t.Errorf("the log has the request's id as %s", id)
 	}
 	if reference := fmt.Sprint(logged["reference"]); !strings.Contains(failed.Message, reference) {
 		t.Errorf("the caller was told %q, the log has %q", failed.Message, reference)
