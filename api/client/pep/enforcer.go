@@ -119,9 +119,9 @@ type Refusal struct {
 
 // Undecided is whether the request could be made but no decision could be had, so
 // that the answer may be another later. Everything else is a deny, and so is a
-// request that can never be decided, of which errors have the kinds Invalid and
-// NotFound: what of it comes from the caller must not make the application look as
-// if it were down.
+// request that can never be decided, of which errors have the kinds Invalid, NotFound
+// and LimitExceeded: what of it comes from the caller must not make the application
+// look as if it were down.
 func (r *Refusal) Undecided() bool { return r.undecided }
 
 // Error tells the application's own log what became of the request. It is not for
@@ -176,8 +176,7 @@ func (e *Enforcer) decide(ctx context.Context, request authz.Request) (authz.Dec
 	decision, err := contained(func() (authz.Decision, error) { return e.checker.Check(ctx, request) })
 	switch {
 	case err != nil:
-		kind := authz.KindOf(err)
-		return authz.Decision{}, &Refusal{Err: err, asked: true, undecided: kind != authz.Invalid && kind != authz.NotFound}
+		return authz.Decision{}, &Refusal{Err: err, asked: true, undecided: !impossible(err)}
 	case !decision.Allowed || decision.Err != nil:
 		return authz.Decision{}, &Refusal{Decision: decision, Err: decision.Err, asked: true}
 	}
@@ -192,6 +191,16 @@ func (e *Enforcer) decide(ctx context.Context, request authz.Request) (authz.Dec
 		return authz.Decision{}, &Refusal{Decision: decision, Unmet: unmet, asked: true}
 	}
 	return decision, nil
+}
+
+// impossible is whether a request can never be decided.
+func impossible(err error) bool {
+	switch authz.KindOf(err) {
+	case authz.Invalid, authz.NotFound, authz.LimitExceeded:
+		return true
+	default:
+		return false
+	}
 }
 
 // admit asks what a function makes of a call, and returns a context with the

@@ -46,6 +46,8 @@ var byID = checkFunc(func(_ context.Context, request authz.Request) (authz.Decis
 		return authz.Decision{}, authz.InvalidField("resource.id", "is not valid UTF-8")
 	case "elsewhere":
 		return authz.Decision{}, authz.Errorf(authz.NotFound, "unknown tenant \"blue\"")
+	case "endless":
+		return authz.Decision{}, authz.Errorf(authz.LimitExceeded, "the message has too many parts")
 	case "away":
 		return authz.Decision{Allowed: true}, authz.Errorf(authz.Unavailable, "connection refused")
 	default:
@@ -77,6 +79,7 @@ var outcomes = []struct {
 	{"absurd", false, false, "decision d5 denies: division by zero", "access denied (decision d5)"},
 	{"nonsense", false, false, "denied: the request cannot be decided: resource.id: is not valid UTF-8", "access denied"},
 	{"elsewhere", false, false, "denied: the request cannot be decided: unknown tenant \"blue\"", "access denied"},
+	{"endless", false, false, "denied: the request cannot be decided: the message has too many parts", "access denied"},
 	{"away", false, true, "no decision: connection refused", "access cannot be decided at the moment"},
 }
 
