@@ -117,34 +117,10 @@ func (f *planning) plan(ctx context.Context, asked pdp.PlanQuestion) (pdp.Planne
 	return planned, nil
 }
 
-// A plannedReport is a plan as --output json prints it.
-type plannedReport struct {
-	Effect            plan.Effect    `json:"effect"`
-	SQL               *sqlReport     `json:"sql,omitempty"`
-	UCAST             map[string]any `json:"ucast,omitempty"`
-	Condition         string         `json:"condition"`
-	Notes             []string       `json:"notes"`
-	PolicyRevision    string         `json:"policy_revision"`
-	DirectoryRevision uint64         `json:"directory_revision"`
-}
-
-type sqlReport struct {
-	Where      string `json:"where"`
-	Parameters []any  `json:"parameters"`
-	Table      string `json:"table"`
-}
-
 // printPlanned shows a plan.
 func (p *printer) printPlanned(planned pdp.Planned) error {
 	if p.json() {
-		report := plannedReport{
-			Effect: planned.Effect, UCAST: planned.UCAST, Condition: planned.Condition, Notes: append([]string{}, planned.Notes...),
-			PolicyRevision: planned.PolicyRevision, DirectoryRevision: planned.DirectoryRevision,
-		}
-		if planned.SQL != nil {
-			report.SQL = &sqlReport{planned.SQL.Where, append([]any{}, planned.SQL.Parameters...), planned.SQL.Table}
-		}
-		return p.printJSON(report)
+		return p.printJSON(planned)
 	}
 	p.printf("%s\n", planned.Effect)
 	var rows [][]string

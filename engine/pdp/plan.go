@@ -23,9 +23,9 @@ type PlanQuestion struct {
 type Planned struct {
 	plan.Plan
 	// Notes say what the plan leaves out.
-	Notes             []string
-	PolicyRevision    string
-	DirectoryRevision uint64
+	Notes             []string `json:"notes,omitempty"`
+	PolicyRevision    string   `json:"policy_revision,omitempty"`
+	DirectoryRevision uint64   `json:"directory_revision,omitempty"`
 }
 
 // Plan writes the decision about the resources of a type as a filter of rows: those,

@@ -61,26 +61,27 @@ const (
 	Conditional Effect = "conditional"
 )
 
-// A Plan is which rows a subject may do an action on.
+// A Plan is which rows a subject may do an action on. Its JSON is the same for all
+// that answer with it.
 type Plan struct {
-	Effect Effect
+	Effect Effect `json:"effect"`
 	// SQL is the filter of a Conditional plan, unless it is in UCAST.
-	SQL *SQL
+	SQL *SQL `json:"sql,omitempty"`
 	// UCAST is the filter in the JSON that OPA's compile API answers.
-	UCAST map[string]any
+	UCAST map[string]any `json:"ucast,omitempty"`
 	// Condition is the condition for people, in terms of the directory.
-	Condition string
+	Condition string `json:"condition"`
 }
 
 // An SQL is a condition for a WHERE clause.
 type SQL struct {
 	// Where is true or false for every row, with a placeholder for every value.
-	Where string
+	Where string `json:"where"`
 	// Parameters are the values in the order of the placeholders: string, int64
-	// or float64.
-	Parameters []any
+	// or float64. There may be none, and it is not nil.
+	Parameters []any `json:"parameters"`
 	// Table is the table of the rows, as the mapping names it.
-	Table string
+	Table string `json:"table"`
 }
 
 // MaxBefore bounds Options.Before: no database takes more parameters.
@@ -133,7 +134,7 @@ func Of(left residual.Residual, typ string, mapping any, o Options) (Plan, error
 		plan.UCAST = ucastOf(condition, false)
 		return plan, nil
 	}
-	w := &writer{dialect: o.Dialect, before: o.Before}
+	w := &writer{dialect: o.Dialect, before: o.Before, parameters: []any{}}
 	w.row(condition)
 	if count, most := o.Before+len(w.parameters), maxParameters[o.Dialect]; count > most {
 		return Plan{}, authz.Errorf(authz.FailedPrecondition, "the filter takes %d parameters, and %s no more than %d: let the directory say with fewer values what is allowed, such as by a department in the place of its members", count, o.Dialect, most)

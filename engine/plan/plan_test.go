@@ -113,7 +113,7 @@ func TestSQL(t *testing.T) {
 			if got.Effect != Conditional {
 				t.Fatalf("it is %s", got.Effect)
 			}
-			if diff := cmp.Diff(SQL{tt.want, tt.parameters, "docs"}, *got.SQL); diff != "" {
+			if diff := cmp.Diff(SQL{tt.want, append([]any{}, tt.parameters...), "docs"}, *got.SQL); diff != "" {
 				t.Error(diff)
 			}
 		})

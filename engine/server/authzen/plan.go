@@ -27,35 +27,10 @@ func (s *server) plan(ctx context.Context, r *http.Request, body []byte) (any, e
 	if err != nil {
 		return nil, err
 	}
-	response := planResponse{
-		Effect: planned.Effect, UCAST: planned.UCAST, Condition: planned.Condition, Notes: planned.Notes,
+	if s.leaveOut.has(Revisions) {
+		planned.PolicyRevision, planned.DirectoryRevision = "", 0
 	}
-	if planned.SQL != nil {
-		response.SQL = &planSQL{planned.SQL.Where, planned.SQL.Parameters, planned.SQL.Table}
-		if response.SQL.Parameters == nil {
-			response.SQL.Parameters = []any{}
-		}
-	}
-	if !s.leaveOut.has(Revisions) {
-		response.PolicyRevision, response.DirectoryRevision = planned.PolicyRevision, planned.DirectoryRevision
-	}
-	return response, nil
-}
-
-type planResponse struct {
-	Effect            plan.Effect    `json:"effect"`
-	SQL               *planSQL       `json:"sql,omitempty"`
-	UCAST             map[string]any `json:"ucast,omitempty"`
-	Condition         string         `json:"condition"`
-	Notes             []string       `json:"notes,omitempty"`
-	PolicyRevision    string         `json:"policy_revision,omitempty"`
-	DirectoryRevision uint64         `json:"directory_revision,omitempty"`
-}
-
-type planSQL struct {
-	Where      string `json:"where"`
-	Parameters []any  `json:"parameters"`
-	Table      string `json:"table"`
+	return planned, nil
 }
 
 func decodePlan(body []byte, tenant string) (pdp.PlanQuestion, error) {
