@@ -88,6 +88,9 @@ func (c *certificate) reload() error {
 	if end := pair.Leaf.NotAfter; time.Now().After(end) {
 		return fmt.Errorf("TLS: the certificate %s has expired on %s: nobody would connect", c.chainFile, end.Format(time.DateOnly))
 	}
+	if begin := pair.Leaf.NotBefore; c.shown.Load() != nil && time.Now().Before(begin) {
+		return fmt.Errorf("TLS: the certificate %s is not valid before %s: nobody would connect until then", c.chainFile, begin.Format(time.RFC3339))
+	}
 	c.chain, c.key = chain, key
 	c.shown.Store(&pair)
 	c.logger.Info("TLS certificate", zap.String("file", c.chainFile),

@@ -88,9 +88,14 @@ func (a *authority) issue(t *testing.T, dir string, serial int64) tlsConfig {
 
 func (a *authority) issueUntil(t *testing.T, dir string, serial int64, end time.Time) tlsConfig {
 	t.Helper()
+	return a.issueBetween(t, dir, serial, time.Now().Add(-48*time.Hour), end)
+}
+
+func (a *authority) issueBetween(t *testing.T, dir string, serial int64, begin, end time.Time) tlsConfig {
+	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "localhost"},
-		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: end,
+		NotBefore: begin, NotAfter: end,
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
@@ -414,6 +419,17 @@ func TestCertificateIsReplaced(t *testing.T) {
 		move(t, filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data"))
 		awaitSerial(t, 2, shown)
 	})
+	t.Run("by one that is valid from a moment on, once it is", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		shown, _ := watchedCertificate(t, authority.issue(t, dir, 1))
+		begin := time.Now().Add(3 * time.Second).Truncate(time.Second)
+		authority.issueBetween(t, dir, 2, begin, begin.Add(time.Hour))
+		awaitSerial(t, 2, shown)
+		if now := time.Now(); now.Before(begin) {
+			t.Errorf("it is shown %s too early", begin.Sub(now))
+		}
+	})
 	t.Run("not by a broken pair, which is logged once", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
@@ -425,6 +441,7 @@ func TestCertificateIsReplaced(t *testing.T) {
 			func() { write(t, files.Cert, "no PEM") },
 			func() { write(t, files.Cert, strings.Repeat("a", maxCertificateBytes+1)) },
 			func() { authority.issueUntil(t, dir, 2, time.Now().Add(-time.Second)) },
+			func() { authority.issueBetween(t, dir, 2, time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)) },
 			func() { os.Remove(files.Cert) },
 		} {
 			before := logs.FilterLevelExact(zap.ErrorLevel).Len()
@@ -437,7 +454,7 @@ func TestCertificateIsReplaced(t *testing.T) {
 		}
 		time.Sleep(2 * certificateInterval)
 		entries := logs.FilterLevelExact(zap.ErrorLevel).All()
-		wants := []string{"private key does not match", "failed to find any PEM data", "larger than 1048576 bytes", "has expired on", "no such file"}
+		wants := []string{"private key does not match", "failed to find any PEM data", "larger than 1048576 bytes", "has expired on", "is not valid before", "no such file"}
 		if len(entries) != len(wants) {
 			t.Errorf("%d lines were logged, want %d: %v", len(entries), len(wants), entries)
 		}
