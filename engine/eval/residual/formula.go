@@ -290,23 +290,33 @@ func distinct(parts []Formula) []Formula {
 func merged(parts []Formula) []Formula {
 	var all []Formula
 	at := make(map[string]int)
+	values := make(map[int][]any)
+	seen := make(map[int]map[any]bool)
 	for _, part := range parts {
-		if part.Op == Holds && slices.Contains([]Op{IDIn, In, Has, Ancestor, Parent, GrantOn}, part.Condition.Op) {
-			key := fmt.Sprintf("%s %q", part.Condition.Op, part.Condition.Path)
-			if i, again := at[key]; again {
-				both := *all[i].Condition
-				both.Values = slices.Clone(both.Values)
-				for _, value := range part.Condition.Values {
-					if !slices.Contains(both.Values, value) {
-						both.Values = append(both.Values, value)
-					}
-				}
-				all[i] = holds(both)
-				continue
-			}
-			at[key] = len(all)
+		if part.Op != Holds || !slices.Contains([]Op{IDIn, In, Has, Ancestor, Parent, GrantOn}, part.Condition.Op) {
+			all = append(all, part)
+			continue
 		}
-		all = append(all, part)
+		key := fmt.Sprintf("%s %q", part.Condition.Op, part.Condition.Path)
+		i, again := at[key]
+		if !again {
+			i = len(all)
+			at[key], seen[i] = i, make(map[any]bool)
+			all = append(all, part)
+		}
+		for _, value := range part.Condition.Values {
+			if !seen[i][value] {
+				seen[i][value] = true
+				values[i] = append(values[i], value)
+			}
+		}
+	}
+	for i, together := range values {
+		if len(together) > len(all[i].Condition.Values) {
+			both := *all[i].Condition
+			both.Values = together
+			all[i] = holds(both)
+		}
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package residual_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -199,6 +200,22 @@ func TestTypesThatThereAreNoneOf(t *testing.T) {
 		if err != nil || left.Always || left.Where.Op != residual.Never {
 			t.Errorf("of type %q is left %s, error %v", typ, left.Where, err)
 		}
+	}
+}
+
+// What is compared with many values is one condition, made in a time that does not
+// grow with their square.
+func TestManyValues(t *testing.T) {
+	var titles strings.Builder
+	for i := range 12_000 {
+		fmt.Fprintf(&titles, `"%x",`, i)
+	}
+	w := newWorld(t, compiled(t, `allow if request.resource.attributes.title in request.subject.attributes.titles`), "t",
+		piptest.Lines(t, `{"entity": {"type": "user", "id": "mina", "attributes": {"titles": [`+strings.TrimSuffix(titles.String(), ",")+`]}}}`)...)
+	request := authz.Request{Tenant: "t", Subject: authz.Subject{Type: "user", ID: "mina"}, Resource: authz.Resource{Type: "doc"}}
+	left, err := residual.Of(t.Context(), w.policy, w.input(request), residual.Resource)
+	if err != nil || left.Where.Op != residual.Holds || len(left.Where.Condition.Values) != 12_000 {
+		t.Errorf("left is %v, error %v", left.Where.Op, err)
 	}
 }
 
