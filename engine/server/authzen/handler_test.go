@@ -218,8 +218,8 @@ func failureIn(t *testing.T, response *httptest.ResponseRecorder) failureBody {
 	return body.Error
 }
 
-// FuzzHandler holds that every answer is JSON of a status that is meant, with the id
-// of its request on it.
+// FuzzHandler holds that every answer is a JSON object with a status that is meant, and
+// with the id of its request.
 func FuzzHandler(f *testing.F) {
 	for _, path := range []string{evaluationPath, evaluationsPath, searchSubjectPath, searchResourcePath, searchActionPath, "/tenants/blue" + evaluationPath, wellKnown, "/"} {
 		f.Add("POST", path, "application/json", "id", []byte(readRecord))
@@ -251,7 +251,7 @@ func FuzzHandler(f *testing.F) {
 		handler.ServeHTTP(response, request)
 		switch response.Code {
 		case http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge:
-			if !json.Valid(response.Body.Bytes()) {
+			if body := response.Body.Bytes(); !json.Valid(body) || body[0] != '{' || response.Header().Get("Content-Type") != "application/json" {
 				t.Errorf("%s %s is answered %d %q", method, path, response.Code, response.Body)
 			}
 		default:
