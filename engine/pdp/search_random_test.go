@@ -42,7 +42,7 @@ var conditions = []string{
 	// Of grants.
 	"some $x in $O.grants\n$E.ancestors[$x.scope]", "some $x in $E.grants\n$O.ancestors[$x.scope]", "some $x in $E.grants\n$x.scope == $R", "some $x in $E.grants_by_scope[$R]\n$x.role == \"role:reader\"",
 	"some $xs in $O.ancestors\nsome $x in $E.grants_by_scope[$xs]\n$x.role == \"role:reader\"", "some $x in $O.grants\n$x.role == \"role:reader\"\n$x.scope == $E.ref", "some $x in $O.grants\nrbac.in_force($x)\n$E.ancestors[$x.scope]",
-	"some $x in $E.grants\n$x.not_after_ns > time.now_ns()\n$O.ancestors[$x.scope]", "some $x in $E.grants_by_scope[$R]\nrbac.in_force($x)", "rbac.permitted", "count(rbac.grants) > 0",
+	"some $x in $E.grants\n$x.not_after_ns > time.now_ns()\n$O.ancestors[$x.scope]", "some $x in $E.grants_by_scope[$R]\nrbac.in_force($x)", "some $x in $E.grants\nrbac.in_force($x)", "some $x in $O.grants\nrbac.in_force($x)", "some $x in $E.grants_by_scope[\"unit:1\"]\nrbac.in_force($x)", "rbac.permitted", "count(rbac.grants) > 0",
 	// Of ids.
 	"input.$P.id == $I", "input.$P.id in {$I, \"gone\"}", "$E.ref == $R", "$E.id == $I", "input.$P.id == $O.attributes.twin", `concat(":", [input.$P.type, input.$P.id]) == $O.attributes.owner`, `concat(":", [input.$P.type, input.$P.id]) in $O.attributes.readers`,
 	// That no index answers.
@@ -111,9 +111,9 @@ var oddIDs = []string{"1", "2", "3", "any", "a:b", "Ä 😀", "nul\x00", `quote"
 func (w *policyWriter) changes(n int) (changes []authz.Change) {
 	for range n {
 		id := w.pick(oddIDs[:len(oddIDs)-1]...)
-		switch typ := w.pick("user", "user", "doc", "doc", "unit", "grant", "grant", "role"); typ {
+		switch typ := w.pick("user", "user", "doc", "doc", "unit", "grant", "grant", "grant", "role"); typ {
 		case "grant":
-			if id = fmt.Sprint("g", w.IntN(8)); w.IntN(3) == 0 {
+			if id = fmt.Sprint("g", w.IntN(12)); w.IntN(5) == 0 {
 				changes = append(changes, authz.Change{DeleteGrant: &id})
 				continue
 			}
@@ -121,11 +121,11 @@ func (w *policyWriter) changes(n int) (changes []authz.Change) {
 			if w.IntN(4) > 0 {
 				g.Scope = parsed(w.ref())
 			}
-			if w.IntN(12) == 0 {
+			if w.IntN(5) == 0 {
 				g.Subject = authz.Root("t")
 			}
-			if w.IntN(3) == 0 {
-				g.NotAfter = noon.Add(time.Duration(w.IntN(5)-2) * time.Minute)
+			if w.IntN(2) == 0 {
+				g.NotAfter = noon.Add(time.Duration(w.IntN(6)-1) * 20 * time.Second)
 			}
 			changes = append(changes, authz.Change{PutGrant: &g})
 		case "role":
