@@ -254,6 +254,25 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// Many conditions are no deep ones: SQLite takes a depth of 1,000.
+func TestManyConditionsAreNotDeep(t *testing.T) {
+	var of []residual.Formula
+	for i := range 5_000 {
+		of = append(of, holds(residual.StartsWith, "owner", strconv.Itoa(i)))
+	}
+	got, err := Of(residual.Residual{Where: made(residual.AnyOf, of...)}, "doc", decoded(t, documents), Options{Dialect: SQLite})
+	if err != nil {
+		t.Fatal(err)
+	}
+	longest := 0
+	for chain := range strings.SplitSeq(strings.ReplaceAll(got.SQL.Where, "((", ") OR ((("), ") OR (((") {
+		longest = max(longest, strings.Count(chain, " OR "))
+	}
+	if longest > 100 || strings.Count(got.SQL.Where, " OR ") != 4_999 {
+		t.Errorf("%d conditions stand in a row", longest)
+	}
+}
+
 // A statement has no more parameters than its database takes.
 func TestParametersAreBounded(t *testing.T) {
 	for dialect, most := range map[Dialect]int{PostgreSQL: 65_535, MySQL: 65_535, SQLite: 32_766} {

@@ -38,14 +38,7 @@ func (w *writer) row(r row) {
 		if r.op == some {
 			joint = " OR "
 		}
-		w.write("(")
-		for i, part := range r.of {
-			if i > 0 {
-				w.write(joint)
-			}
-			w.row(part)
-		}
-		w.write(")")
+		w.joint(r.of, joint)
 	case exists:
 		w.exists(r)
 	case isThere:
@@ -59,6 +52,25 @@ func (w *writer) row(r row) {
 		w.test(r)
 		w.write(")")
 	}
+}
+
+// joint writes conditions with AND or OR between them, many as halves of halves: a
+// chain is as deep as it is long, and SQLite takes a depth of 1,000.
+func (w *writer) joint(of []row, joint string) {
+	w.write("(")
+	if half := len(of) / 2; len(of) > 100 {
+		w.joint(of[:half], joint)
+		w.write(joint)
+		w.joint(of[half:], joint)
+	} else {
+		for i, part := range of {
+			if i > 0 {
+				w.write(joint)
+			}
+			w.row(part)
+		}
+	}
+	w.write(")")
 }
 
 // exists writes that there is an element of a list.

@@ -7,6 +7,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/eval/topdown"
 	"github.com/verdictpdp/verdict/policy/rego"
 )
 
@@ -15,6 +16,7 @@ type reader struct {
 	unknown ast.Ref // such as input.resource.id
 	typ     string  // of the entity that is not known
 	input   *ast.Term
+	partial *topdown.Partial
 	root    string // the ref that stands above every entity
 	support map[string][]*ast.Rule
 	inside  []string // the supporting rules that are being read
@@ -280,10 +282,78 @@ func (b *body) expr(expr *ast.Expr) Formula {
 		return or(b.inner(terms.Lhs), b.inner(terms.Rhs))
 	case *ast.Term:
 		return b.isTrue(b.value(terms))
+	case *ast.Every:
+		return b.every(terms)
 	case []*ast.Term:
 		return b.callHolds(expr, terms)
 	}
-	return b.unrecognised("%v: every, over what is not known", short(expr))
+	return b.unrecognised("%v", short(expr))
+}
+
+// every is when a body holds for each element of what is known. OPA puts the body of
+// few elements in its place, and leaves it with many as it is written.
+func (b *body) every(e *ast.Every) Formula {
+	domain := b.value(e.Domain)
+	for name := range b.scope {
+		inside := false
+		eachVar(e.Body, func(used ast.Var) { inside = inside || used == name })
+		if inside {
+			return b.unrecognised("every %v in %s: its body asks for what stands beside it", e.Value, domain)
+		}
+	}
+	var parts []Formula
+	each := func(key, element *ast.Term) {
+		if b.err != nil {
+			return
+		}
+		known := map[ast.Var]ast.Value{}
+		for _, of := range [][2]*ast.Term{{e.Key, key}, {e.Value, element}} {
+			if of[0] != nil {
+				if name, isVar := of[0].Value.(ast.Var); isVar {
+					known[name] = of[1].Value
+				}
+			}
+		}
+		parts = append(parts, b.evaluated(e.Body, known))
+	}
+	if domain.kind == constant {
+		switch known := domain.constant.Value.(type) {
+		case *ast.Array:
+			for i := range known.Len() {
+				each(ast.IntNumberTerm(i), known.Elem(i))
+			}
+			return and(parts...)
+		case ast.Set:
+			known.Foreach(func(element *ast.Term) { each(element, element) })
+			return and(parts...)
+		case ast.Object:
+			known.Foreach(each)
+			return and(parts...)
+		}
+	}
+	return b.unrecognised("every %v in %s: every, over what is not known", e.Value, domain)
+}
+
+// evaluated evaluates a body as far as it goes, and reads what is left.
+func (r *reader) evaluated(exprs ast.Body, known map[ast.Var]ast.Value) Formula {
+	support := r.support
+	defer func() { r.support = support }()
+	body, err := ast.TransformVars(exprs.Copy(), func(name ast.Var) (ast.Value, error) {
+		if value, is := known[name]; is {
+			return value, nil
+		}
+		return name, nil
+	})
+	if err != nil {
+		r.err = authz.Errorf(authz.Internal, "%v: %w", short(exprs), err)
+		return never
+	}
+	left, err := r.left(body.(ast.Body))
+	if err != nil {
+		r.err = err
+		return never
+	}
+	return r.read(left)
 }
 
 // inner reads a body that stands in this one. A variable of both that has no value

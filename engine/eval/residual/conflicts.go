@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/verdictpdp/verdict/api/authz"
-	"github.com/verdictpdp/verdict/engine/eval/topdown"
 	"github.com/verdictpdp/verdict/policy/rego"
 )
 
@@ -13,10 +12,10 @@ import (
 // may come to two values by what is not known is a condition that was not recognised.
 
 // conflicted is unrecognised where there are conflicts that may come up.
-func (r *reader) conflicted(partial *topdown.Partial, conflicts []rego.Conflict) (Formula, error) {
+func (r *reader) conflicted(conflicts []rego.Conflict) (Formula, error) {
 	var parts []Formula
 	for _, c := range conflicts {
-		possible, err := r.possible(partial, c)
+		possible, err := r.possible(c)
 		if err != nil {
 			return Formula{}, err
 		}
@@ -32,7 +31,7 @@ func (r *reader) conflicted(partial *topdown.Partial, conflicts []rego.Conflict)
 
 // possible reports whether both rules of a conflict may hold, as far as that can be
 // told.
-func (r *reader) possible(partial *topdown.Partial, c rego.Conflict) (bool, error) {
+func (r *reader) possible(c rego.Conflict) (bool, error) {
 	for _, rule := range c {
 		if len(rule.Head.Args) > 0 || rule.Else != nil {
 			return true, nil
@@ -41,7 +40,7 @@ func (r *reader) possible(partial *topdown.Partial, c rego.Conflict) (bool, erro
 	if c[0] == c[1] {
 		return true, nil
 	}
-	left, err := partial.Run(append(c[0].Body.Copy(), c[1].Body.Copy()...))
+	left, err := r.partial.Run(append(c[0].Body.Copy(), c[1].Body.Copy()...))
 	if authz.KindOf(err) == authz.Invalid {
 		return true, nil
 	}

@@ -89,9 +89,9 @@ func Of(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Unknown
 // narrowed by: a rule that may have two values at once, which fails the decision, is a
 // condition that was not recognised.
 func Exactly(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Unknown) (Residual, error) {
-	return of(ctx, policy, in, unknown, func(r *reader, partial *topdown.Partial, policy *rego.Policy) (Formula, error) {
-		partial.WatchConflicts()
-		return r.decision(partial, policy)
+	return of(ctx, policy, in, unknown, func(r *reader, policy *rego.Policy) (Formula, error) {
+		r.partial.WatchConflicts()
+		return r.decision(policy)
 	})
 }
 
@@ -103,7 +103,7 @@ func OfAllow(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Un
 	return left, err
 }
 
-func of(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Unknown, read func(*reader, *topdown.Partial, *rego.Policy) (Formula, error)) (Residual, error) {
+func of(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Unknown, read func(*reader, *rego.Policy) (Formula, error)) (Residual, error) {
 	r := &reader{ctx: ctx, unknown: ast.MustParseRef("input." + string(unknown) + ".id")}
 	r.typ = in.Request.Resource.Type
 	if unknown == Subject {
@@ -119,8 +119,8 @@ func of(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Unknown
 	}
 	partial, err := topdown.NewPartial(ctx, policy, in, r.unknown)
 	if err == nil {
-		r.safe = always
-		if r.formula, err = read(r, partial, policy); err == nil {
+		r.partial, r.safe = partial, always
+		if r.formula, err = read(r, policy); err == nil {
 			r.formula = and(r.formula, r.safe)
 		}
 	}
@@ -139,34 +139,40 @@ func of(ctx context.Context, policy *rego.Policy, in eval.Input, unknown Unknown
 }
 
 // allow is the condition that allow holds.
-func (r *reader) allow(partial *topdown.Partial, policy *rego.Policy) (Formula, error) {
-	return r.query(partial, ast.Equality.Expr(ast.NewTerm(policy.Path().Append(ast.StringTerm(rego.Allow))), ast.BooleanTerm(true)))
+func (r *reader) allow(policy *rego.Policy) (Formula, error) {
+	return r.query(ast.Equality.Expr(ast.NewTerm(policy.Path().Append(ast.StringTerm(rego.Allow))), ast.BooleanTerm(true)))
 }
 
 // decision is the condition that allow holds and nothing denies.
-func (r *reader) decision(partial *topdown.Partial, policy *rego.Policy) (Formula, error) {
-	allow, err := r.allow(partial, policy)
+func (r *reader) decision(policy *rego.Policy) (Formula, error) {
+	allow, err := r.allow(policy)
 	if err != nil || allow.Op == Never || !policy.Has(rego.Deny) {
 		return allow, err
 	}
-	deny, err := r.query(partial, ast.NewExpr(ast.NewTerm(policy.Path().Append(ast.StringTerm(rego.Deny)).Append(ast.VarTerm("member")))))
+	deny, err := r.query(ast.NewExpr(ast.NewTerm(policy.Path().Append(ast.StringTerm(rego.Deny)).Append(ast.VarTerm("member")))))
 	if err != nil {
 		return Formula{}, err
 	}
 	return and(allow, not(deny)), nil
 }
 
-func (r *reader) query(partial *topdown.Partial, asked *ast.Expr) (Formula, error) {
-	left, err := partial.Run(ast.NewBody(asked))
-	if err != nil {
-		return Formula{}, err
-	}
-	safe, err := r.conflicted(partial, left.Conflicts)
-	r.safe = and(r.safe, safe)
+func (r *reader) query(asked *ast.Expr) (Formula, error) {
+	left, err := r.left(ast.NewBody(asked))
 	if err != nil {
 		return Formula{}, err
 	}
 	return r.read(left), r.err
+}
+
+// left is what is left of a query, which may fail by the conflicts that are watched.
+func (r *reader) left(query ast.Body) (topdown.Remainder, error) {
+	left, err := r.partial.Run(query)
+	if err != nil {
+		return topdown.Remainder{}, err
+	}
+	safe, err := r.conflicted(left.Conflicts)
+	r.safe = and(r.safe, safe)
+	return left, err
 }
 
 func (r *reader) read(left topdown.Remainder) Formula {

@@ -2,6 +2,7 @@ package residual_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -200,6 +201,21 @@ func TestTypesThatThereAreNoneOf(t *testing.T) {
 		if err != nil || left.Always || left.Where.Op != residual.Never {
 			t.Errorf("of type %q is left %s, error %v", typ, left.Where, err)
 		}
+	}
+}
+
+// OPA unrolls every over few elements alone.
+func TestEveryOfMany(t *testing.T) {
+	var levels []string
+	for i := range 50 {
+		levels = append(levels, strconv.Itoa(i))
+	}
+	w := newWorld(t, compiled(t, "allow if {\n\tevery i, level in ["+strings.Join(levels, ", ")+"] {\n\t\tlevel == i\n\t\tnot banned(level)\n\t}\n\trequest.resource.attributes.m == 1\n}\nbanned(level) if request.resource.attributes.level == level"), "t", piptest.Lines(t, directory)...)
+	request := authz.Request{Tenant: "t", Subject: authz.Subject{Type: "user", ID: "mina"}, Resource: authz.Resource{Type: "doc"}}
+	left, _, _, _ := w.check(t, request, residual.Resource)
+	text := left.Where.String()
+	if !left.Exact || !strings.HasPrefix(text, "not (attributes.level == 0) and not (attributes.level == 1)") || !strings.HasSuffix(text, "not (attributes.level == 49) and attributes.m == 1") {
+		t.Errorf("left is %s, exact %t", text, left.Exact)
 	}
 }
 

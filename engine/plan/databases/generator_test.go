@@ -167,7 +167,7 @@ var templates = []string{
 	`object.get(R, "A", C) == D`, `object.get(R, "A", C) == C`, `object.get(R, "owner", "a") == T`, `not object.get(R, "open", false)`, `object.get(R, "open", true)`,
 	"rbac.permitted", "not rbac.permitted", "helper(request.resource)", "not helper(request.resource)", "count(set) > 0", "count(set) == 0", "not set[1]", "2 in set", "marked", "not marked",
 	"v := R.A\n\tnot v == C", "v := R.A\n\tv == C", "R.A == R.B", "R.A != R.B", "R.A < R.B", "not R.A == R.B", "R.owner == R.title", "R.pages >= R.score",
-	"every tag in {\"x\", \"y\"} { tag in R.tags }", "every v in [T, C] { v != R.A }", "every v in request.subject.attributes.titles { R.title != v }", "every v in input.context.titles { R.title == v }",
+	"every tag in {\"x\", \"y\"} { tag in R.tags }", "every v in [T, C] { v != R.A }", "every v in numbers.range(0, 40) { not R.pages == v }", "every v in request.subject.attributes.titles { R.title != v }", "every v in input.context.titles { R.title == v }",
 	`request.subject.attributes.titles[_] == R.title`, "some v in request.subject.attributes.titles\n\tstartswith(R.title, v)",
 
 	"input.resource.properties.A == C", "K", "K", "not K",
