@@ -49,9 +49,13 @@ type columnType string
 
 const (
 	texts    columnType = "string"
+	uuids    columnType = "uuid" // texts to the directory; a type of its own to PostgreSQL
 	numbers  columnType = "number"
 	booleans columnType = "boolean"
 )
+
+// isText reports whether the directory has a string where the column has a value.
+func (c column) isText() bool { return c.typ == texts || c.typ == uuids }
 
 // A mapped attribute is a column or a list.
 type mapped struct {
@@ -105,7 +109,7 @@ func readMapping(typ string, data any) (mapping, error) {
 	}
 	for name, at := range map[string]**list{"ancestors": &m.ancestors, "parents": &m.parents} {
 		if given, is := object[name]; is {
-			if *at = r.list(given, "."+name); (*at).element.typ != texts {
+			if *at = r.list(given, "."+name); !(*at).element.isText() {
 				r.wrong("."+name, "refs are strings")
 			}
 		}
@@ -144,8 +148,8 @@ func (r *mappingReader) column(table string, given any, place string) column {
 	if typ, is := object["type"]; is {
 		name, _ := typ.(string)
 		c.place = ""
-		if c.typ = columnType(name); c.typ != texts && c.typ != numbers && c.typ != booleans {
-			r.wrong(place+".type", "expected string, number or boolean")
+		if c.typ = columnType(name); c.typ != texts && c.typ != uuids && c.typ != numbers && c.typ != booleans {
+			r.wrong(place+".type", "expected string, uuid, number or boolean")
 		}
 	}
 	return c

@@ -16,7 +16,7 @@ import (
 const documents = `{
 	"table": "docs", "id": "id",
 	"columns": {
-		"owner": {"column": "owner", "type": "string"}, "untyped": "title", "title": {"column": "title", "type": "string"}, "n": {"column": "n", "type": "number"}, "m": {"column": "m", "type": "number"}, "open": {"column": "open", "type": "boolean"}, "address.city": "city",
+		"owner": {"column": "owner", "type": "string"}, "untyped": "title", "title": {"column": "title", "type": "string"}, "key": {"column": "key", "type": "uuid"}, "n": {"column": "n", "type": "number"}, "m": {"column": "m", "type": "number"}, "open": {"column": "open", "type": "boolean"}, "address.city": "city",
 		"tags": {"table": "app.tags", "key": "doc", "column": "tag"}
 	},
 	"ancestors": {"table": "above", "key": "doc", "column": "ref"},
@@ -66,6 +66,11 @@ func TestSQL(t *testing.T) {
 			`("docs"."owner" IS NOT NULL AND "docs"."owner" IN ($1::text, $2::text) AND "docs"."owner"::text COLLATE "C" IN ($3::text, $4::text))`, []any{"a", "b", "a", "b"}},
 		{"a text, in MySQL", MySQL, holds(residual.In, "owner", "a"),
 			"(`docs`.`owner` IS NOT NULL AND `docs`.`owner` = ? AND CAST(CONVERT(`docs`.`owner` USING utf8mb4) AS BINARY) = CAST(CONVERT(? USING utf8mb4) AS BINARY))", []any{"a", "a"}},
+		{"an UUID, in PostgreSQL, and what is none", PostgreSQL, holds(residual.In, "key", "0b4a2fd1-0000-4000-8000-00000000000a", "0B4A2FD1-0000-4000-8000-00000000000A", "a"),
+			`("docs"."key" IS NOT NULL AND "docs"."key" = $1::uuid)`, []any{"0b4a2fd1-0000-4000-8000-00000000000a"}},
+		{"the beginning of an UUID, in PostgreSQL", PostgreSQL, holds(residual.StartsWith, "key", "0b"), `("docs"."key" IS NOT NULL AND left("docs"."key"::text COLLATE "C", length($1::text)) = $2::text)`, []any{"0b", "0b"}},
+		{"an UUID, a text elsewhere", SQLite, holds(residual.In, "key", "A"), `("docs"."key" IS NOT NULL AND "docs"."key" = ? AND CAST("docs"."key" AS BLOB) = CAST(? AS BLOB))`, []any{"A", "A"}},
+		{"an UUID is a string", SQLite, holds(residual.Is, "key", "string"), `"docs"."key" IS NOT NULL`, nil},
 		{"a number", SQLite, holds(residual.In, "n", json.Number("1.0")), `("docs"."n" IS NOT NULL AND "docs"."n" = ?)`, []any{int64(1)}},
 		{"a number with a point", SQLite, holds(residual.Less, "n", json.Number("0.1")), `("docs"."n" IS NOT NULL AND "docs"."n" < ?)`, []any{0.1}},
 		{"a number with a point, in PostgreSQL", PostgreSQL, holds(residual.Less, "n", json.Number("1e-1")), `("docs"."n" IS NOT NULL AND "docs"."n" < $1::numeric)`, []any{"0.1"}},
@@ -233,7 +238,7 @@ func TestRefusals(t *testing.T) {
 		{"a large number in JSON", residual.Residual{Where: holds(residual.In, "n", json.Number("9007199254740993"))}, documents, Options{Dialect: UCAST}, "which ucast would round"},
 		{"a number with many digits", residual.Residual{Where: holds(residual.In, "n", json.Number("1e-31"))}, documents, Options{Dialect: PostgreSQL}, "which postgresql would round"},
 		{"a number without an end", residual.Residual{Where: holds(residual.In, "n", json.Number("1e999999999"))}, documents, Options{Dialect: PostgreSQL}, "which postgresql would round"},
-		{"a type that there is none of", residual.Residual{Where: holds(residual.Defined, "n")}, `{"table": "docs", "columns": {"n": {"column": "n", "type": "date"}}}`, Options{Dialect: SQLite}, "data.verdict.plan.doc.columns.n.type: expected string, number or boolean"},
+		{"a type that there is none of", residual.Residual{Where: holds(residual.Defined, "n")}, `{"table": "docs", "columns": {"n": {"column": "n", "type": "date"}}}`, Options{Dialect: SQLite}, "data.verdict.plan.doc.columns.n.type: expected string, uuid, number or boolean"},
 		{"a table without a name", residual.Residual{Where: holds(residual.Defined, "n")}, `{"table": ""}`, Options{Dialect: SQLite}, "data.verdict.plan.doc.table: expected the name of a table"},
 		{"a question mark in a name", residual.Residual{Where: holds(residual.Defined, "n")}, `{"table": "docs", "columns": {"n": "n?"}}`, Options{Dialect: SQLite}, "data.verdict.plan.doc.columns.n: drivers may take a question mark"},
 		{"a member that means nothing", residual.Residual{Where: holds(residual.Defined, "n")}, `{"table": "docs", "colums": {}}`, Options{Dialect: SQLite}, "data.verdict.plan.doc.colums: there is no such member"},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -203,7 +204,7 @@ func (t *translator) lacks(member, what string) string {
 
 // id is a condition on the id.
 func (t *translator) id(c *residual.Condition, ids []any) row {
-	if t.mapping.id.typ == texts {
+	if t.mapping.id.isText() {
 		return t.isIn(c, t.mapping.id, ids)
 	}
 	var whole []any
@@ -277,7 +278,7 @@ func rank(value any) int {
 	return 3
 }
 
-var ranks = map[columnType]int{booleans: 1, numbers: 2, texts: 3}
+var ranks = map[columnType]int{booleans: 1, numbers: 2, texts: 3, uuids: 3}
 
 // test is a condition on a column.
 func (t *translator) test(c *residual.Condition, op residual.Op, of column) row {
@@ -291,12 +292,12 @@ func (t *translator) test(c *residual.Condition, op residual.Op, of column) row 
 	case residual.Defined:
 		return there
 	case residual.Is:
-		if c.Values[0] == string(of.typ) {
+		if c.Values[0] == string(of.typ) || c.Values[0] == string(texts) && of.isText() {
 			return there
 		}
 		return row{op: nothing}
 	case residual.StartsWith, residual.EndsWith, residual.Contains:
-		if of.typ != texts {
+		if !of.isText() {
 			return t.cannot(c, "it takes a "+string(of.typ)+" for a string, at which the policy fails: mind the type of column "+of.name)
 		}
 		part, fits := t.bound(c, c.Values[0])
@@ -324,7 +325,7 @@ func (t *translator) test(c *residual.Condition, op residual.Op, of column) row 
 	if !fits {
 		return row{op: nothing}
 	}
-	if t.dialect == UCAST && of.typ == texts && op != residual.NotEqual {
+	if t.dialect == UCAST && of.isText() && op != residual.NotEqual {
 		return t.cannot(c, "in UCAST there is an order of numbers alone: ask for SQL")
 	}
 	return row{op: compares, column: of, cmp: operators[op], values: []any{bound}}
@@ -369,7 +370,7 @@ func booleansThat(op residual.Op, with bool) (fit []any) {
 func (t *translator) isIn(c *residual.Condition, of column, values []any) row {
 	var fit []any
 	for _, value := range values {
-		if value == nil || rank(value) != ranks[of.typ] {
+		if value == nil || rank(value) != ranks[of.typ] || of.typ == uuids && t.dialect == PostgreSQL && !uuid.MatchString(value.(string)) {
 			continue
 		}
 		if bound, fits := t.bound(c, value); fits {
@@ -384,6 +385,9 @@ func (t *translator) isIn(c *residual.Condition, of column, values []any) row {
 	}
 	return row{op: isIn, column: of, values: fit}
 }
+
+// uuid is how PostgreSQL writes one, and so the directory has it.
+var uuid = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
 // bound is a value that can be bound to a placeholder, or a problem.
 func (t *translator) bound(c *residual.Condition, value any) (bound any, fits bool) {

@@ -95,6 +95,9 @@ func (w *writer) test(r row) {
 	case r.column.typ == numbers:
 		w.number(r, c)
 		return
+	case r.column.typ == uuids && r.op == isIn && w.dialect == PostgreSQL:
+		w.in(c, r.values, func(value any) string { return w.bind(value, "uuid") })
+		return
 	}
 	if r.op == isIn {
 		// For the index. The column's collation may find more than is equal.
@@ -150,7 +153,7 @@ func (w *writer) compared(r row, c string, placeholder func(any) string) {
 	switch {
 	case r.other == nil:
 		w.write(placeholder(r.values[0]))
-	case r.other.typ == texts:
+	case r.other.isText():
 		w.write(w.bytewise(w.column(*r.other)))
 	case r.other.typ == numbers:
 		w.write(w.exact(w.column(*r.other)))

@@ -45,16 +45,16 @@ func (d database) in(statement string) string {
 
 // columnTypes are those of the columns. The owner's collation finds more than is
 // equal, and so do those of the ids in MySQL.
-type columnTypes struct{ id, folded, text, number, double, boolean string }
+type columnTypes struct{ id, folded, text, uuid, number, double, boolean string }
 
 func (d database) types() columnTypes {
 	switch d.dialect {
 	case plan.PostgreSQL:
-		return columnTypes{"TEXT", "TEXT COLLATE folded", "TEXT", "NUMERIC", "DOUBLE PRECISION", "BOOLEAN"}
+		return columnTypes{"TEXT", "TEXT COLLATE folded", "TEXT", "UUID", "NUMERIC", "DOUBLE PRECISION", "BOOLEAN"}
 	case plan.MySQL:
-		return columnTypes{"VARCHAR(100) COLLATE utf8mb4_unicode_ci", "VARCHAR(100) COLLATE utf8mb4_unicode_ci", "VARCHAR(100) COLLATE utf8mb4_bin", "DECIMAL(65, 30)", "DOUBLE", "BOOLEAN"}
+		return columnTypes{"VARCHAR(100) COLLATE utf8mb4_unicode_ci", "VARCHAR(100) COLLATE utf8mb4_unicode_ci", "VARCHAR(100) COLLATE utf8mb4_bin", "CHAR(36)", "DECIMAL(65, 30)", "DOUBLE", "BOOLEAN"}
 	}
-	return columnTypes{"TEXT", "TEXT COLLATE NOCASE", "TEXT", "NUMERIC", "REAL", "INTEGER"}
+	return columnTypes{"TEXT", "TEXT COLLATE NOCASE", "TEXT", "TEXT", "NUMERIC", "REAL", "INTEGER"}
 }
 
 const docs = `"the ""docs"""` // a name that has to be quoted
@@ -93,8 +93,8 @@ func databases(t testing.TB) (all []database) {
 	}
 	for _, db := range all {
 		types := db.types()
-		db.exec(t, fmt.Sprintf(`CREATE TABLE `+docs+` (id %s PRIMARY KEY, "owner'ref" %s, title %s, pages %s, score %s, "select" %s, city %s)`,
-			types.id, types.folded, types.text, types.number, types.double, types.boolean, types.text))
+		db.exec(t, fmt.Sprintf(`CREATE TABLE `+docs+` (id %s PRIMARY KEY, "owner'ref" %s, title %s, pages %s, score %s, "select" %s, city %s, "key" %s)`,
+			types.id, types.folded, types.text, types.number, types.double, types.boolean, types.text, types.uuid))
 		for _, list := range lists {
 			element := types.text
 			if list == "sizes" {
@@ -115,6 +115,7 @@ const mapping = `{"verdict": {"plan": {"doc": {
 		"pages": {"column": "pages", "type": "number"},
 		"score": {"column": "score", "type": "number"},
 		"open": {"column": "select", "type": "boolean"},
+		"key": {"column": "key", "type": "uuid"},
 		"address.city": {"column": "city", "type": "string"},
 		"tags": {"table": "tags", "key": "doc", "column": "element", "type": "string"},
 		"sizes": {"table": "sizes", "key": "doc", "column": "element", "type": "number"}
@@ -128,7 +129,7 @@ func (db database) insert(t testing.TB, all []doc) {
 	t.Helper()
 	rows := make(map[string][][]any)
 	for _, d := range all {
-		rows[docs] = append(rows[docs], []any{d.id, d.owner, d.title, d.pages, d.score, d.open, d.city})
+		rows[docs] = append(rows[docs], []any{d.id, d.owner, d.title, d.pages, d.score, d.open, d.city, d.key})
 		for _, tag := range d.tags {
 			rows["tags"] = append(rows["tags"], []any{d.id, tag})
 		}

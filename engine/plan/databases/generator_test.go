@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -12,13 +13,13 @@ import (
 
 // A doc is a row, and an entity.
 type doc struct {
-	id                 string
-	owner, title, city *string
-	pages, score       *json.Number
-	open               *bool
-	tags               []string
-	sizes              []json.Number
-	parents            []string
+	id                      string
+	owner, title, city, key *string
+	pages, score            *json.Number
+	open                    *bool
+	tags                    []string
+	sizes                   []json.Number
+	parents                 []string
 }
 
 func (d doc) entity() authz.Entity {
@@ -31,6 +32,9 @@ func (d doc) entity() authz.Entity {
 	}
 	if d.city != nil {
 		attributes["address"] = map[string]any{"city": *d.city}
+	}
+	if d.key != nil {
+		attributes["key"] = *d.key
 	}
 	if d.pages != nil {
 		attributes["pages"] = *d.pages
@@ -64,6 +68,7 @@ var (
 	}
 	numberValues = []json.Number{"0", "1", "2", "-1", "1.5", "0.1", "10", "9", "100", "2.0", "-0.0", "9007199254740993", "9223372036854775807", "1e3", "0.30000000000000004"}
 	doubleValues = []json.Number{"0", "1", "-1", "1.5", "0.1", "10", "0.3", "0.30000000000000004", "1e-7", "9007199254740992", "1e20"}
+	keyValues    = []string{"0b4a2fd1-0000-4000-8000-00000000000a", "0b4a2fd1-0000-4000-8000-00000000000b", "ffffffff-ffff-ffff-ffff-ffffffffffff"}
 	tagValues    = []string{"x", "y", "user:u1", "X", "x ", "", "1"}
 )
 
@@ -90,6 +95,7 @@ func (g generator) documents(texts []string) (all []doc) {
 		d := doc{id: cmp.Or(map[int]string{0: "a'b", 1: "u1", 2: "É", 3: `x" OR 1=1 --`, 4: "42", 5: `\`, 6: "%"}[i], fmt.Sprintf("d%d", i)), tags: []string{}, sizes: []json.Number{}}
 		d.owner, d.title, d.city = maybe(g, texts), maybe(g, texts), maybe(g, texts)
 		d.pages, d.score, d.open = maybe(g, numberValues), maybe(g, doubleValues), maybe(g, []bool{true, false})
+		d.key = maybe(g, keyValues)
 		for _, tag := range tagValues {
 			if g.IntN(4) == 0 {
 				d.tags = append(d.tags, tag)
@@ -142,6 +148,8 @@ func (g generator) comparison(operators ...string) string {
 		switch attribute {
 		case "pages", "score":
 			with = g.number()
+		case "key":
+			with = literal(g.pick(append(slices.Clone(keyValues), "0B4A2FD1-0000-4000-8000-00000000000A", "0b4a2fd1", "")...))
 		case "open":
 			with = g.pick("true", "false")
 		default:
@@ -159,7 +167,7 @@ var templates = []string{
 	"R.owner == request.subject.ref", "not R.owner == request.subject.ref", "R.owner != request.subject.ref", "R.owner == request.subject.attributes.none", "not R.owner == request.subject.attributes.none",
 	"R.owner == request.subject.attributes.friend", "R.pages <= request.subject.attributes.level", "R.title in request.subject.attributes.titles", "not R.title in request.subject.attributes.titles", "R.title in input.context.titles",
 	"T in R.tags", `"x" in R.tags`, `not "y" in R.tags`, `not T in R.tags`, `R.tags[_] == request.subject.ref`, "C in R.A", "some v in R.tags\n\tv in {\"x\", \"user:u1\"}", "N in R.sizes", "C in R.L", "some i\n\tR.L[i] == C", "R.sizes[_] == -1.5",
-	"startswith(R.title, T)", "endswith(R.owner, T)", "contains(R.title, T)", "contains(R.owner, T)", "not startswith(R.title, T)", `startswith(R.owner, "user:")`, "not contains(R.title, T)", "not endswith(R.address.city, T)", "startswith(R.address.city, T)",
+	`startswith(R.key, "0b4a2fd1")`, `R.key in {"0b4a2fd1-0000-4000-8000-00000000000b", "0B4A2FD1-0000-4000-8000-00000000000A", C}`, "startswith(R.title, T)", "endswith(R.owner, T)", "contains(R.title, T)", "contains(R.owner, T)", "not startswith(R.title, T)", `startswith(R.owner, "user:")`, "not contains(R.title, T)", "not endswith(R.address.city, T)", "startswith(R.address.city, T)",
 	`request.resource.ancestors["department:b"]`, `not request.resource.ancestors["department:a"]`, `"department:a" in request.resource.parents`, `request.resource.ancestors["doc:u1"]`, `"doc:\\" in request.resource.ancestors`, `not "doc:%" in request.resource.ancestors`,
 	`not request.resource.parents[_] == "department:b"`, `count(hierarchy.ancestors_of_type(request.resource, "department")) > 0`, `some v in request.resource.ancestors` + "\n\t" + `startswith(v, "doc:d1")`,
 	"input.resource.id == T", `input.resource.id in {"a'b", "d7", "É", "42", "\\"}`, "input.resource.id == input.subject.id", "not input.resource.id == \"42\"", `request.resource.ref == "doc:d5"`, `request.resource.ref != "doc:%"`,

@@ -129,6 +129,8 @@ func (d doc) columns(t testing.TB, field string) any {
 		return value(d.title)
 	case "city":
 		return value(d.city)
+	case "key":
+		return value(d.key)
 	case "pages":
 		return value(d.pages)
 	case "score":
