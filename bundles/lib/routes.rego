@@ -16,8 +16,9 @@
 #   Of several routes for one path the most specific counts: at the first segment
 #   in which they differ, text comes before a variable and that before the rest.
 #   Where two are left, neither counts. A table with a fault in it is of no use at
-#   all, since what is left of it could mean something else: see faults, of which
-#   a test should see that there are none.
+#   all, since what is left of it could mean something else: see faults. A server
+#   that answers proxies does not take a policy with one, and a test should see that
+#   there are none.
 package verdict.routes
 
 import rego.v2

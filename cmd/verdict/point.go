@@ -63,6 +63,7 @@ func openPoint(o pointOptions) (*point, error) {
 		Tenants:    o.tenants,
 		Evaluators: evaluators(),
 		Rules:      o.config.rules(),
+		Faults:     o.config.faults(),
 		Logger:     o.logger,
 		Clock:      o.clock,
 	})

@@ -82,6 +82,14 @@ func (c *config) rules() []string {
 	return nil
 }
 
+// faults are the rules by which a policy tells what is wrong with it.
+func (c *config) faults() []string {
+	if c.proxiesAsk() {
+		return []string{mapping.FaultsName}
+	}
+	return nil
+}
+
 // mapper answers proxies.
 func (s *service) mapper(clock func() time.Time) *mapping.Mapper {
 	return mapping.New(mapping.Options{

@@ -11,8 +11,9 @@
 // tries again.
 //
 // What is checked is what package bundle checks of files and package rego of
-// policy, the library included, that one of the evaluators takes it, and that
-// the tests in the bundle hold, where the tenant has them run. Signatures are not
+// policy, the library included, that one of the evaluators takes it, that the rules
+// which say what is wrong with it say nothing, and that the tests in the bundle hold,
+// where the tenant has them run. Signatures are not
 // looked at. Whoever may write to the place that a bundle is loaded from decides
 // what is active there.
 //

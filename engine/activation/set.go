@@ -86,6 +86,10 @@ type Options struct {
 	// Rules are the names of further rules that are made ready with a policy that
 	// has them, such as "data.verdict.http.request".
 	Rules []string
+	// Faults are the names of rules that say what is wrong with a policy, each a set
+	// of texts, such as "data.verdict.routes.faults". A policy in which one of them has
+	// a member does not become active.
+	Faults []string
 	// Logger is told of every activation that swapped a program, with a warning
 	// where it does not run on the first evaluator, and of every failure that is
 	// another than the one before.
@@ -98,6 +102,7 @@ type Options struct {
 type Set struct {
 	evaluators []eval.Evaluator
 	rules      []string
+	faults     []string
 	logger     *zap.Logger
 	clock      func() time.Time
 	slots      map[string]*slot
@@ -123,6 +128,7 @@ func New(opts Options) *Set {
 	s := &Set{
 		evaluators: opts.Evaluators,
 		rules:      opts.Rules,
+		faults:     opts.Faults,
 		logger:     opts.Logger,
 		clock:      opts.Clock,
 		slots:      make(map[string]*slot, len(opts.Tenants)),
@@ -248,6 +254,9 @@ func (s *Set) prepare(ctx context.Context, slot *slot) (_ *Active, err error) {
 	}
 	active, err := s.choose(ctx, policy)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.findFaults(ctx, policy); err != nil {
 		return nil, err
 	}
 	if err := slot.rehearse(ctx, loaded); err != nil {

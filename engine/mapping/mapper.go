@@ -17,6 +17,10 @@ import (
 // RuleName is the rule that maps.
 const RuleName = "data.verdict.http.request"
 
+// FaultsName is the rule that says what is wrong with the table of routes, a set of
+// texts.
+const FaultsName = "data.verdict.routes.faults"
+
 // A Decider answers requests. *pdp.PDP is one.
 type Decider interface {
 	Decide(ctx context.Context, request *authz.Request, options pdp.DecideOptions) (authz.Decision, error)
