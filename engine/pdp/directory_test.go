@@ -28,16 +28,23 @@ func openStore(t testing.TB, program eval.Program) (*pdp.PDP, *directory.Directo
 
 func openStoreOf(t testing.TB, policy pdp.Policy) (*pdp.PDP, *directory.Directory) {
 	t.Helper()
-	cache := pip.NewCache(pip.Options{})
-	store, err := directory.Open(directory.Options{Tenants: []string{"t"}, OnCommit: cache.Invalidate})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, store := openStoreAt(t, policy, nil)
 	t.Cleanup(func() {
 		if err := store.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	return p, store
+}
+
+// openStoreAt is openStoreOf with a clock. The caller closes the directory.
+func openStoreAt(t testing.TB, policy pdp.Policy, clock func() time.Time) (*pdp.PDP, *directory.Directory) {
+	t.Helper()
+	cache := pip.NewCache(pip.Options{})
+	store, err := directory.Open(directory.Options{Tenants: []string{"t"}, OnCommit: cache.Invalidate})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return pdp.New(pdp.Options{
 		Policy: func(string) (pdp.Policy, error) { return policy, nil },
 		Snapshot: func(ctx context.Context, tenant string, c authz.Consistency) (pdp.Snapshot, error) {
@@ -45,6 +52,7 @@ func openStoreOf(t testing.TB, policy pdp.Policy) (*pdp.PDP, *directory.Director
 		},
 		Cache:  cache,
 		Limits: pdp.Limits{Evaluation: time.Minute},
+		Clock:  clock,
 	}), store
 }
 

@@ -1,7 +1,6 @@
 package pdp_test
 
 import (
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -18,7 +17,6 @@ import (
 	"github.com/verdictpdp/verdict/engine/directory"
 	"github.com/verdictpdp/verdict/engine/eval/closure"
 	"github.com/verdictpdp/verdict/engine/pdp"
-	"github.com/verdictpdp/verdict/engine/pip"
 	"github.com/verdictpdp/verdict/policy/bundle"
 	"github.com/verdictpdp/verdict/policy/rego"
 )
@@ -302,23 +300,4 @@ func compiledOf(t *testing.T, text string, library *bundle.Bundle) (pdp.Policy, 
 	}
 	program, err := closure.New().Prepare(t.Context(), compiled)
 	return pdp.Policy{Program: program, Compiled: compiled, Revision: "p1"}, err
-}
-
-// openStoreAt is openStoreOf with a clock. The caller closes the directory.
-func openStoreAt(t *testing.T, policy pdp.Policy, clock func() time.Time) (*pdp.PDP, *directory.Directory) {
-	t.Helper()
-	cache := pip.NewCache(pip.Options{})
-	store, err := directory.Open(directory.Options{Tenants: []string{"t"}, OnCommit: cache.Invalidate})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pdp.New(pdp.Options{
-		Policy: func(string) (pdp.Policy, error) { return policy, nil },
-		Snapshot: func(ctx context.Context, tenant string, c authz.Consistency) (pdp.Snapshot, error) {
-			return store.Snapshot(ctx, tenant, c)
-		},
-		Cache:  cache,
-		Limits: pdp.Limits{Evaluation: time.Minute},
-		Clock:  clock,
-	}), store
 }
