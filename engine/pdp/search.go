@@ -153,6 +153,12 @@ func (p *PDP) searched(s Search) (*authz.Request, int, error) {
 	*place = "any"
 	size, err := inspect(&request, p.limits.InputBytes)
 	*place = ""
+	// To a policy, one that is empty and none are the same: they are to a token.
+	for _, object := range []*authz.Object{&request.Context, &request.Subject.Properties, &request.Action.Properties, &request.Resource.Properties} {
+		if len(*object) == 0 {
+			*object = nil
+		}
+	}
 	return &request, size, err
 }
 

@@ -303,6 +303,10 @@ func TestTokensOfOtherSearchesAreRefused(t *testing.T) {
 		{"a token made longer", func(_ **pdp.PDP, _ *world, s *pdp.Search) { s.Token += "AA" }, authz.Invalid, "no token of this search"},
 		{"a token that is none", func(_ **pdp.PDP, _ *world, s *pdp.Search) { s.Token = "d09" }, authz.Invalid, "no token of this search"},
 		{"the id that is ignored", func(_ **pdp.PDP, _ *world, s *pdp.Search) { s.Request.Resource.ID = "else" }, 0, ""},
+		{"an empty context, and empty properties", func(_ **pdp.PDP, _ *world, s *pdp.Search) {
+			s.Request.Context, s.Request.Subject.Properties = authz.Object{}, authz.Object{}
+			s.Request.Action.Properties, s.Request.Resource.Properties = authz.Object{}, authz.Object{}
+		}, 0, ""},
 		{"the limit left out", func(_ **pdp.PDP, _ *world, s *pdp.Search) { s.Limit = 0 }, 0, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
