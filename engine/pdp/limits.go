@@ -22,7 +22,8 @@ type Limits struct {
 	// aside. The requests that it has no time for are denied.
 	Batch time.Duration
 	// Search bounds the time that one page of a search takes, waiting for its revision
-	// aside. A page that it has no time to fill has a next one.
+	// aside. A page that it has no time to fill has a next one. A caller with less time
+	// has its page after three quarters of that.
 	Search time.Duration
 	// Wait bounds how long a request waits for the revision that it is to be
 	// decided at least at. The caller's own deadline may be earlier.

@@ -86,7 +86,8 @@ func at(place string) string {
 
 // residual is what is left of the decision, or of a part of it. A limit that is met on
 // the way is no error of the search, for the candidates may all be decided instead.
-// They do not depend on the time, but for one to be safe: that of the page.
+// Limits do not depend on the time, but for one that is there to be safe: the end of
+// the page.
 func (p *PDP) residual(ctx context.Context, on *pin, what SearchFor, request *authz.Request, size int,
 	of func(context.Context, *rego.Policy, eval.Input, residual.Unknown) (residual.Residual, error)) (_ residual.Residual, err error) {
 	defer panics.Catch("partial evaluation", &err)
@@ -108,7 +109,7 @@ func (p *PDP) residual(ctx context.Context, on *pin, what SearchFor, request *au
 		return residual.Residual{}, undecided(ctx, err)
 	}
 	if authz.KindOf(err) == authz.DeadlineExceeded {
-		return residual.Residual{Unexpressed: []residual.Reason{{Why: "evaluating the policy in part took all the time of the page"}}}, nil
+		return residual.Residual{Unexpressed: []residual.Reason{{Why: "evaluating the policy in part took all the time that there was"}}}, nil
 	}
 	return left, err
 }
