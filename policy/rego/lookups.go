@@ -285,34 +285,38 @@ func withIsThere(body ast.Body, values ...*ast.Term) ast.Body {
 	var longer ast.Body
 	for _, expr := range body {
 		longer.Append(expr)
-		if variable := given(expr); variable != nil && inside.Contains(variable.Value.(ast.Var)) {
-			called := IsThere.Expr(variable)
-			called.Location = expr.Location
-			longer.Append(called)
+		for _, variable := range given(expr) {
+			if inside.Contains(variable.Value.(ast.Var)) {
+				called := IsThere.Expr(variable)
+				called.Location = expr.Location
+				longer.Append(called)
+			}
 		}
 	}
 	return longer
 }
 
-// given is the variable that an expression gives a value which may not be there.
-func given(expr *ast.Expr) *ast.Term {
+// given are the variables that an expression gives a value which may not be there: a
+// reference, another variable, or what a call comes to.
+func given(expr *ast.Expr) (variables []*ast.Term) {
 	if expr.Negated || len(expr.With) > 0 || !expr.IsCall() {
 		return nil
 	}
-	operands := expr.Operands()
-	if expr.IsEquality() {
+	operands, operator := expr.Operands(), expr.Operator()
+	builtin, isBuiltin := ast.BuiltinMap[operator.String()]
+	switch {
+	case expr.IsEquality():
 		for i, side := range operands {
-			_, isVar := side.Value.(ast.Var)
-			if _, isRef := operands[1-i].Value.(ast.Ref); isVar && isRef {
-				return side
+			switch operands[1-i].Value.(type) {
+			case ast.Ref, ast.Var, ast.Call:
+				variables = append(variables, side)
 			}
 		}
-		return nil
+	case len(operands) > 0 && operator.HasPrefix(ast.DefaultRootRef), isBuiltin && len(operands) > builtin.Decl.Arity():
+		variables = operands[len(operands)-1:]
 	}
-	if operator := expr.Operator(); len(operands) > 0 && operator.HasPrefix(ast.DefaultRootRef) {
-		if _, isVar := operands[len(operands)-1].Value.(ast.Var); isVar {
-			return operands[len(operands)-1]
-		}
-	}
-	return nil
+	return slices.DeleteFunc(slices.Clone(variables), func(term *ast.Term) bool {
+		_, isVar := term.Value.(ast.Var)
+		return !isVar
+	})
 }

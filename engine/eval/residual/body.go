@@ -380,7 +380,7 @@ func (b *body) inner(exprs ast.Body) Formula {
 // callHolds is when a call, without or with its result as the last operand, holds.
 func (b *body) callHolds(expr *ast.Expr, terms []*ast.Term) Formula {
 	operator, operands := expr.Operator(), terms[1:]
-	if expr.IsEquality() || operator.Equal(ast.Equal.Ref()) {
+	if len(operands) == 2 && (expr.IsEquality() || operator.Equal(ast.Equal.Ref())) {
 		if !b.ready(operands[0]) || !b.ready(operands[1]) {
 			return b.unrecognised("%v", short(expr))
 		}

@@ -91,6 +91,9 @@ func TestForms(t *testing.T) {
 		{"a function", "allow if open(request.resource)\nopen(e) if e.attributes.n == 1\nopen(e) if e.attributes.m == 1", "attributes.n == 1 or attributes.m == 1", false},
 		{"the request as a value", "allow if {\n\tr := input.resource\n\tdata.directory[r.type][r.id].attributes.n == 1\n}", "attributes.n == 1", false},
 		{"another of the same type", `allow if data.directory.doc.d1.attributes.level == 1`, "always", false},
+		{"a comparison that is false", "allow if {\n\tsame := request.resource.attributes.n == 1\n\tsame == false\n}", "attributes.n defined and not (attributes.n == 1)", false},
+		{"a comparison that is true", "allow if {\n\tsame := request.resource.attributes.n == 1\n\tsame == true\n}", "attributes.n == 1", false},
+		{"not, of a comparison that is there", "allow if {\n\tless := request.resource.attributes.n < 1\n\tnot less\n}", "attributes.n defined and not (attributes.n < 1)", false},
 		{"two of its attributes", `allow if request.resource.attributes.a < request.resource.attributes.b`, "attributes.a < attributes.b", false},
 		{"an attribute and itself", `allow if request.resource.attributes.a == request.resource.attributes.a`, "attributes.a defined", false},
 		{"attributes whose names look the same", `allow if {

@@ -179,6 +179,14 @@ var templates = []string{
 	`request.subject.attributes.titles[_] == R.title`, "some v in request.subject.attributes.titles\n\tstartswith(R.title, v)",
 
 	"input.resource.properties.A == C", "K", "K", "not K",
+	"some v in [T, C]\n\tR.A == v\n\tR.B == v", "v := R.A\n\tv != C\n\tnot v == D", "{\"a\": 1, \"b\": 2}[R.A] >= 1", "[T, \"a\"][_] == R.A", "some i\n\t[T, \"a\", C][i] == R.A\n\ti > 0",
+	"some name in [\"owner\", \"title\"]\n\tRR[name] == T", "some name in [\"owner\", \"pages\"]\n\tnot RR[name]", "every name in [\"owner\", \"open\"] { not RR[name] == C }", "object.get(RR, [\"address\", \"city\"], T) == C", "object.get(R.address, \"city\", T) == C",
+	"both(R.A, R.B)", "not both(R.A, R.B)", "guess(R.A)", "not guess(R.A)", "ranked(R.title) > 1", "not ranked(R.owner) == 1", "not {\n\t\tR.A == C\n\t\tR.B != D\n\t}",
+	"every k, v in {\"a\": 1, \"b\": 2} {\n\t\tR.title != k\n\t\tR.pages != v\n\t}", "request.resource.type == \"doc\"", "data.directory.doc[input.resource.id].attributes.A == C", "data.directory.ref[concat(\":\", [\"doc\", input.resource.id])].attributes.A == C",
+	"some v in data.directory.doc\n\tv.id == input.resource.id\n\tv.attributes.A == C", "concat(\":\", [\"doc\", input.resource.id]) == \"doc:u1\"", "R.owner == concat(\":\", [\"user\", input.subject.id])", "R.pages < time.now_ns()", "time.now_ns() > R.score",
+	"R.owner in R.tags", "R.tags[_] == R.owner", "some v in R.tags\n\tv == R.title", "some v in R.tags\n\tstartswith(v, \"user:\")", "some v in R.sizes\n\tv > 1", "some v in request.resource.ancestors\n\tv in {\"department:a\", \"department:z\"}", "some v in request.subject.ancestors\n\trequest.resource.ancestors[v]",
+	"count(request.resource.parents) == 0", "request.resource.distances[\"department:b\"] <= 1", "request.resource.parents[0] == \"department:a\"", "some v in set\n\tv == 2", "set[v]\n\tv > 1", "label == T", "not label == T", "input.resource.id != T", "R.A == R.A", "not R.A == R.A", "R.A != R.A",
+	"x := R.A == C\n\tx == false", "x := R.A < C\n\tnot x", "(R.A == C) == (R.B == D)", "[R.A, R.B] == [C, D]", "[C, v] = [R.A, R.B]\n\tv != D", "{\"k\": R.A} == {\"k\": C}", "R.A == C\n\tR.A != C", "rbac.permitted\n\tK", "is_null(object.get(RR, \"owner\", null))", "not is_null(object.get(RR, \"pages\", null))",
 }
 
 // plainTemplates are those that UCAST has as well.
@@ -204,7 +212,7 @@ func (g generator) condition() string {
 	template := strings.NewReplacer("X == ", "input.context.x == ", "K", g.comparison("==", "==", "!=", "<", "<=", ">", ">=")).Replace(g.pick(from...))
 	template = strings.ReplaceAll(template, `(R, "A"`, fmt.Sprintf(`(R, %q`, g.pick("owner", "title", "pages", "open")))
 	template = strings.NewReplacer("(R, ", "(request.resource.attributes, ").Replace(template)
-	return strings.ReplaceAll(g.fill(template), "R.", "request.resource.attributes.")
+	return strings.NewReplacer("RR[", "request.resource.attributes[", "RR,", "request.resource.attributes,", "R.", "request.resource.attributes.").Replace(g.fill(template))
 }
 
 func (g generator) fill(template string) string {
@@ -237,5 +245,9 @@ func (g generator) policy() string {
 	text.WriteString("default marked := false\nmarked if " + g.fill(resource+g.attribute()+" == C") + "\n")
 	text.WriteString("graded if " + g.fill(resource+g.attribute()+" == C") + " else := false if " + g.fill(resource+g.attribute()+" == C") + "\n")
 	text.WriteString(g.pick("default grade := 0\n", "") + "grade := 1 if " + g.fill(resource+g.attribute()+" == C") + " else := 2 if " + g.fill(resource+g.attribute()+" != D") + "\n")
+	text.WriteString("both(a, b) if {\n\ta == " + g.constant() + "\n\tb != " + g.constant() + "\n}\nboth(_, b) if b == " + g.constant() + "\n")
+	text.WriteString("default guess(_) := false\nguess(a) if a == " + g.constant() + "\nguess(a) if a != " + g.constant() + "\n")
+	text.WriteString("ranked(\"a\") := 1\nranked(\"b\") := 2\nranked(" + g.text() + ") := 2\n")
+	text.WriteString("label := " + resource + g.pick("title", "owner") + "\n")
 	return text.String()
 }
