@@ -36,7 +36,8 @@ func (p *PDP) narrowed(ctx context.Context, on *pin, what SearchFor, request *au
 		return nil, nil, false, err
 	}
 	ids, notes, found, err = led(ctx, on, what.typeIn(request), allowed)
-	if err != nil || found && len(ids) <= fewNarrowed || !policy.Has(rego.Deny) {
+	failed := len(allowed.Unexpressed) > 0 && allowed.Where.Op == residual.Never // and would again
+	if err != nil || failed || found && len(ids) <= fewNarrowed || !policy.Has(rego.Deny) {
 		return ids, notes, found, err
 	}
 	undenied, err := p.residual(ctx, on, what, request, size, residual.Of)
