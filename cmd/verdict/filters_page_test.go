@@ -39,33 +39,14 @@ func TestFiltersPage(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	var script strings.Builder
-	script.WriteString("set -m; trap 'kill %1' EXIT\n") // job 1 is the server
-	var shown []string
-	for _, block := range blocksOf(chapter) {
-		switch block.language {
-		case "console":
-			script.WriteString(strings.ReplaceAll(block.text, "go build -o verdict ./cmd/verdict\nmkdir shop\n", ""))
-		case "text":
-			shown = append(shown, block.text)
-		default:
-			if block.file == "" {
-				t.Fatalf("the page does not say where this goes:\n%s", block.text)
-			}
-			file := filepath.Join(dir, block.file)
-			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			write(t, file, block.text)
-		}
-	}
+	commands, shown, _ := layOut(t, dir, chapter, "go build -o verdict ./cmd/verdict\nmkdir shop\n")
 	if len(shown) != 3 {
 		t.Fatalf("the page shows %q", shown)
 	}
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	shell := exec.CommandContext(ctx, "bash", "-c", script.String())
+	shell := exec.CommandContext(ctx, "bash", "-c", "set -m; trap 'kill %1' EXIT\n"+commands) // job 1 is the server
 	shell.Dir = dir
 	shell.Env = append(os.Environ(), "VERDICT_HTTP_ADDRESS="+ports[0], "VERDICT_GRPC_ADDRESS="+ports[1])
 	shell.WaitDelay = 10 * time.Second

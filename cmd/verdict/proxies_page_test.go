@@ -42,36 +42,18 @@ func TestProxiesPage(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	var script strings.Builder
 	// Whatever happens, nothing is left behind; job 1 is the server.
-	script.WriteString("set -m; trap 'kill %1; nginx -p \"$PWD\" -c nginx.conf -e nginx.log -s stop' EXIT\n")
-	var shown strings.Builder
-	wrote := 0
-	for _, block := range blocksOf(chapter) {
-		switch block.language {
-		case "console":
-			script.WriteString(strings.ReplaceAll(block.text, "go build -o verdict ./cmd/verdict\nmkdir clinic\n", ""))
-		case "text":
-			shown.WriteString(block.text)
-		default:
-			if block.file == "" {
-				t.Fatalf("the page does not say where this goes:\n%s", block.text)
-			}
-			file := filepath.Join(dir, block.file)
-			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			write(t, file, block.text)
-			wrote++
-		}
-	}
-	if wrote < 6 || shown.Len() == 0 {
-		t.Fatalf("the page has %d files and shows %q", wrote, shown.String())
+	script := "set -m; trap 'kill %1; nginx -p \"$PWD\" -c nginx.conf -e nginx.log -s stop' EXIT\n"
+	commands, texts, wrote := layOut(t, dir, chapter, "go build -o verdict ./cmd/verdict\nmkdir clinic\n")
+	script += commands
+	shown := strings.Join(texts, "")
+	if wrote < 6 || shown == "" {
+		t.Fatalf("the page has %d files and shows %q", wrote, shown)
 	}
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	shell := exec.CommandContext(ctx, "bash", "-c", script.String())
+	shell := exec.CommandContext(ctx, "bash", "-c", script)
 	shell.Dir = dir
 	shell.Env = append(os.Environ(), "VERDICT_HTTP_ADDRESS="+ports[2], "VERDICT_GRPC_ADDRESS="+ports[3])
 	shell.WaitDelay = 10 * time.Second
@@ -80,8 +62,8 @@ func TestProxiesPage(t *testing.T) {
 		t.Errorf("the page's commands do not come to their end: %v", err)
 	}
 	output = bytes.ReplaceAll(output, []byte("\r\n"), []byte("\n")) // of nginx's own pages
-	if !regexp.MustCompile(linesLike(shown.String())).Match(output) {
-		t.Errorf("the page shows\n%sbut there was\n%s", shown.String(), output)
+	if !regexp.MustCompile(linesLike(shown)).Match(output) {
+		t.Errorf("the page shows\n%sbut there was\n%s", shown, output)
 		for _, log := range []string{"verdict.log", "nginx.log"} {
 			text, _ := os.ReadFile(filepath.Join(dir, log))
 			t.Logf("%s:\n%s", log, text)
@@ -117,6 +99,31 @@ func freePorts(t *testing.T, n int) []string {
 		addresses = append(addresses, listener.Addr().String())
 	}
 	return addresses
+}
+
+// layOut writes a chapter's files, and returns its commands, without those that build
+// what is tried, and what it shows.
+func layOut(t *testing.T, dir, chapter, build string) (commands string, shown []string, wrote int) {
+	t.Helper()
+	for _, block := range blocksOf(chapter) {
+		switch block.language {
+		case "console":
+			commands += strings.ReplaceAll(block.text, build, "")
+		case "text":
+			shown = append(shown, block.text)
+		default:
+			if block.file == "" {
+				t.Fatalf("the page does not say where this goes:\n%s", block.text)
+			}
+			file := filepath.Join(dir, block.file)
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			write(t, file, block.text)
+			wrote++
+		}
+	}
+	return commands, shown, wrote
 }
 
 // A block is a fenced block of a page, and the file that the text before it names.
