@@ -277,9 +277,9 @@ func (b *body) expr(expr *ast.Expr) Formula {
 	case *ast.Not:
 		return not(b.inner(terms.Body))
 	case *ast.LogicalAnd:
-		return and(b.inner(terms.Lhs), b.inner(terms.Rhs))
+		return and(b.side(terms.Lhs), b.side(terms.Rhs))
 	case *ast.LogicalOr:
-		return or(b.inner(terms.Lhs), b.inner(terms.Rhs))
+		return or(b.side(terms.Lhs), b.side(terms.Rhs))
 	case *ast.Term:
 		return b.isTrue(b.value(terms))
 	case *ast.Every:
@@ -332,6 +332,19 @@ func (b *body) every(e *ast.Every) Formula {
 		}
 	}
 	return b.unrecognised("every %v in %s: every, over what is not known", e.Value, domain)
+}
+
+// side reads a side of an and or of an or, which OPA leaves as it is written. One that
+// has nothing in common with the body is evaluated first.
+func (b *body) side(exprs ast.Body) Formula {
+	inside := make(map[ast.Var]int)
+	eachVar(exprs, func(name ast.Var) { inside[name]++ })
+	for name, times := range inside {
+		if _, bound := b.scope[name]; bound || b.uses[name] > times {
+			return b.inner(exprs)
+		}
+	}
+	return b.evaluated(exprs, nil)
 }
 
 // evaluated evaluates a body as far as it goes, and reads what is left.

@@ -94,6 +94,8 @@ func TestForms(t *testing.T) {
 		{"a comparison that is false", "allow if {\n\tsame := request.resource.attributes.n == 1\n\tsame == false\n}", "attributes.n defined and not (attributes.n == 1)", false},
 		{"a comparison that is true", "allow if {\n\tsame := request.resource.attributes.n == 1\n\tsame == true\n}", "attributes.n == 1", false},
 		{"not, of a comparison that is there", "allow if {\n\tless := request.resource.attributes.n < 1\n\tnot less\n}", "attributes.n defined and not (attributes.n < 1)", false},
+		{"or", "allow if request.resource.attributes.n == 1 or request.resource.attributes.m == request.subject.attributes.level", "attributes.n == 1 or attributes.m == 2", false},
+		{"and, in an or, under a not", "allow if not ((request.resource.attributes.n == 1 and request.resource.attributes.open) or request.resource.attributes.m == 1)", "not ((attributes.n == 1 and attributes.open defined and not (attributes.open == false)) or attributes.m == 1)", false},
 		{"two of its attributes", `allow if request.resource.attributes.a < request.resource.attributes.b`, "attributes.a < attributes.b", false},
 		{"an attribute and itself", `allow if request.resource.attributes.a == request.resource.attributes.a`, "attributes.a defined", false},
 		{"attributes whose names look the same", `allow if {

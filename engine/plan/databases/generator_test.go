@@ -186,7 +186,7 @@ var templates = []string{
 	"some v in data.directory.doc\n\tv.id == input.resource.id\n\tv.attributes.A == C", "concat(\":\", [\"doc\", input.resource.id]) == \"doc:u1\"", "R.owner == concat(\":\", [\"user\", input.subject.id])", "R.pages < time.now_ns()", "time.now_ns() > R.score",
 	"R.owner in R.tags", "R.tags[_] == R.owner", "some v in R.tags\n\tv == R.title", "some v in R.tags\n\tstartswith(v, \"user:\")", "some v in R.sizes\n\tv > 1", "some v in request.resource.ancestors\n\tv in {\"department:a\", \"department:z\"}", "some v in request.subject.ancestors\n\trequest.resource.ancestors[v]",
 	"count(request.resource.parents) == 0", "request.resource.distances[\"department:b\"] <= 1", "request.resource.parents[0] == \"department:a\"", "some v in set\n\tv == 2", "set[v]\n\tv > 1", "label == T", "not label == T", "input.resource.id != T", "R.A == R.A", "not R.A == R.A", "R.A != R.A",
-	"x := R.A == C\n\tx == false", "x := R.A < C\n\tnot x", "(R.A == C) == (R.B == D)", "[R.A, R.B] == [C, D]", "[C, v] = [R.A, R.B]\n\tv != D", "{\"k\": R.A} == {\"k\": C}", "R.A == C\n\tR.A != C", "rbac.permitted\n\tK", "is_null(object.get(RR, \"owner\", null))", "not is_null(object.get(RR, \"pages\", null))",
+	"R.A == C or R.B == D", "not (R.A == C and R.B != D)", "(R.A == C or T in R.tags) and not R.B == D", "v := R.A\n\tv == C or v == D", "x := R.A == C\n\tx == false", "x := R.A < C\n\tnot x", "(R.A == C) == (R.B == D)", "[R.A, R.B] == [C, D]", "[C, v] = [R.A, R.B]\n\tv != D", "{\"k\": R.A} == {\"k\": C}", "R.A == C\n\tR.A != C", "rbac.permitted\n\tK", "is_null(object.get(RR, \"owner\", null))", "not is_null(object.get(RR, \"pages\", null))",
 }
 
 // plainTemplates are those that UCAST has as well.
