@@ -2,6 +2,7 @@ package pdp
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"math"
 	"slices"
@@ -148,4 +149,35 @@ func BenchmarkContextWithTimeout(b *testing.B) {
 		_ = ctx.Err()
 		cancel()
 	}
+}
+
+// FuzzReadSearchToken reads what a signature would vouch for: what is a token is
+// written again and read as the same one.
+func FuzzReadSearchToken(f *testing.F) {
+	tokens, request := newSearchTokens(), &authz.Request{Tenant: "default"}
+	body := func(token searchToken) []byte {
+		return append(binary.AppendUvarint(token.pins(), uint64(token.limit)), token.after...)
+	}
+	f.Add(body(searchToken{directory: 1, now: time.Unix(0, 7), limit: 100, after: "doc-7"}))
+	f.Add(body(searchToken{directory: math.MaxUint64, now: time.Unix(0, math.MinInt64), limit: math.MaxInt32}))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		token, read := readSearchToken(data)
+		if !read {
+			return
+		}
+		if token.directory == 0 || token.limit <= 0 || token.limit > math.MaxInt32 {
+			t.Errorf("a token without a directory or with a limit out of bounds: %+v", token)
+		}
+		text, err := tokens.text(token, Resources, request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := tokens.parse(text, Resources, request); err != nil || again != token {
+			t.Errorf("%+v is written as %s and read as %+v, %v", token, text, again, err)
+		}
+		if _, err := tokens.parse(text, Subjects, request); authz.KindOf(err) != authz.Invalid {
+			t.Errorf("a token of another search is taken: %v", err)
+		}
+	})
 }
