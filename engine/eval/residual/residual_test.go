@@ -50,6 +50,9 @@ func compiled(t testing.TB, source string) *rego.Policy {
 
 // What is left of a rule, as it is written.
 func TestForms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	tests := []struct {
 		name, rego, want string
 		inexact          bool
@@ -242,6 +245,9 @@ func TestManyValues(t *testing.T) {
 
 // A condition that comes to very many alternatives widens what is left.
 func TestAlternativesAreBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	var source strings.Builder
 	source.WriteString("allow if {\n\trequest.resource.attributes.owner == request.subject.ref\n")
 	for _, name := range strings.Split("abcdefghi", "") {
