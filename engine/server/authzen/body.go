@@ -40,8 +40,8 @@ func bodyLimits(input int) (one, batch int64) {
 
 // withBody is the endpoint that answers a request with a body, which is good for as
 // long as it is answered. Bodies that are not small, and would take more than a bounded
-// number of bytes together, are answered one after another. One that is still being sent holds up no
-// other, but for those that are too large to be received beside it.
+// number of bytes together, are answered one after another. One that is still being
+// sent holds up no other, but for those that are too large to be received beside it.
 func (s *server) withBody(limit int64, answer func(ctx context.Context, r *http.Request, body []byte) (any, error)) endpoint {
 	return func(ctx context.Context, r *http.Request) (any, error) {
 		if err := checkBodyHeader(r.Header); err != nil {
