@@ -92,6 +92,9 @@ type limitsConfig struct {
 	Batch      duration `yaml:"batch" env:"BATCH"`
 	Search     duration `yaml:"search" env:"SEARCH"`
 	Wait       duration `yaml:"wait" env:"WAIT"`
+	// Connections and ConnectionsPerPeer are of each address.
+	Connections        count `yaml:"connections" env:"CONNECTIONS"`
+	ConnectionsPerPeer count `yaml:"connections_per_peer" env:"CONNECTIONS_PER_PEER"`
 }
 
 type directoryConfig struct {
@@ -136,6 +139,8 @@ func defaultConfig() config {
 			Batch:      duration(pdp.DefaultBatch),
 			Search:     duration(pdp.DefaultSearch),
 			Wait:       duration(pdp.DefaultWait),
+
+			Connections: 10_000, ConnectionsPerPeer: 2_500,
 		},
 		Directory: directoryConfig{Retention: duration(directory.DefaultRetention), Cache: pip.DefaultCacheBytes},
 		Log:       logConfig{Level: logLevel(zapcore.InfoLevel), Format: "json"},
@@ -283,6 +288,12 @@ func (c *config) validate() error {
 	}
 	if c.Limits.Wait <= 0 {
 		refuse("limits.wait", "%s: expected a duration above zero, such as 30s", c.Limits.Wait)
+	}
+	if c.Limits.Connections <= 0 {
+		refuse("limits.connections", "%d: expected a number above zero", c.Limits.Connections)
+	}
+	if c.Limits.ConnectionsPerPeer <= 0 {
+		refuse("limits.connections_per_peer", "%d: expected a number above zero", c.Limits.ConnectionsPerPeer)
 	}
 	if c.Directory.Retention < minRetention {
 		refuse("directory.retention", "%s: expected at least %s", c.Directory.Retention, minRetention)

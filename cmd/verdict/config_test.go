@@ -143,14 +143,14 @@ func TestConfigValidateNamesEverySetting(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"grpc.address", "limits.input", "limits.evaluation", "limits.steps", "limits.entities", "limits.batch", "limits.search", "limits.wait", "directory.retention", "log.format", "tenants.Bad Name"} {
+	for _, want := range []string{"grpc.address", "limits.input", "limits.evaluation", "limits.steps", "limits.entities", "limits.batch", "limits.search", "limits.wait", "limits.connections", "limits.connections_per_peer", "directory.retention", "log.format", "tenants.Bad Name"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error lacks %q:\n%v", want, err)
 		}
 	}
 	cfg = defaultConfig()
 	cfg.Directory.Retention = minRetention
-	cfg.Limits = limitsConfig{Input: maxInput, Evaluation: 1, Steps: 1, Entities: 1, Batch: 1, Search: 1, Wait: 1}
+	cfg.Limits = limitsConfig{Input: maxInput, Evaluation: 1, Steps: 1, Entities: 1, Batch: 1, Search: 1, Wait: 1, Connections: 1, ConnectionsPerPeer: 1}
 	if err := cfg.validate(); err != nil {
 		t.Errorf("the smallest retention, the largest input and the smallest other limits: %v", err)
 	}

@@ -8,12 +8,21 @@ import (
 	"time"
 )
 
-// listen opens host:port or unix:///path. A socket that a dead process left
+// listen opens a way in, whose connections are bounded and end with it.
+func (s *service) listen(address string) (net.Listener, error) {
+	listener, err := openListener(address)
+	if err != nil {
+		return nil, err
+	}
+	return hearing(bounded(listener, s.config.Limits, s.logger)), nil
+}
+
+// openListener opens host:port or unix:///path. A socket that a dead process left
 // behind is removed; one that answers is not.
-func listen(address string) (net.Listener, error) {
+func openListener(address string) (net.Listener, error) {
 	path, isUnix := socketPath(address)
 	if !isUnix {
-		return hearing(net.Listen("tcp", address))
+		return net.Listen("tcp", address)
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode().Type() == os.ModeSocket {
 		conn, err := net.DialTimeout("unix", path, time.Second)
@@ -25,7 +34,7 @@ func listen(address string) (net.Listener, error) {
 			return nil, err
 		}
 	}
-	return hearing(net.Listen("unix", path))
+	return net.Listen("unix", path)
 }
 
 // A hearingListener closes, with itself, the connections on which nothing was ever
@@ -38,11 +47,8 @@ type hearingListener struct {
 	silent map[*hearingConn]struct{}
 }
 
-func hearing(below net.Listener, err error) (net.Listener, error) {
-	if err != nil {
-		return nil, err
-	}
-	return &hearingListener{Listener: below, silent: map[*hearingConn]struct{}{}}, nil
+func hearing(below net.Listener) net.Listener {
+	return &hearingListener{Listener: below, silent: map[*hearingConn]struct{}{}}
 }
 
 // Accept implements net.Listener.

@@ -130,10 +130,10 @@ func openService(o pointOptions) (_ *service, err error) {
 	for _, tenant := range o.tenants {
 		s.tenants = append(s.tenants, tenant.Name)
 	}
-	if s.grpcListener, err = listen(o.config.GRPC.Address); err != nil {
+	if s.grpcListener, err = s.listen(o.config.GRPC.Address); err != nil {
 		return nil, fmt.Errorf("gRPC: %w", err)
 	}
-	if s.httpListener, err = listen(o.config.HTTP.Address); err != nil {
+	if s.httpListener, err = s.listen(o.config.HTTP.Address); err != nil {
 		return nil, fmt.Errorf("HTTP: %w", err)
 	}
 	var security credentials.TransportCredentials

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+
+	"go.uber.org/zap"
+)
+
+// A boundedListener closes the connections beyond a number at once, of one peer and in
+// all. What waited instead would be in the way of those that come after.
+type boundedListener struct {
+	net.Listener
+	most, perPeer int
+	logger        *zap.Logger
+
+	mu     sync.Mutex
+	open   int
+	byPeer map[netip.Prefix]int
+}
+
+func bounded(below net.Listener, limits limitsConfig, logger *zap.Logger) net.Listener {
+	return &boundedListener{
+		Listener: below, most: int(limits.Connections), perPeer: int(limits.ConnectionsPerPeer), logger: logger,
+		byPeer: make(map[netip.Prefix]int),
+	}
+}
+
+// Accept implements net.Listener.
+func (l *boundedListener) Accept() (net.Conn, error) {
+	for {
+		below, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		peer := peerOf(below.RemoteAddr())
+		limit := l.admit(peer)
+		if limit == "" {
+			return &boundedConn{Conn: below, listener: l, peer: peer}, nil
+		}
+		below.Close()
+		l.logger.Warn("a connection is closed: there are too many", zap.Stringer("address", l.Addr()), zap.Stringer("peer", peer), zap.String("limit", limit))
+	}
+}
+
+// admit counts a connection, or names the limit that it would be beyond.
+func (l *boundedListener) admit(peer netip.Prefix) (limit string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.open >= l.most:
+		return "limits.connections"
+	case peer.IsValid() && l.byPeer[peer] >= l.perPeer:
+		return "limits.connections_per_peer"
+	}
+	l.open++
+	l.byPeer[peer]++
+	return ""
+}
+
+func (l *boundedListener) leave(peer netip.Prefix) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open--
+	if l.byPeer[peer]--; l.byPeer[peer] == 0 {
+		delete(l.byPeer, peer)
+	}
+}
+
+// peerOf is who a connection is from: an IPv4 address, or the 64 bits of an IPv6
+// address that one subscriber has. It is not valid for a Unix socket.
+func peerOf(address net.Addr) netip.Prefix {
+	at, err := netip.ParseAddrPort(address.String())
+	if err != nil {
+		return netip.Prefix{}
+	}
+	const subscriber = 64
+	ip := at.Addr().Unmap().WithZone("")
+	peer, _ := ip.Prefix(min(ip.BitLen(), subscriber))
+	return peer
+}
+
+// A boundedConn is counted until it is closed.
+type boundedConn struct {
+	net.Conn
+	listener *boundedListener
+	peer     netip.Prefix
+	closed   sync.Once
+}
+
+// Close implements net.Conn.
+func (c *boundedConn) Close() error {
+	err := c.Conn.Close()
+	c.closed.Do(func() { c.listener.leave(c.peer) })
+	return err
+}
