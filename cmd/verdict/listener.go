@@ -14,7 +14,7 @@ func (s *service) listen(address string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return hearing(bounded(listener, s.config.Limits, s.logger)), nil
+	return hearing(bounded(listener, s.config.Limits, s.logger), s.config.TLS.on()), nil
 }
 
 // openListener opens host:port or unix:///path. A socket that a dead process left
@@ -38,17 +38,19 @@ func openListener(address string) (net.Listener, error) {
 }
 
 // A hearingListener closes, with itself, the connections on which nothing was ever
-// heard. Neither net/http nor gRPC can tell one from a request that is about to come,
-// so that each would wait for some seconds before it ends.
+// heard, and over TLS those that were never answered, which have not come to a request.
+// Neither net/http nor gRPC can tell one from a request that is about to come, so that
+// each would wait for some seconds before it ends.
 type hearingListener struct {
 	net.Listener
-	mu     sync.Mutex
-	closed bool
-	silent map[*hearingConn]struct{}
+	overTLS bool
+	mu      sync.Mutex
+	closed  bool
+	silent  map[*hearingConn]struct{}
 }
 
-func hearing(below net.Listener) net.Listener {
-	return &hearingListener{Listener: below, silent: map[*hearingConn]struct{}{}}
+func hearing(below net.Listener, overTLS bool) net.Listener {
+	return &hearingListener{Listener: below, overTLS: overTLS, silent: map[*hearingConn]struct{}{}}
 }
 
 // Accept implements net.Listener.
@@ -81,7 +83,7 @@ func (l *hearingListener) Close() error {
 	return err
 }
 
-// A hearingConn is silent until something is read from it.
+// A hearingConn is silent until something is read from it, or over TLS written to it.
 type hearingConn struct {
 	net.Conn
 	listener *hearingListener
@@ -91,10 +93,18 @@ type hearingConn struct {
 // Read implements net.Conn.
 func (c *hearingConn) Read(to []byte) (int, error) {
 	n, err := c.Conn.Read(to)
-	if n > 0 {
+	if n > 0 && !c.listener.overTLS {
 		c.heard.Do(c.leave)
 	}
 	return n, err
+}
+
+// Write implements net.Conn.
+func (c *hearingConn) Write(text []byte) (int, error) {
+	if c.listener.overTLS {
+		c.heard.Do(c.leave)
+	}
+	return c.Conn.Write(text)
 }
 
 // Close implements net.Conn.
