@@ -101,7 +101,8 @@ func (d *Directory) Revisions() (oldest, latest uint64) { return d.store.Revisio
 // kept is an error of kind FailedPrecondition that names those that are; an
 // unknown tenant is one of kind NotFound.
 func (d *Directory) Snapshot(ctx context.Context, tenant string, c authz.Consistency) (*Snapshot, error) {
-	if err := d.known(tenant); err != nil {
+	tenant, err := d.served(tenant)
+	if err != nil {
 		return nil, err
 	}
 	if err := c.Validate(); err != nil {
@@ -130,9 +131,12 @@ func (d *Directory) readOn(tenant string, revision uint64) (*Snapshot, error) {
 	return snapshot, err
 }
 
-func (d *Directory) known(tenant string) error {
-	if _, found := slices.BinarySearch(d.tenants, tenant); !found {
-		return authz.Errorf(authz.NotFound, "unknown tenant %s: there is %s", authz.Quote(tenant), strings.Join(d.tenants, ", "))
+// served is the name of a tenant that is served, as it was configured: a caller's may
+// be a part of a whole request, which whoever keeps the name would keep with it.
+func (d *Directory) served(tenant string) (name string, err error) {
+	at, found := slices.BinarySearch(d.tenants, tenant)
+	if !found {
+		return "", authz.Errorf(authz.NotFound, "unknown tenant %s: there is %s", authz.Quote(tenant), strings.Join(d.tenants, ", "))
 	}
-	return nil
+	return d.tenants[at], nil
 }

@@ -70,7 +70,7 @@ type LineError struct {
 // lines are read, the error is of kind FailedPrecondition; when there are too
 // many parents to remember, it is of kind LimitExceeded.
 func (d *Directory) Import(ctx context.Context, tenant string, r io.Reader, o ImportOptions) (ImportReport, error) {
-	if err := d.known(tenant); err != nil {
+	if _, err := d.served(tenant); err != nil {
 		return ImportReport{}, err
 	}
 	im := &importer{options: o}

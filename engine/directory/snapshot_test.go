@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/directory"
@@ -226,5 +227,21 @@ func TestClosedDirectory(t *testing.T) {
 	wantKind(t, err, authz.Unavailable, "closed")
 	if err := d.Close(); err != nil {
 		t.Errorf("closing again: %v", err)
+	}
+}
+
+// What is kept of a snapshot keeps its tenant's name, and a caller's may be a part of
+// a whole request.
+func TestSnapshotHasANameOfItsOwn(t *testing.T) {
+	d := newDirectory(t, directory.Options{})
+	request := "a large request of the tenant " + tenant
+	named := request[len(request)-len(tenant):]
+	s, err := d.Snapshot(t.Context(), named, authz.Consistency{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if got := s.Tenant(); got != tenant || unsafe.StringData(got) == unsafe.StringData(named) {
+		t.Errorf("the snapshot's tenant is %q, as a part of the request: %v", got, got == tenant)
 	}
 }

@@ -31,7 +31,7 @@ type ChangeRecord struct {
 // FailedPrecondition, as is one that is still to come: export the directory,
 // and watch from that revision.
 func (d *Directory) Watch(ctx context.Context, tenant string, after uint64, visit func(ChangeRecord) error) error {
-	if err := d.known(tenant); err != nil {
+	if _, err := d.served(tenant); err != nil {
 		return err
 	}
 	if oldest, latest := d.Revisions(); after > latest {

@@ -27,7 +27,7 @@ const MaxDeletedGrants = authz.MaxBatchChanges
 // tenant. When the context ends first, the batch may have been written; one
 // that is being looked at is given up.
 func (d *Directory) Write(ctx context.Context, tenant string, batch authz.Batch) (uint64, error) {
-	if err := d.known(tenant); err != nil {
+	if _, err := d.served(tenant); err != nil {
 		return 0, err
 	}
 	if err := batch.Validate(); err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/pdp"
@@ -52,11 +51,7 @@ func (s *server) decide(ctx context.Context, r *http.Request, parts parts) (any,
 	return evaluationResponse{decision, s.leaveOut}, nil
 }
 
-// tenantOf is the tenant that a request's path names. It is no part of the URL, which
-// may be long, for what is kept of an entity keeps its tenant.
-func tenantOf(r *http.Request) string {
-	return cmp.Or(strings.Clone(r.PathValue("tenant")), authz.DefaultTenant)
-}
+func tenantOf(r *http.Request) string { return cmp.Or(r.PathValue("tenant"), authz.DefaultTenant) }
 
 // An evaluationsResponse is the decisions on a batch (section 7.2).
 type evaluationsResponse struct {
