@@ -38,8 +38,9 @@ func chapterOf(t *testing.T, name, heading string) string {
 }
 
 // runPage runs a page's commands in a directory, with verdict in it and its server at
-// some addresses, and returns what they print.
-func runPage(t *testing.T, dir, script, http, grpc string) []byte {
+// some addresses, and returns what they print. Whatever happens, nothing is left behind:
+// the server, which is job 1, and what else a command stops.
+func runPage(t *testing.T, dir, commands, stop, http, grpc string) []byte {
 	t.Helper()
 	verdict, err := exec.LookPath("verdict")
 	if err != nil {
@@ -50,7 +51,7 @@ func runPage(t *testing.T, dir, script, http, grpc string) []byte {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	shell := exec.CommandContext(ctx, "bash", "-c", script)
+	shell := exec.CommandContext(ctx, "bash", "-c", "set -m; trap 'kill %1; "+stop+"; wait' EXIT\n"+commands)
 	shell.Dir = dir
 	shell.Env = append(os.Environ(), "VERDICT_HTTP_ADDRESS="+http, "VERDICT_GRPC_ADDRESS="+grpc)
 	shell.WaitDelay = 10 * time.Second

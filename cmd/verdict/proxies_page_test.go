@@ -27,16 +27,13 @@ func TestProxiesPage(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// Whatever happens, nothing is left behind; job 1 is the server.
-	script := "set -m; trap 'kill %1; nginx -p \"$PWD\" -c nginx.conf -e nginx.log -s stop' EXIT\n"
 	commands, texts, wrote := layOut(t, dir, chapter, "go build -o verdict ./cmd/verdict\nmkdir clinic\n")
-	script += commands
 	shown := strings.Join(texts, "")
 	if wrote < 6 || shown == "" {
 		t.Fatalf("the page has %d files and shows %q", wrote, shown)
 	}
 
-	output := runPage(t, dir, script, ports[2], ports[3])
+	output := runPage(t, dir, commands, `nginx -p "$PWD" -c nginx.conf -e nginx.log -s stop`, ports[2], ports[3])
 	output = bytes.ReplaceAll(output, []byte("\r\n"), []byte("\n")) // of nginx's own pages
 	if !regexp.MustCompile(linesLike(shown)).Match(output) {
 		t.Errorf("the page shows\n%sbut there was\n%s", shown, output)
