@@ -223,7 +223,9 @@ allow if {
 	var found, none atomic.Int64
 	for i := range 4 {
 		searchers.Go(func() {
-			for range 20 {
+			// A slow disk gives few owners in the time of many searches.
+			seenBoth := func() bool { return found.Load() > 0 && none.Load() > 0 }
+			for n := 0; n < 20 || !seenBoth() && n < 20_000; n++ {
 				request := newRequest()
 				request.Action.Name = []string{"read", "scan"}[i%2]
 				ids := all(t, p, pdp.Search{For: pdp.Resources, Request: request, Limit: 7})
