@@ -14,7 +14,7 @@ const (
 	MaxParents        = 1_000    // parents of one entity
 	MaxAttributeBytes = 64 << 10 // bytes of an entity's attributes as JSON (held by the directory, on the canonical form)
 	MaxAttributeDepth = 32       // nesting of an entity's attributes (held by the directory)
-	MaxReasonBytes    = 1 << 10  // bytes of a grant's reason
+	MaxReasonBytes    = 1 << 10  // bytes of the reason of a grant or a change
 )
 
 // An Entity is what the directory stores under a ref.

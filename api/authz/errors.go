@@ -33,6 +33,12 @@ const (
 	Canceled
 	// Evaluation is a policy that failed while it ran.
 	Evaluation
+	// Unauthenticated is a caller that did not prove who it is.
+	Unauthenticated
+	// PermissionDenied is a caller that may not do this.
+	PermissionDenied
+	// Overloaded is more work than there is room for; try again in a while.
+	Overloaded
 )
 
 var kindNames = [...]string{
@@ -40,6 +46,8 @@ var kindNames = [...]string{
 	FailedPrecondition: "failed_precondition", LimitExceeded: "limit_exceeded",
 	Unavailable: "unavailable", DeadlineExceeded: "deadline_exceeded",
 	Canceled: "canceled", Evaluation: "evaluation",
+	Unauthenticated: "unauthenticated", PermissionDenied: "permission_denied",
+	Overloaded: "overloaded",
 }
 
 // String is the kind's name in logs and in JSON, such as "limit_exceeded".

@@ -99,8 +99,12 @@ func kindOfCode(code codes.Code) authz.Kind {
 		return authz.Invalid
 	case codes.NotFound:
 		return authz.NotFound
-	case codes.FailedPrecondition, codes.Unauthenticated, codes.PermissionDenied:
+	case codes.FailedPrecondition:
 		return authz.FailedPrecondition
+	case codes.Unauthenticated:
+		return authz.Unauthenticated
+	case codes.PermissionDenied:
+		return authz.PermissionDenied
 	case codes.ResourceExhausted:
 		return authz.LimitExceeded
 	case codes.Unavailable:

@@ -130,7 +130,7 @@ func TestTokens(t *testing.T) {
 			if decision.ID != tt.wantID || (err == nil) != (tt.wantErr == "") {
 				t.Fatalf("decision = %+v, %v", decision, err)
 			}
-			if err != nil && (!strings.Contains(err.Error(), tt.wantErr) || authz.KindOf(err) != authz.FailedPrecondition) {
+			if err != nil && (!strings.Contains(err.Error(), tt.wantErr) || authz.KindOf(err) != authz.Unauthenticated) {
 				t.Errorf("error = %v of kind %v, want %q", err, authz.KindOf(err), tt.wantErr)
 			}
 		})

@@ -48,21 +48,30 @@ const (
 	// The policy failed while it ran: a built-in's runtime error, conflicting
 	// rules.
 	ErrorKind_ERROR_KIND_EVALUATION ErrorKind = 9
+	// The caller did not prove who it is.
+	ErrorKind_ERROR_KIND_UNAUTHENTICATED ErrorKind = 10
+	// The caller may not do this.
+	ErrorKind_ERROR_KIND_PERMISSION_DENIED ErrorKind = 11
+	// There is more to do than there is room for; try again in a while.
+	ErrorKind_ERROR_KIND_OVERLOADED ErrorKind = 12
 )
 
 // Enum value maps for ErrorKind.
 var (
 	ErrorKind_name = map[int32]string{
-		0: "ERROR_KIND_UNSPECIFIED",
-		1: "ERROR_KIND_INTERNAL",
-		2: "ERROR_KIND_INVALID",
-		3: "ERROR_KIND_NOT_FOUND",
-		4: "ERROR_KIND_FAILED_PRECONDITION",
-		5: "ERROR_KIND_LIMIT_EXCEEDED",
-		6: "ERROR_KIND_UNAVAILABLE",
-		7: "ERROR_KIND_DEADLINE_EXCEEDED",
-		8: "ERROR_KIND_CANCELED",
-		9: "ERROR_KIND_EVALUATION",
+		0:  "ERROR_KIND_UNSPECIFIED",
+		1:  "ERROR_KIND_INTERNAL",
+		2:  "ERROR_KIND_INVALID",
+		3:  "ERROR_KIND_NOT_FOUND",
+		4:  "ERROR_KIND_FAILED_PRECONDITION",
+		5:  "ERROR_KIND_LIMIT_EXCEEDED",
+		6:  "ERROR_KIND_UNAVAILABLE",
+		7:  "ERROR_KIND_DEADLINE_EXCEEDED",
+		8:  "ERROR_KIND_CANCELED",
+		9:  "ERROR_KIND_EVALUATION",
+		10: "ERROR_KIND_UNAUTHENTICATED",
+		11: "ERROR_KIND_PERMISSION_DENIED",
+		12: "ERROR_KIND_OVERLOADED",
 	}
 	ErrorKind_value = map[string]int32{
 		"ERROR_KIND_UNSPECIFIED":         0,
@@ -75,6 +84,9 @@ var (
 		"ERROR_KIND_DEADLINE_EXCEEDED":   7,
 		"ERROR_KIND_CANCELED":            8,
 		"ERROR_KIND_EVALUATION":          9,
+		"ERROR_KIND_UNAUTHENTICATED":     10,
+		"ERROR_KIND_PERMISSION_DENIED":   11,
+		"ERROR_KIND_OVERLOADED":          12,
 	}
 )
 
@@ -864,7 +876,7 @@ const file_verdict_v1_access_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value\".\n" +
 	"\x04Fact\x12\x10\n" +
 	"\x03ref\x18\x01 \x01(\tR\x03ref\x12\x14\n" +
-	"\x05known\x18\x02 \x01(\bR\x05known*\xa7\x02\n" +
+	"\x05known\x18\x02 \x01(\bR\x05known*\x84\x03\n" +
 	"\tErrorKind\x12\x1a\n" +
 	"\x16ERROR_KIND_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13ERROR_KIND_INTERNAL\x10\x01\x12\x16\n" +
@@ -875,7 +887,11 @@ const file_verdict_v1_access_proto_rawDesc = "" +
 	"\x16ERROR_KIND_UNAVAILABLE\x10\x06\x12 \n" +
 	"\x1cERROR_KIND_DEADLINE_EXCEEDED\x10\a\x12\x17\n" +
 	"\x13ERROR_KIND_CANCELED\x10\b\x12\x19\n" +
-	"\x15ERROR_KIND_EVALUATION\x10\tB8Z6github.com/verdictpdp/verdict/api/verdict/v1;verdictv1b\x06proto3"
+	"\x15ERROR_KIND_EVALUATION\x10\t\x12\x1e\n" +
+	"\x1aERROR_KIND_UNAUTHENTICATED\x10\n" +
+	"\x12 \n" +
+	"\x1cERROR_KIND_PERMISSION_DENIED\x10\v\x12\x19\n" +
+	"\x15ERROR_KIND_OVERLOADED\x10\fB8Z6github.com/verdictpdp/verdict/api/verdict/v1;verdictv1b\x06proto3"
 
 var (
 	file_verdict_v1_access_proto_rawDescOnce sync.Once

@@ -13,6 +13,9 @@ var errorKinds = [...]ErrorKind{
 	authz.DeadlineExceeded:   ErrorKind_ERROR_KIND_DEADLINE_EXCEEDED,
 	authz.Canceled:           ErrorKind_ERROR_KIND_CANCELED,
 	authz.Evaluation:         ErrorKind_ERROR_KIND_EVALUATION,
+	authz.Unauthenticated:    ErrorKind_ERROR_KIND_UNAUTHENTICATED,
+	authz.PermissionDenied:   ErrorKind_ERROR_KIND_PERMISSION_DENIED,
+	authz.Overloaded:         ErrorKind_ERROR_KIND_OVERLOADED,
 }
 
 // ErrorKindOf is a kind as it travels. One that is not known is internal.

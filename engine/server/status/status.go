@@ -37,6 +37,9 @@ var table = [...]struct {
 	authz.DeadlineExceeded:   {codes.DeadlineExceeded, http.StatusGatewayTimeout},
 	authz.Canceled:           {codes.Canceled, statusClientClosedRequest},
 	authz.Evaluation:         {codes.Internal, http.StatusInternalServerError},
+	authz.Unauthenticated:    {codes.Unauthenticated, http.StatusUnauthorized},
+	authz.PermissionDenied:   {codes.PermissionDenied, http.StatusForbidden},
+	authz.Overloaded:         {codes.ResourceExhausted, http.StatusTooManyRequests},
 }
 
 // A Public is what of an error a caller may read.

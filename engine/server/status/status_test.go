@@ -36,6 +36,9 @@ func TestEveryErrorHasItsCodes(t *testing.T) {
 		{"canceled", authz.Errorf(authz.Canceled, "x"), codes.Canceled, 499},
 		{"a canceled context", context.Canceled, codes.Canceled, 499},
 		{"evaluation", authz.Errorf(authz.Evaluation, "x"), codes.Internal, http.StatusInternalServerError},
+		{"unauthenticated", authz.Errorf(authz.Unauthenticated, "x"), codes.Unauthenticated, http.StatusUnauthorized},
+		{"permission denied", authz.Errorf(authz.PermissionDenied, "x"), codes.PermissionDenied, http.StatusForbidden},
+		{"overloaded", authz.Errorf(authz.Overloaded, "x"), codes.ResourceExhausted, http.StatusTooManyRequests},
 		{"a kind of the future", &authz.Error{Kind: 200}, codes.Internal, http.StatusInternalServerError},
 		{"a wrapped error", fmt.Errorf("tenant blue: %w", authz.Errorf(authz.NotFound, "x")), codes.NotFound, http.StatusNotFound},
 	}
