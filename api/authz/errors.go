@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // A Kind says what sort of failure an error is. An edge maps kinds to its
@@ -74,6 +75,9 @@ type Error struct {
 	Message string
 	// Violations are the parts of an Invalid input that are wrong.
 	Violations []Violation
+	// RetryAfter is after how long an Overloaded request may be sent again; zero
+	// where nobody can tell.
+	RetryAfter time.Duration
 	// Err is the cause, if there is one. It is not part of the text.
 	Err error
 }
@@ -180,6 +184,15 @@ func ViolationsOf(err error) []Violation {
 		return e.Violations
 	}
 	return nil
+}
+
+// RetryAfterOf is after how long what err refused may be sent again, if that is
+// known.
+func RetryAfterOf(err error) time.Duration {
+	if e := asError(err); e != nil {
+		return e.RetryAfter
+	}
+	return 0
 }
 
 func asError(err error) *Error {

@@ -138,7 +138,11 @@ func (m *Mapper) request(ctx context.Context, tenant string, document authz.Obje
 // failed is the answer where there is no decision.
 func (m *Mapper) failed(message *Message, err error) Answer {
 	fields := append(panics.Fields(err), zap.String("tenant", message.Tenant), zap.Stringer("kind", authz.KindOf(err)))
-	if authz.KindOf(err) == authz.Unavailable {
+	switch authz.KindOf(err) {
+	case authz.Overloaded:
+		m.Logger.Warn("a request that a proxy asks about is denied: there is too much to decide", fields...)
+		return denial(statusUnavailable, "try again later")
+	case authz.Unavailable:
 		m.Logger.Warn("a request that a proxy asks about is denied: there is nothing to decide it by", fields...)
 		return denial(statusUnavailable, "try again later")
 	}

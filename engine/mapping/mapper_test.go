@@ -218,6 +218,7 @@ func TestWhatGoesWrongIsADenial(t *testing.T) {
 		{"no policy yet", nil, authz.Errorf(authz.Unavailable, "none yet"), nil, 503},
 		{"a panic of the rule", panicking, nil, nil, 403},
 		{"no policy any more", fine, nil, failing(authz.Errorf(authz.Unavailable, "none")), 503},
+		{"too much to do", fine, nil, failing(authz.Errorf(authz.Overloaded, "too much")), 503},
 		{"a request that is refused", fine, nil, failing(authz.Errorf(authz.Invalid, "bad")), 403},
 		{"an error that is none of ours", fine, nil, failing(errors.New("disk on fire")), 403},
 		{"a panic of the decider", fine, nil, decideFunc(func(*authz.Request) (authz.Decision, error) { panic("a fault") }), 403},

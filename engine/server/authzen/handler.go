@@ -149,6 +149,8 @@ type reply struct {
 	body   any
 	// cache is its Cache-Control; empty for none.
 	cache string
+	// retryAfter is its Retry-After, which tells whole seconds; zero for none.
+	retryAfter time.Duration
 }
 
 // A refusal is an error that has a status of its own in HTTP.
@@ -189,12 +191,13 @@ func (s *server) answer(serve endpoint, methods ...string) http.Handler {
 
 // refuse is the answer to a request that failed.
 func (s *server) refuse(r *http.Request, err error) reply {
-	body := failureOf(s.public(r, err))
+	public := s.public(r, err)
+	body := failureOf(public)
 	var refused refusal
 	if errors.As(err, &refused) {
 		body.Status = refused.status
 	}
-	return reply{status: body.Status, body: failure{body}}
+	return reply{status: body.Status, body: failure{body}, retryAfter: public.RetryAfter}
 }
 
 // call calls an endpoint and turns a panic into an internal error.

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
@@ -115,6 +116,22 @@ func TestErrorsOfTheDecider(t *testing.T) {
 				t.Errorf("error (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestWhenToTryAgainIsTold(t *testing.T) {
+	for after, want := range map[time.Duration]string{
+		0: "", time.Millisecond: "1", time.Second: "1", time.Second + time.Nanosecond: "2",
+	} {
+		response := post(t, newHandler(decideFunc(func(*authz.Request) (authz.Decision, error) {
+			return authz.Decision{}, &authz.Error{Kind: authz.Overloaded, Message: "too much", RetryAfter: after}
+		})), "/access/v1/evaluation", `{"subject":{"type":"user","id":"mina"},"action":{"name":"read"},"resource":{"type":"record","id":"p"}}`)
+		if response.Code != http.StatusTooManyRequests {
+			t.Errorf("status %d, want 429", response.Code)
+		}
+		if got := response.Header().Get("Retry-After"); got != want {
+			t.Errorf("again after %v: Retry-After is %q, want %q", after, got, want)
+		}
 	}
 }
 

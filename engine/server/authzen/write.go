@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -58,6 +59,10 @@ func (s *server) write(w http.ResponseWriter, r *http.Request, answer any) {
 	header["Content-Type"] = jsonType[:1:1]
 	if result.cache != "" {
 		header.Set("Cache-Control", result.cache)
+	}
+	if result.retryAfter > 0 {
+		const almost = time.Second - 1
+		header.Set("Retry-After", strconv.FormatInt(int64((result.retryAfter+almost)/time.Second), 10))
 	}
 	if len(text) >= netHTTPBuffer {
 		header.Set("Content-Length", strconv.Itoa(len(text)))

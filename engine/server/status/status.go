@@ -8,11 +8,14 @@ package status
 
 import (
 	"net/http"
+	"time"
 	"unicode/utf8"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	grpcstatus "google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
@@ -51,6 +54,9 @@ type Public struct {
 	Message string
 	// Violations are the parts of an invalid input that are wrong.
 	Violations []authz.Violation
+	// RetryAfter is after how long the request may be sent again; zero where
+	// nobody can tell.
+	RetryAfter time.Duration
 }
 
 // Of is what a caller may read of err, which is not nil. The reference is what
@@ -65,7 +71,7 @@ func Of(err error, reference string) Public {
 	if kind == authz.Internal {
 		return Public{Kind: kind, Message: "internal error: the server's log has more under " + reference}
 	}
-	return Public{Kind: kind, Message: err.Error(), Violations: authz.ViolationsOf(err)}
+	return Public{Kind: kind, Message: err.Error(), Violations: authz.ViolationsOf(err), RetryAfter: authz.RetryAfterOf(err)}
 }
 
 // HTTP is the HTTP status code of the error.
@@ -79,12 +85,29 @@ const (
 )
 
 // GRPC is the gRPC status of the error, with the violations as field violations
-// of a google.rpc.BadRequest. Long texts are cut.
+// of a google.rpc.BadRequest, and a google.rpc.RetryInfo where it is known when to
+// try again. Long texts are cut.
 func (p Public) GRPC() *grpcstatus.Status {
 	st := grpcstatus.New(table[p.Kind].grpc, cut(p.Message, maxMessageBytes))
-	if len(p.Violations) == 0 {
+	var details []protoadapt.MessageV1
+	if len(p.Violations) > 0 {
+		details = append(details, p.badRequest())
+	}
+	if p.RetryAfter > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(p.RetryAfter)})
+	}
+	if len(details) == 0 {
 		return st
 	}
+	detailed, err := st.WithDetails(details...)
+	if err != nil { // a text that is not valid UTF-8
+		return st
+	}
+	return detailed
+}
+
+// badRequest are the violations, as many as there is room for.
+func (p Public) badRequest() *errdetails.BadRequest {
 	var request errdetails.BadRequest
 	size := 0
 	for _, v := range p.Violations {
@@ -95,11 +118,7 @@ func (p Public) GRPC() *grpcstatus.Status {
 		request.FieldViolations = append(request.FieldViolations,
 			&errdetails.BadRequest_FieldViolation{Field: field, Description: description})
 	}
-	detailed, err := st.WithDetails(&request)
-	if err != nil { // a text that is not valid UTF-8
-		return st
-	}
-	return detailed
+	return &request
 }
 
 // cut shortens s to at most limit bytes, between two characters.

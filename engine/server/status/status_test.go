@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -97,6 +98,24 @@ func TestViolationsBecomeFieldViolations(t *testing.T) {
 	}
 	if diff := cmp.Diff(authz.ViolationsOf(err), got); diff != "" {
 		t.Errorf("field violations (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhenToTryAgainIsTold(t *testing.T) {
+	err := fmt.Errorf("at the door: %w", &authz.Error{Kind: authz.Overloaded, Message: "too much", RetryAfter: 250 * time.Millisecond})
+	details := Of(err, "").GRPC().Details()
+	if len(details) != 1 {
+		t.Fatalf("the status has %d details, want 1", len(details))
+	}
+	info, is := details[0].(*errdetails.RetryInfo)
+	if !is {
+		t.Fatalf("the detail is a %T, want a RetryInfo", details[0])
+	}
+	if got := info.GetRetryDelay().AsDuration(); got != 250*time.Millisecond {
+		t.Errorf("try again after %v, want 250ms", got)
+	}
+	if details := Of(authz.Errorf(authz.Overloaded, "too much"), "").GRPC().Details(); len(details) != 0 {
+		t.Errorf("where it is not known when to try again the status has details: %v", details)
 	}
 }
 
