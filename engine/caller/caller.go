@@ -2,12 +2,21 @@
 // a connection, and how it proved that. A caller is not the subject of a
 // decision, about whom it asks.
 //
-// It knows no protocol. The edges hand it evidence, and carry the caller in the
-// context of a call from there. Start with Caller.
+// It knows no protocol. The edges hand it Evidence, of a connection once and of
+// each call, and an Authenticator makes a Caller of it, which they carry in the
+// context of a call from there. Each way of proving it has a file: token.go for
+// bearer tokens whose hashes are configured, jwt.go for those that an issuer has
+// signed, certificate.go for certificates, peer.go for what the kernel says of the
+// process at a Unix socket.
+//
+// What is presented and does not hold is refused, and never made up for by a
+// weaker way. What a caller may do is decided elsewhere, by its name and an
+// Operation. Start with Caller, then Authenticator.
 package caller
 
 import (
 	"context"
+	"time"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
@@ -16,7 +25,7 @@ import (
 type Method string
 
 const (
-	// Nobody has proved nothing: callers are not authenticated here.
+	// Nobody has proved nothing: callers are not authenticated here, or need not be.
 	Nobody Method = ""
 	// MTLS is a client's certificate.
 	MTLS Method = "mtls"
@@ -37,6 +46,9 @@ type Caller struct {
 	Method Method
 	// Address is where the call comes from: an IP address, or unix.
 	Address string
+	// Until is when the proof ends, and with it what still runs of the call; the
+	// zero time for never.
+	Until time.Time
 }
 
 // Author is the caller as the change record keeps it.
@@ -44,15 +56,39 @@ func (c Caller) Author() authz.Author {
 	return authz.Author{Subject: c.Subject, Method: string(c.Method), Address: c.Address}
 }
 
+// String names the caller to people.
+func (c Caller) String() string {
+	if c.Method == Nobody {
+		return "nobody who is known"
+	}
+	return c.Subject.String()
+}
+
 type contextKey struct{}
+
+// A callContext is a context with who calls, in one piece: it is made for each call.
+type callContext struct {
+	context.Context
+	caller Caller
+}
+
+// Value is the caller, or what the context before has.
+func (c *callContext) Value(key any) any {
+	if key == (contextKey{}) {
+		return &c.caller
+	}
+	return c.Context.Value(key)
+}
 
 // NewContext is ctx with who calls.
 func NewContext(ctx context.Context, c Caller) context.Context {
-	return context.WithValue(ctx, contextKey{}, c)
+	return &callContext{ctx, c}
 }
 
 // From is who calls, as far as ctx knows.
 func From(ctx context.Context) Caller {
-	c, _ := ctx.Value(contextKey{}).(Caller)
-	return c
+	if c, is := ctx.Value(contextKey{}).(*Caller); is {
+		return *c
+	}
+	return Caller{}
 }
