@@ -189,6 +189,8 @@ type Precondition struct {
 type Batch struct {
 	Preconditions []Precondition
 	Changes       []Change
+	// Author is who writes, as the change record will say.
+	Author Author
 }
 
 // Validate reports every change and precondition that is wrong in form.
@@ -203,6 +205,9 @@ func (b Batch) Validate() error {
 		return InvalidField("preconditions", "the batch has %d preconditions: at most %d are allowed", len(b.Preconditions), MaxBatchChanges)
 	}
 	var errs []error
+	if err := b.Author.Validate(); err != nil {
+		errs = append(errs, err)
+	}
 	for i, p := range b.Preconditions {
 		if err := p.Ref.ValidateStored(); err != nil {
 			errs = append(errs, InField(indexed("preconditions", i), err))

@@ -99,6 +99,7 @@ type limitsConfig struct {
 
 type directoryConfig struct {
 	Retention duration `yaml:"retention" env:"RETENTION"`
+	Audit     duration `yaml:"audit" env:"AUDIT"`
 	Cache     byteSize `yaml:"cache" env:"CACHE"`
 }
 
@@ -142,7 +143,7 @@ func defaultConfig() config {
 
 			Connections: 10_000, ConnectionsPerPeer: 2_500,
 		},
-		Directory: directoryConfig{Retention: duration(directory.DefaultRetention), Cache: pip.DefaultCacheBytes},
+		Directory: directoryConfig{Retention: duration(directory.DefaultRetention), Audit: defaultAudit, Cache: pip.DefaultCacheBytes},
 		Log:       logConfig{Level: logLevel(zapcore.InfoLevel), Format: "json"},
 		Shutdown:  shutdownConfig{Grace: duration(10 * time.Second)},
 	}
@@ -298,6 +299,7 @@ func (c *config) validate() error {
 	if c.Directory.Retention < minRetention {
 		refuse("directory.retention", "%s: expected at least %s", c.Directory.Retention, minRetention)
 	}
+	c.validateAudit(refuse)
 	if c.Directory.Cache == 0 {
 		refuse("directory.cache", "0: expected a size above zero, such as 256MiB")
 	}

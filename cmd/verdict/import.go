@@ -277,7 +277,7 @@ func (i *importer) importLocal(ctx context.Context, file *os.File, g *progress) 
 			return report, err
 		}
 	}
-	dir, err := directory.Open(directory.Options{Dir: i.data, Tenants: []string{i.tenant}, Retention: keepAll, Logger: zap.NewNop()})
+	dir, err := directory.Open(directory.Options{Dir: i.data, Tenants: []string{i.tenant}, Retention: keepAll, Audit: keepAll, Logger: zap.NewNop()})
 	if err != nil {
 		return nil, err
 	}

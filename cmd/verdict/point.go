@@ -52,6 +52,7 @@ func openPoint(o pointOptions) (*point, error) {
 		Dir:       o.dir,
 		Tenants:   names,
 		Retention: time.Duration(o.config.Directory.Retention),
+		Audit:     time.Duration(o.config.Directory.Audit),
 		Clock:     o.clock,
 		Logger:    o.logger,
 		OnCommit:  cache.Invalidate,

@@ -28,6 +28,9 @@ type Options struct {
 	// Retention is how long a past revision can be read and watched from, at
 	// least. 0 means DefaultRetention.
 	Retention time.Duration
+	// Audit is how long it is kept who changed what: at least as long as the
+	// revisions are. 0 means as long as they are.
+	Audit time.Duration
 	// Clock is the time of commits; nil means the system's.
 	Clock func() time.Time
 	// Logger hears what goes wrong out of a caller's sight; nil means nobody.
@@ -64,6 +67,9 @@ func Open(o Options) (*Directory, error) {
 	if o.Retention < 0 {
 		return nil, authz.Errorf(authz.Invalid, "the retention %s is negative: expected how long past revisions are kept", o.Retention)
 	}
+	if o.Audit < 0 {
+		return nil, authz.Errorf(authz.Invalid, "the audit %s is negative: expected how long it is kept who changed what", o.Audit)
+	}
 	s, err := store.Open(storeOptions(o))
 	if err != nil {
 		return nil, err
@@ -72,7 +78,7 @@ func Open(o Options) (*Directory, error) {
 }
 
 func storeOptions(o Options) store.Options {
-	so := store.Options{Dir: o.Dir, Retention: o.Retention, Clock: o.Clock, Logger: o.Logger, OnCommit: o.OnCommit}
+	so := store.Options{Dir: o.Dir, Retention: o.Retention, Audit: o.Audit, Clock: o.Clock, Logger: o.Logger, OnCommit: o.OnCommit}
 	if so.Retention == 0 {
 		so.Retention = DefaultRetention
 	}

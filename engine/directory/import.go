@@ -27,6 +27,8 @@ type ImportOptions struct {
 	ValidateOnly bool
 	// KeepGoing leaves out the lines that are refused and writes the others.
 	KeepGoing bool
+	// Author is who imports, as the change records will say.
+	Author authz.Author
 	// Progress, if set, is called after each batch with the number of lines
 	// that were read so far, and of those that were refused. It is called from
 	// one goroutine, while another reads on.
@@ -73,6 +75,9 @@ func (d *Directory) Import(ctx context.Context, tenant string, r io.Reader, o Im
 	if _, err := d.served(tenant); err != nil {
 		return ImportReport{}, err
 	}
+	if err := o.Author.Validate(); err != nil {
+		return ImportReport{}, err
+	}
 	im := &importer{options: o}
 	if o.ValidateOnly {
 		rehearsal := newRehearsal(ctx, d, tenant)
@@ -81,7 +86,7 @@ func (d *Directory) Import(ctx context.Context, tenant string, r io.Reader, o Im
 		im.sink = rehearsal
 	} else {
 		_, im.report.Revision = d.Revisions()
-		im.sink = &writing{directory: d, ctx: ctx, tenant: tenant}
+		im.sink = &writing{directory: d, ctx: ctx, tenant: tenant, author: o.Author}
 	}
 	err := eachLine(ctx, tenant, r, im.take)
 	if err == nil {

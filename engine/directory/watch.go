@@ -19,6 +19,16 @@ type ChangeRecord struct {
 	// Changes are the entities and grants as they became, and those deleted;
 	// each stands once.
 	Changes []authz.Change
+	// Authors are who made each of the changes, as far as that was recorded.
+	Authors []*authz.Author
+}
+
+// Author is who made a change, by its place; nil where that was not recorded.
+func (r *ChangeRecord) Author(i int) *authz.Author {
+	if i >= len(r.Authors) {
+		return nil
+	}
+	return r.Authors[i]
 }
 
 // Watch calls visit with every change of a tenant after a revision, in order,
@@ -82,8 +92,10 @@ func (w *watcher) catchUp(ctx context.Context, visit func(ChangeRecord) error) e
 			if err != nil {
 				return err
 			}
-			if err := visit(record); err != nil {
-				return err
+			if len(record.Changes) > 0 { // and not the policy alone
+				if err := visit(record); err != nil {
+					return err
+				}
 			}
 			w.after, w.seen = r.Revision, r.Revision
 		}
@@ -124,16 +136,21 @@ func (w *watcher) read() (records []store.ChangeRecord, upTo uint64, more bool, 
 
 // changes reads what the records that a revision touched became in it.
 func (d *Directory) changes(tenant string, r store.ChangeRecord) (ChangeRecord, error) {
-	record := ChangeRecord{Revision: r.Revision, Time: r.Time, Changes: make([]authz.Change, len(r.Touches))}
+	record := ChangeRecord{Revision: r.Revision, Time: r.Time}
 	view, err := d.store.At(tenant, r.Revision)
 	if err != nil {
 		return record, err
 	}
 	defer view.Close()
-	for i, touch := range r.Touches {
-		if record.Changes[i], err = changeOf(view, touch); err != nil {
+	for _, touch := range r.Touches {
+		if touch.Op == store.SetPolicy {
+			continue
+		}
+		change, err := changeOf(view, touch)
+		if err != nil {
 			return record, err
 		}
+		record.Changes, record.Authors = append(record.Changes, change), append(record.Authors, touch.Author)
 	}
 	return record, nil
 }

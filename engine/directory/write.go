@@ -44,8 +44,9 @@ func (d *Directory) Write(ctx context.Context, tenant string, batch authz.Batch)
 	if err := authz.JoinInvalid(errs); err != nil {
 		return 0, err
 	}
-	preconditions := slices.Clone(batch.Preconditions)
+	preconditions, author := slices.Clone(batch.Preconditions), batch.Author
 	return d.store.Update(ctx, tenant, func(tx *store.Tx) error {
+		tx.By(author)
 		if err := holds(tx, preconditions); err != nil {
 			return err
 		}

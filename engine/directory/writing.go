@@ -15,6 +15,7 @@ type writing struct {
 	directory *Directory
 	ctx       context.Context
 	tenant    string
+	author    authz.Author
 	last      *store.Write // that was accepted, or nil
 }
 
@@ -113,6 +114,7 @@ func (w *writing) update(write func(*store.Tx, *result) error) (done result, err
 	begun, err := w.directory.store.Begin(w.ctx, w.tenant, w.last, func(tx *store.Tx) error {
 		r := new(result)
 		defer completed.Store(r)
+		tx.By(w.author)
 		return write(tx, r)
 	})
 	if r := completed.Load(); r != nil {

@@ -212,6 +212,9 @@ func (c *checker) touched(r ChangeRecord) error {
 	}
 	defer view.Close()
 	for _, touch := range r.Touches {
+		if touch.Op == SetPolicy {
+			continue
+		}
 		key, name := refKey(view.tenant, spaceEntity, touch.Ref), touch.Ref.String()
 		if touch.Op == PutGrant || touch.Op == DeleteGrant {
 			key, name = grantKey(view.tenant, touch.GrantID), "grant "+touch.GrantID

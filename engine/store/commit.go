@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -22,8 +23,6 @@ const (
 	entryOverhead = 24
 	// What the links of an entity take beyond its ref.
 	linksOverhead = 64
-	// What a touched record takes in a change record beyond its name.
-	touchOverhead = 8
 	// What the store's own keys of a commit take, those that it deletes for
 	// history included.
 	commitOverheadBytes   = 64 << 10
@@ -139,11 +138,11 @@ func (s *Store) finish(c *commit, err error) {
 		c.group.answer(0, s.failed)
 		return
 	}
-	s.lastTime = p.time
-	s.expiring = p.expired.next
-	if s.expiring.revision == 0 {
-		s.expiring = expiring{revision: p.revision, time: p.time}
-	}
+	s.lastTime, s.format = p.time, format
+	s.audited = p.expired.audited
+	latest := expiring{revision: p.revision, time: p.time}
+	s.expiring = cmp.Or(p.expired.next, latest)
+	s.unaudit = cmp.Or(p.expired.nextAudit, latest)
 	var bumped []string
 	for _, t := range p.tenants {
 		s.heads[t.name] = p.revision
@@ -187,7 +186,7 @@ func set(txn *badger.Txn, e entry) error {
 // A tenantCommit is what a group changes in one tenant.
 type tenantCommit struct {
 	name      string
-	touches   []Touch
+	items     items
 	changed   []authz.EntityRef
 	aboveLeaf bool
 	links     map[authz.EntityRef]Links // that change; as they are after, once the commit is planned
@@ -219,7 +218,7 @@ func (s *Store) entriesOf(g *group, read *badger.Txn, revision uint64, now time.
 			tenants = append(tenants, t)
 		}
 		entries = append(entries, d.entries...)
-		t.touches = append(t.touches, d.touches...)
+		t.items.join(d.items)
 		t.changed = append(t.changed, d.changed...)
 		t.aboveLeaf = t.aboveLeaf || d.aboveLeaf
 		t.addLinks(d.links)
@@ -235,12 +234,12 @@ func (s *Store) entriesOf(g *group, read *badger.Txn, revision uint64, now time.
 			return nil, nil, err
 		}
 		before := len(entries)
-		entries = appendChangeRecord(entries, t.name, ChangeRecord{Revision: revision, Previous: head, Time: now, Touches: t.touches})
+		entries = appendChangeRecord(entries, t.name, ChangeRecord{Revision: revision, Previous: head, Time: now}, t.items)
 		commit.tenants = append(commit.tenants, changedTenant{t.name, len(entries) - before})
 		entries = append(entries, entry{prefix(t.name, spaceHead), appendNumber(revision)})
 	}
 	entries = append(entries, entry{commitKey(revision), appendCommitRecord(nil, commit)})
-	if revision == 1 {
+	if s.format != format {
 		entries = append(entries, entry{systemKey(systemFormat), appendNumber(format)})
 	}
 	return entries, tenants, nil

@@ -16,6 +16,7 @@ type effect struct {
 	entries []entry
 	links   map[authz.EntityRef]Links
 	touches []Touch
+	items   items // the touches as they are recorded
 	// changed are the entities whose record or own grants changed; one may be
 	// there twice.
 	changed []authz.EntityRef
@@ -72,9 +73,9 @@ func (tx *Tx) derive() (*effect, error) {
 	for ref := range d.links {
 		d.size += len(d.tenant) + len(ref.Type) + len(ref.ID) + linksOverhead
 	}
-	for _, touch := range d.touches {
-		d.size += len(touch.Ref.Type) + len(touch.Ref.ID) + len(touch.GrantID) + touchOverhead
-	}
+	d.policy(tx.policy)
+	d.items.add(tx.author, d.touches)
+	d.size += len(d.items.body)
 	return d, tx.findAboveLeaf(d)
 }
 
@@ -116,7 +117,7 @@ func (tx *Tx) findAboveLeaf(d *effect) error {
 }
 
 func (d *effect) entity(ref authz.EntityRef, c *entityChange) {
-	touch := Touch{Op: PutEntity, Ref: ref}
+	touch := Touch{Op: PutEntity, Ref: ref, Entity: difference(c.before, c.after)}
 	key := refKey(d.tenant, spaceEntity, ref)
 	if c.after == nil {
 		touch.Op = DeleteEntity
@@ -134,7 +135,7 @@ func (d *effect) entity(ref authz.EntityRef, c *entityChange) {
 }
 
 func (d *effect) grant(id string, c *grantChange) {
-	touch := Touch{Op: PutGrant, GrantID: id}
+	touch := Touch{Op: PutGrant, GrantID: id, Before: c.before, After: c.after}
 	key := grantKey(d.tenant, id)
 	if c.after == nil {
 		touch.Op = DeleteGrant
@@ -149,6 +150,16 @@ func (d *effect) grant(id string, c *grantChange) {
 	}
 	addLinks(d, grantLinks, c.before, -1, grantsToken)
 	addLinks(d, grantLinks, c.after, +1, grantsToken)
+}
+
+// policy notes what became of the tenant's policy, if the write tells of that.
+func (d *effect) policy(p *authz.PolicyChange) {
+	if p == nil {
+		return
+	}
+	d.entries = append(d.entries, entry{prefix(d.tenant, spacePolicy), appendPolicy(nil, *p)})
+	d.touches = append(d.touches, Touch{Op: SetPolicy, Policy: p})
+	d.writes = append(d.writes, d.tokens.of(policyToken, authz.EntityRef{}, ""))
 }
 
 // entriesOf are the entries of an index for a record; none where there is no

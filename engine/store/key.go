@@ -20,6 +20,7 @@ type space byte
 // and the other as two sorted streams that do not overlap.
 const (
 	spaceHead   space = 'a' // → revision of the tenant's last change
+	spacePolicy space = 'b' // → what became of the tenant's policy last
 	spaceChange space = 'c' // revision, chunk → part of a change record
 	spaceEntity space = 'e' // type, id → entity
 	spaceGrant  space = 'g' // grant id → grant
@@ -37,13 +38,19 @@ const (
 // The store's own keys.
 const (
 	systemByte   = 0x01
+	systemAudit  = 'a' // → latest revision whose change record is gone
 	systemFormat = 'f' // → format of the store
 	systemFloor  = 'l' // → oldest revision that can be read
 	systemCommit = 't' // revision → time of the commit, and whom it changed
 )
 
-// format is the layout that this package reads and writes.
-const format = 2
+// format is the layout that this package writes. It reads oldestFormat as well, in
+// which change records have no authors and go with their revisions; the first
+// commit makes it this one.
+const (
+	format       = 3
+	oldestFormat = 2
+)
 
 // A component of a key is escaped, so that keys sort as tuples of their
 // components do: a NUL becomes escapedNUL, and the end is a terminator that

@@ -12,9 +12,8 @@ import (
 // while it is written to.
 const maxExpired = 256
 
-// An expiring is the oldest revision above the floor: when it has left the
-// retention window, nobody can ask for what was before it. Zero where there is
-// none.
+// An expiring is the oldest revision that has not left a window yet. Zero where
+// there is none.
 type expiring struct {
 	revision uint64
 	time     time.Time
@@ -22,40 +21,71 @@ type expiring struct {
 
 // An expiry is what a commit does for history.
 type expiry struct {
-	floor   uint64   // the oldest revision that can be read afterwards
-	next    expiring // above it
-	entries []entry
+	floor     uint64   // the oldest revision that can be read afterwards
+	next      expiring // above it
+	audited   uint64   // the latest revision whose change record is gone afterwards
+	nextAudit expiring // above it
+	entries   []entry
 }
 
-// expire works out which revisions have left the window: their change records
-// go, and the last of them becomes the floor.
+// expire works out which revisions have left their windows. Of those that leave
+// the retention, the last becomes the floor: nobody can ask for what was before
+// it. Those that leave the audit lose their change records.
 func (s *Store) expire(read *badger.Txn, now time.Time) (expiry, error) {
-	floor := s.floor.Load()
-	e := expiry{floor: floor, next: s.expiring}
-	before := now.Add(-s.options.Retention)
-	if e.next.revision == 0 || e.next.time.After(before) {
-		return e, nil
+	e := expiry{floor: s.floor.Load(), next: s.expiring, audited: s.audited, nextAudit: s.unaudit}
+	if err := s.expireRevisions(read, now.Add(-s.options.Retention), &e); err != nil {
+		return e, err
 	}
+	return e, s.expireRecords(read, now.Add(-max(s.options.Audit, s.options.Retention)), &e)
+}
+
+func (s *Store) expireRevisions(read *badger.Txn, before time.Time, e *expiry) error {
+	if e.next.revision == 0 || e.next.time.After(before) {
+		return nil
+	}
+	floor, expired := e.floor, 0
 	err := eachCommit(read, floor+1, func(revision uint64, c commitRecord) bool {
 		e.next = expiring{revision, c.time}
-		if c.time.After(before) || len(e.entries) >= maxExpired {
+		if c.time.After(before) || expired >= maxExpired {
 			return false
 		}
-		if e.floor > 0 {
-			e.entries = append(e.entries, entry{key: commitKey(e.floor)})
-		}
-		for _, tenant := range c.tenants {
-			for chunk := range tenant.chunks {
-				e.entries = append(e.entries, entry{key: changeKey(tenant.name, revision, uint32(chunk))})
-			}
-		}
+		expired++
 		e.floor, e.next = revision, expiring{}
 		return true
 	})
 	if e.floor != floor {
 		e.entries = append(e.entries, entry{systemKey(systemFloor), appendNumber(e.floor)})
 	}
-	return e, err
+	return err
+}
+
+// expireRecords leaves the note of the last revision that it takes, so that there
+// always is one of the latest.
+func (s *Store) expireRecords(read *badger.Txn, before time.Time, e *expiry) error {
+	if e.nextAudit.revision == 0 || e.nextAudit.time.After(before) {
+		return nil
+	}
+	audited, deleted := e.audited, len(e.entries)
+	err := eachCommit(read, audited+1, func(revision uint64, c commitRecord) bool {
+		e.nextAudit = expiring{revision, c.time}
+		if c.time.After(before) || revision > e.floor || len(e.entries)-deleted >= maxExpired {
+			return false
+		}
+		if e.audited > 0 {
+			e.entries = append(e.entries, entry{key: commitKey(e.audited)})
+		}
+		for _, tenant := range c.tenants {
+			for chunk := range tenant.chunks {
+				e.entries = append(e.entries, entry{key: changeKey(tenant.name, revision, uint32(chunk))})
+			}
+		}
+		e.audited, e.nextAudit = revision, expiring{}
+		return true
+	})
+	if e.audited != audited {
+		e.entries = append(e.entries, entry{systemKey(systemAudit), appendNumber(e.audited)})
+	}
+	return err
 }
 
 // nextToExpire finds the oldest revision above a floor.

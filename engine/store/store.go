@@ -23,9 +23,9 @@ type Options struct {
 	// Dir is the directory of the store, made if it is not there. Empty means
 	// in memory: nothing is kept.
 	Dir string
-	// Retention is how long a past revision stays readable, and its change
-	// record is kept, at least.
-	Retention time.Duration
+	// Retention is how long a past revision stays readable at least, and Audit how
+	// long its change record is kept: never for less.
+	Retention, Audit time.Duration
 	// Clock is the time of commits.
 	Clock func() time.Time
 	// Logger hears what goes wrong out of a caller's sight.
@@ -89,7 +89,10 @@ type Store struct {
 	// What follows belongs to the writer.
 	heads    map[string]uint64 // the tenants' last changes
 	links    recentLinks
-	expiring expiring
+	expiring expiring  // above the floor
+	audited  uint64    // the latest revision whose change record is gone
+	unaudit  expiring  // above that
+	format   uint64    // that the store has on disk
 	lastTime time.Time // of the last commit
 	// commitAt commits a transaction as a revision, on disk.
 	commitAt func(txn *badger.Txn, revision uint64) error
@@ -165,15 +168,22 @@ func (s *Store) recover() error {
 		if err != nil {
 			return err
 		}
-		if stored != format {
-			return authz.Errorf(authz.FailedPrecondition, "the store in %s has format %d, and this program reads format %d: export it with the program that wrote it, and import that", s.options.Dir, stored, format)
+		if stored < oldestFormat || stored > format {
+			return authz.Errorf(authz.FailedPrecondition, "the store in %s has format %d, and this program reads formats %d and %d: export it with the program that wrote it, and import that", s.options.Dir, stored, oldestFormat, format)
 		}
+		s.format = stored
 	}
 	floor, err := readNumber(txn, systemKey(systemFloor))
 	if err != nil {
 		return err
 	}
 	if s.expiring, err = nextToExpire(txn, floor); err != nil {
+		return err
+	}
+	if s.audited, err = readNumber(txn, systemKey(systemAudit)); err != nil {
+		return err
+	}
+	if s.unaudit, err = nextToExpire(txn, s.audited); err != nil {
 		return err
 	}
 	if head > 0 {

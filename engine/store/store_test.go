@@ -71,7 +71,7 @@ func TestCheckFindsDamage(t *testing.T) {
 		{"links that are wrong", entry{refKey(tenant, spaceLinks, night), appendLinks(nil, Links{Children: 2})}, "the links of group:night are"},
 		{"links that are gone", entry{key: refKey(tenant, spaceLinks, mina)}, "all links come to"},
 		{"change record that is gone", entry{key: changeKey(tenant, 1, 0)}, "the last change record is that of revision 0: expected 1"},
-		{"change record that says less", appendChangeRecord(nil, tenant, ChangeRecord{Revision: 1})[0], "user:mina is of revision 1, and the change records say 0"},
+		{"change record that says less", appendChangeRecord(nil, tenant, ChangeRecord{Revision: 1}, items{})[0], "user:mina is of revision 1, and the change records say 0"},
 		{"entity that is gone", entry{key: refKey(tenant, spaceEntity, mina)}, "index child by parent has 1 entries: expected 0"},
 		{"entity of another revision", entry{refKey(tenant, spaceEntity, mina), appendEntity(nil, authz.Entity{Parents: []authz.EntityRef{night}})}, "user:mina is of revision 2, and the change records say 1"},
 	}

@@ -18,6 +18,7 @@ const (
 	grantToken                     // a grant
 	childrenToken                  // whether an entity has children
 	grantsToken                    // which grants name an entity
+	policyToken                    // what became of the policy last
 )
 
 // tokens makes the tokens of a tenant.

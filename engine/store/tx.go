@@ -22,6 +22,8 @@ type Tx struct {
 	links  map[authz.EntityRef]Links // as read
 	tokens tokens
 	reads  []token // what the write rests on
+	author *authz.Author
+	policy *authz.PolicyChange
 }
 
 // An entityChange is an entity before and after a write; nil where there is
@@ -49,6 +51,24 @@ func newTx(view *View) *Tx {
 
 // Tenant is the tenant that is written.
 func (tx *Tx) Tenant() string { return tx.view.tenant }
+
+// By says who makes the write.
+func (tx *Tx) By(author authz.Author) { tx.author = &author }
+
+// SetPolicy records what became of the tenant's policy.
+func (tx *Tx) SetPolicy(change authz.PolicyChange) { tx.policy = &change }
+
+// Policy is what became of the tenant's policy last, as far as it was recorded:
+// zero where it never was.
+func (tx *Tx) Policy() (change authz.PolicyChange, err error) {
+	tx.restsOn(policyToken, authz.EntityRef{}, "")
+	_, err = readValue(tx.view.txn(), prefix(tx.Tenant(), spacePolicy), func(value []byte) error {
+		d := decoder{rest: value}
+		change = *d.policy()
+		return d.err
+	})
+	return change, err
+}
 
 func (tx *Tx) restsOn(kind tokenKind, ref authz.EntityRef, id string) {
 	tx.reads = append(tx.reads, tx.tokens.of(kind, ref, id))

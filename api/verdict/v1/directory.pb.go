@@ -478,6 +478,90 @@ func (*Precondition_Absent_) isPrecondition_Condition() {}
 
 func (*Precondition_Revision) isPrecondition_Condition() {}
 
+// Author is who made a change.
+type Author struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller, as type:id; empty where callers are not authenticated.
+	Subject string `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
+	// How the caller proved who it is: "mtls", "jwt", "token" or "peer"; empty
+	// where callers are not authenticated.
+	Method string `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
+	// Where the call came from: an IP address, or "unix" for a Unix socket. Empty
+	// for a change that the server made itself.
+	Address string `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	// The person for whom the caller wrote, as type:id; empty for nobody.
+	OnBehalfOf string `protobuf:"bytes,4,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
+	// Why, in the words of whoever wrote.
+	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Author) Reset() {
+	*x = Author{}
+	mi := &file_verdict_v1_directory_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Author) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Author) ProtoMessage() {}
+
+func (x *Author) ProtoReflect() protoreflect.Message {
+	mi := &file_verdict_v1_directory_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Author.ProtoReflect.Descriptor instead.
+func (*Author) Descriptor() ([]byte, []int) {
+	return file_verdict_v1_directory_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Author) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Author) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *Author) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Author) GetOnBehalfOf() string {
+	if x != nil {
+		return x.OnBehalfOf
+	}
+	return ""
+}
+
+func (x *Author) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // Absent has no parameters.
 type Precondition_Absent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -487,7 +571,7 @@ type Precondition_Absent struct {
 
 func (x *Precondition_Absent) Reset() {
 	*x = Precondition_Absent{}
-	mi := &file_verdict_v1_directory_proto_msgTypes[5]
+	mi := &file_verdict_v1_directory_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -499,7 +583,7 @@ func (x *Precondition_Absent) String() string {
 func (*Precondition_Absent) ProtoMessage() {}
 
 func (x *Precondition_Absent) ProtoReflect() protoreflect.Message {
-	mi := &file_verdict_v1_directory_proto_msgTypes[5]
+	mi := &file_verdict_v1_directory_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -550,7 +634,14 @@ const file_verdict_v1_directory_proto_rawDesc = "" +
 	"\x06absent\x18\x02 \x01(\v2\x1f.verdict.v1.Precondition.AbsentH\x00R\x06absent\x12\x1c\n" +
 	"\brevision\x18\x03 \x01(\x04H\x00R\brevision\x1a\b\n" +
 	"\x06AbsentB\v\n" +
-	"\tconditionB8Z6github.com/verdictpdp/verdict/api/verdict/v1;verdictv1b\x06proto3"
+	"\tcondition\"\x8e\x01\n" +
+	"\x06Author\x12\x18\n" +
+	"\asubject\x18\x01 \x01(\tR\asubject\x12\x16\n" +
+	"\x06method\x18\x02 \x01(\tR\x06method\x12\x18\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\x12 \n" +
+	"\fon_behalf_of\x18\x04 \x01(\tR\n" +
+	"onBehalfOf\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reasonB8Z6github.com/verdictpdp/verdict/api/verdict/v1;verdictv1b\x06proto3"
 
 var (
 	file_verdict_v1_directory_proto_rawDescOnce sync.Once
@@ -564,23 +655,24 @@ func file_verdict_v1_directory_proto_rawDescGZIP() []byte {
 	return file_verdict_v1_directory_proto_rawDescData
 }
 
-var file_verdict_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_verdict_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_verdict_v1_directory_proto_goTypes = []any{
 	(*Entity)(nil),                // 0: verdict.v1.Entity
 	(*EntityRecord)(nil),          // 1: verdict.v1.EntityRecord
 	(*Grant)(nil),                 // 2: verdict.v1.Grant
 	(*Change)(nil),                // 3: verdict.v1.Change
 	(*Precondition)(nil),          // 4: verdict.v1.Precondition
-	(*Precondition_Absent)(nil),   // 5: verdict.v1.Precondition.Absent
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*Author)(nil),                // 5: verdict.v1.Author
+	(*Precondition_Absent)(nil),   // 6: verdict.v1.Precondition.Absent
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
 }
 var file_verdict_v1_directory_proto_depIdxs = []int32{
 	0, // 0: verdict.v1.EntityRecord.entity:type_name -> verdict.v1.Entity
-	6, // 1: verdict.v1.Grant.not_before:type_name -> google.protobuf.Timestamp
-	6, // 2: verdict.v1.Grant.not_after:type_name -> google.protobuf.Timestamp
+	7, // 1: verdict.v1.Grant.not_before:type_name -> google.protobuf.Timestamp
+	7, // 2: verdict.v1.Grant.not_after:type_name -> google.protobuf.Timestamp
 	0, // 3: verdict.v1.Change.put_entity:type_name -> verdict.v1.Entity
 	2, // 4: verdict.v1.Change.put_grant:type_name -> verdict.v1.Grant
-	5, // 5: verdict.v1.Precondition.absent:type_name -> verdict.v1.Precondition.Absent
+	6, // 5: verdict.v1.Precondition.absent:type_name -> verdict.v1.Precondition.Absent
 	6, // [6:6] is the sub-list for method output_type
 	6, // [6:6] is the sub-list for method input_type
 	6, // [6:6] is the sub-list for extension type_name
@@ -609,7 +701,7 @@ func file_verdict_v1_directory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_verdict_v1_directory_proto_rawDesc), len(file_verdict_v1_directory_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

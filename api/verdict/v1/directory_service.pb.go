@@ -31,6 +31,11 @@ type WriteRequest struct {
 	Changes []*Change `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`
 	// What must hold before; at most 10,000.
 	Preconditions []*Precondition `protobuf:"bytes,3,rep,name=preconditions,proto3" json:"preconditions,omitempty"`
+	// Why, in the words of whoever writes: at most 1 KiB. It stays with the change.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The person for whom the caller writes, as type:id; empty for nobody. Such a
+	// write is held to what the tenant's policy lets that person change.
+	OnBehalfOf    string `protobuf:"bytes,5,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -84,6 +89,20 @@ func (x *WriteRequest) GetPreconditions() []*Precondition {
 		return x.Preconditions
 	}
 	return nil
+}
+
+func (x *WriteRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *WriteRequest) GetOnBehalfOf() string {
+	if x != nil {
+		return x.OnBehalfOf
+	}
+	return ""
 }
 
 // WriteResponse tells when the batch was written.
@@ -674,7 +693,11 @@ type ImportOptions struct {
 	// Leaves out the lines that are refused, which are in the response, and
 	// imports the others. Otherwise the first batch with such a line ends the
 	// import.
-	KeepGoing     bool `protobuf:"varint,3,opt,name=keep_going,json=keepGoing,proto3" json:"keep_going,omitempty"`
+	KeepGoing bool `protobuf:"varint,3,opt,name=keep_going,json=keepGoing,proto3" json:"keep_going,omitempty"`
+	// Why, in the words of whoever imports: at most 1 KiB. It stays with the changes.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The person for whom the caller imports, as in WriteRequest.
+	OnBehalfOf    string `protobuf:"bytes,5,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -728,6 +751,20 @@ func (x *ImportOptions) GetKeepGoing() bool {
 		return x.KeepGoing
 	}
 	return false
+}
+
+func (x *ImportOptions) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ImportOptions) GetOnBehalfOf() string {
+	if x != nil {
+		return x.OnBehalfOf
+	}
+	return ""
 }
 
 // ImportResponse tells what became of the lines.
@@ -1054,9 +1091,11 @@ type WatchResponse struct {
 	// this revision; what an entity's deletion took along is listed too.
 	Changes []*Change `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
 	// Whether more changes of the same revision follow in the next message. A
-	// write of more than 2 MiB comes in several; only after the last of them has
-	// its revision been seen whole.
-	Continued     bool `protobuf:"varint,4,opt,name=continued,proto3" json:"continued,omitempty"`
+	// revision of more than 2 MiB, or with writes of several authors, comes in
+	// several; only after the last of them has its revision been seen whole.
+	Continued bool `protobuf:"varint,4,opt,name=continued,proto3" json:"continued,omitempty"`
+	// Who made these changes. Left out where that was not recorded.
+	Author        *Author `protobuf:"bytes,5,opt,name=author,proto3" json:"author,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1117,6 +1156,13 @@ func (x *WatchResponse) GetContinued() bool {
 		return x.Continued
 	}
 	return false
+}
+
+func (x *WatchResponse) GetAuthor() *Author {
+	if x != nil {
+		return x.Author
+	}
+	return nil
 }
 
 // CheckDirectoryRequest asks for what is amiss in a tenant.
@@ -1352,11 +1398,14 @@ var File_verdict_v1_directory_service_proto protoreflect.FileDescriptor
 const file_verdict_v1_directory_service_proto_rawDesc = "" +
 	"\n" +
 	"\"verdict/v1/directory_service.proto\x12\n" +
-	"verdict.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cverdict/v1/consistency.proto\x1a\x1averdict/v1/directory.proto\"\x94\x01\n" +
+	"verdict.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cverdict/v1/consistency.proto\x1a\x1averdict/v1/directory.proto\"\xce\x01\n" +
 	"\fWriteRequest\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12,\n" +
 	"\achanges\x18\x02 \x03(\v2\x12.verdict.v1.ChangeR\achanges\x12>\n" +
-	"\rpreconditions\x18\x03 \x03(\v2\x18.verdict.v1.PreconditionR\rpreconditions\"+\n" +
+	"\rpreconditions\x18\x03 \x03(\v2\x18.verdict.v1.PreconditionR\rpreconditions\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12 \n" +
+	"\fon_behalf_of\x18\x05 \x01(\tR\n" +
+	"onBehalfOf\"+\n" +
 	"\rWriteResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\"}\n" +
 	"\x10GetEntityRequest\x12\x16\n" +
@@ -1393,12 +1442,15 @@ const file_verdict_v1_directory_service_proto_rawDesc = "" +
 	"\rImportRequest\x125\n" +
 	"\aoptions\x18\x01 \x01(\v2\x19.verdict.v1.ImportOptionsH\x00R\aoptions\x12\x16\n" +
 	"\x05chunk\x18\x02 \x01(\fH\x00R\x05chunkB\x06\n" +
-	"\x04part\"k\n" +
+	"\x04part\"\xa5\x01\n" +
 	"\rImportOptions\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12#\n" +
 	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\x12\x1d\n" +
 	"\n" +
-	"keep_going\x18\x03 \x01(\bR\tkeepGoing\"\xc3\x01\n" +
+	"keep_going\x18\x03 \x01(\bR\tkeepGoing\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12 \n" +
+	"\fon_behalf_of\x18\x05 \x01(\tR\n" +
+	"onBehalfOf\"\xc3\x01\n" +
 	"\x0eImportResponse\x12\x14\n" +
 	"\x05lines\x18\x01 \x01(\x04R\x05lines\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\x04R\aapplied\x12\x1c\n" +
@@ -1417,12 +1469,13 @@ const file_verdict_v1_directory_service_proto_rawDesc = "" +
 	"\x12directory_revision\x18\x02 \x01(\x04R\x11directoryRevision\"M\n" +
 	"\fWatchRequest\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12%\n" +
-	"\x0eafter_revision\x18\x02 \x01(\x04R\rafterRevision\"\xb6\x01\n" +
+	"\x0eafter_revision\x18\x02 \x01(\x04R\rafterRevision\"\xe2\x01\n" +
 	"\rWatchResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12=\n" +
 	"\fcommitted_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vcommittedAt\x12,\n" +
 	"\achanges\x18\x03 \x03(\v2\x12.verdict.v1.ChangeR\achanges\x12\x1c\n" +
-	"\tcontinued\x18\x04 \x01(\bR\tcontinued\"C\n" +
+	"\tcontinued\x18\x04 \x01(\bR\tcontinued\x12*\n" +
+	"\x06author\x18\x05 \x01(\v2\x12.verdict.v1.AuthorR\x06author\"C\n" +
 	"\x15CheckDirectoryRequest\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n" +
 	"\x04deep\x18\x02 \x01(\bR\x04deep\"\x9a\x01\n" +
@@ -1486,6 +1539,7 @@ var file_verdict_v1_directory_service_proto_goTypes = []any{
 	(*EntityRecord)(nil),           // 22: verdict.v1.EntityRecord
 	(*Grant)(nil),                  // 23: verdict.v1.Grant
 	(*timestamppb.Timestamp)(nil),  // 24: google.protobuf.Timestamp
+	(*Author)(nil),                 // 25: verdict.v1.Author
 }
 var file_verdict_v1_directory_service_proto_depIdxs = []int32{
 	19, // 0: verdict.v1.WriteRequest.changes:type_name -> verdict.v1.Change
@@ -1501,28 +1555,29 @@ var file_verdict_v1_directory_service_proto_depIdxs = []int32{
 	21, // 10: verdict.v1.ExportRequest.consistency:type_name -> verdict.v1.Consistency
 	24, // 11: verdict.v1.WatchResponse.committed_at:type_name -> google.protobuf.Timestamp
 	19, // 12: verdict.v1.WatchResponse.changes:type_name -> verdict.v1.Change
-	18, // 13: verdict.v1.CheckDirectoryResponse.dangling:type_name -> verdict.v1.DanglingReference
-	0,  // 14: verdict.v1.DirectoryService.Write:input_type -> verdict.v1.WriteRequest
-	2,  // 15: verdict.v1.DirectoryService.GetEntity:input_type -> verdict.v1.GetEntityRequest
-	4,  // 16: verdict.v1.DirectoryService.ListEntities:input_type -> verdict.v1.ListEntitiesRequest
-	6,  // 17: verdict.v1.DirectoryService.ListGrants:input_type -> verdict.v1.ListGrantsRequest
-	8,  // 18: verdict.v1.DirectoryService.Import:input_type -> verdict.v1.ImportRequest
-	12, // 19: verdict.v1.DirectoryService.Export:input_type -> verdict.v1.ExportRequest
-	14, // 20: verdict.v1.DirectoryService.Watch:input_type -> verdict.v1.WatchRequest
-	16, // 21: verdict.v1.DirectoryService.CheckDirectory:input_type -> verdict.v1.CheckDirectoryRequest
-	1,  // 22: verdict.v1.DirectoryService.Write:output_type -> verdict.v1.WriteResponse
-	3,  // 23: verdict.v1.DirectoryService.GetEntity:output_type -> verdict.v1.GetEntityResponse
-	5,  // 24: verdict.v1.DirectoryService.ListEntities:output_type -> verdict.v1.ListEntitiesResponse
-	7,  // 25: verdict.v1.DirectoryService.ListGrants:output_type -> verdict.v1.ListGrantsResponse
-	10, // 26: verdict.v1.DirectoryService.Import:output_type -> verdict.v1.ImportResponse
-	13, // 27: verdict.v1.DirectoryService.Export:output_type -> verdict.v1.ExportResponse
-	15, // 28: verdict.v1.DirectoryService.Watch:output_type -> verdict.v1.WatchResponse
-	17, // 29: verdict.v1.DirectoryService.CheckDirectory:output_type -> verdict.v1.CheckDirectoryResponse
-	22, // [22:30] is the sub-list for method output_type
-	14, // [14:22] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	25, // 13: verdict.v1.WatchResponse.author:type_name -> verdict.v1.Author
+	18, // 14: verdict.v1.CheckDirectoryResponse.dangling:type_name -> verdict.v1.DanglingReference
+	0,  // 15: verdict.v1.DirectoryService.Write:input_type -> verdict.v1.WriteRequest
+	2,  // 16: verdict.v1.DirectoryService.GetEntity:input_type -> verdict.v1.GetEntityRequest
+	4,  // 17: verdict.v1.DirectoryService.ListEntities:input_type -> verdict.v1.ListEntitiesRequest
+	6,  // 18: verdict.v1.DirectoryService.ListGrants:input_type -> verdict.v1.ListGrantsRequest
+	8,  // 19: verdict.v1.DirectoryService.Import:input_type -> verdict.v1.ImportRequest
+	12, // 20: verdict.v1.DirectoryService.Export:input_type -> verdict.v1.ExportRequest
+	14, // 21: verdict.v1.DirectoryService.Watch:input_type -> verdict.v1.WatchRequest
+	16, // 22: verdict.v1.DirectoryService.CheckDirectory:input_type -> verdict.v1.CheckDirectoryRequest
+	1,  // 23: verdict.v1.DirectoryService.Write:output_type -> verdict.v1.WriteResponse
+	3,  // 24: verdict.v1.DirectoryService.GetEntity:output_type -> verdict.v1.GetEntityResponse
+	5,  // 25: verdict.v1.DirectoryService.ListEntities:output_type -> verdict.v1.ListEntitiesResponse
+	7,  // 26: verdict.v1.DirectoryService.ListGrants:output_type -> verdict.v1.ListGrantsResponse
+	10, // 27: verdict.v1.DirectoryService.Import:output_type -> verdict.v1.ImportResponse
+	13, // 28: verdict.v1.DirectoryService.Export:output_type -> verdict.v1.ExportResponse
+	15, // 29: verdict.v1.DirectoryService.Watch:output_type -> verdict.v1.WatchResponse
+	17, // 30: verdict.v1.DirectoryService.CheckDirectory:output_type -> verdict.v1.CheckDirectoryResponse
+	23, // [23:31] is the sub-list for method output_type
+	15, // [15:23] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_verdict_v1_directory_service_proto_init() }

@@ -20,6 +20,9 @@ func (s *directoryServer) Write(ctx context.Context, message *verdictv1.WriteReq
 	if err != nil {
 		return nil, err
 	}
+	if batch.Author, err = authorOf(ctx, message); err != nil {
+		return nil, err
+	}
 	revision, err := s.directory.Write(ctx, tenantOf(message.GetTenant()), batch)
 	if err != nil {
 		return nil, inMessage(err)

@@ -22,10 +22,15 @@ func (s *directoryServer) Import(stream grpc.ClientStreamingServer[verdictv1.Imp
 	if options == nil {
 		return authz.InvalidField("options", "the first message has none: send the options before the lines")
 	}
+	author, err := authorOf(stream.Context(), options)
+	if err != nil {
+		return authz.InField("options", err)
+	}
 	lines := &chunkReader{stream: stream}
 	report, err := s.directory.Import(stream.Context(), tenantOf(options.GetTenant()), lines, directory.ImportOptions{
 		ValidateOnly: options.GetValidateOnly(),
 		KeepGoing:    options.GetKeepGoing(),
+		Author:       author,
 	})
 	if lines.err != nil {
 		return lines.err

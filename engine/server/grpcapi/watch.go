@@ -5,6 +5,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/directory"
 )
@@ -20,14 +21,17 @@ func (s *directoryServer) Watch(message *verdictv1.WatchRequest, stream grpc.Ser
 	})
 }
 
-// sendChanges sends one record, in as many messages as it needs. It waits while
-// the caller does not read.
+// sendChanges sends one record, in as many messages as it needs: the changes of
+// each have one author. It waits while the caller does not read.
 func sendChanges(stream grpc.ServerStreamingServer[verdictv1.WatchResponse], record directory.ChangeRecord) error {
 	message := &verdictv1.WatchResponse{Revision: record.Revision, CommittedAt: timestampOf(record.Time)}
 	bytes := 0
-	for _, change := range record.Changes {
+	var author *authz.Author
+	for i, change := range record.Changes {
 		part := changeMessage(change)
-		if bytes > maxAnswerBytes {
+		another := i > 0 && !sameAuthor(author, record.Author(i))
+		author = record.Author(i)
+		if bytes > maxAnswerBytes || another {
 			message.Continued = true
 			if err := stream.Send(message); err != nil {
 				return err
@@ -35,6 +39,7 @@ func sendChanges(stream grpc.ServerStreamingServer[verdictv1.WatchResponse], rec
 			message = &verdictv1.WatchResponse{Revision: message.Revision, CommittedAt: message.CommittedAt}
 			bytes = 0
 		}
+		message.Author = authorMessage(author)
 		message.Changes = append(message.Changes, part)
 		bytes += proto.Size(part)
 	}

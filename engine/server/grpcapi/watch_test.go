@@ -39,8 +39,8 @@ func TestWatchTellsEveryChangeOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []*verdictv1.WatchResponse{
-		{Revision: write(t, client, older, rota), Changes: []*verdictv1.Change{older, rota}},
-		{Revision: write(t, client, deleteEntity("user:mina")), Changes: []*verdictv1.Change{deleteEntity("user:mina"), deleteGrant("g1")}},
+		{Revision: write(t, client, older, rota), Changes: []*verdictv1.Change{older, rota}, Author: &verdictv1.Author{Address: "bufconn"}},
+		{Revision: write(t, client, deleteEntity("user:mina")), Changes: []*verdictv1.Change{deleteEntity("user:mina"), deleteGrant("g1")}, Author: &verdictv1.Author{Address: "bufconn"}},
 	}
 	for _, want := range want {
 		got, err := stream.Recv()
@@ -103,6 +103,36 @@ func TestLargeChangeComesInParts(t *testing.T) {
 	}
 	if seen != entities || parts < 3 {
 		t.Errorf("%d entities in %d parts, want %d in at least 3", seen, parts, entities)
+	}
+}
+
+// TestWatchTellsEveryAuthor has a revision with writes of two authors, and one whose
+// author is not known.
+func TestWatchTellsEveryAuthor(t *testing.T) {
+	dan := &authz.Author{Subject: authz.EntityRef{Type: "service", ID: "hr"}, Method: "jwt", Address: "10.0.0.7", OnBehalfOf: authz.EntityRef{Type: "user", ID: "dan"}, Reason: "rota"}
+	again, nobody := *dan, &authz.Author{}
+	record := directory.ChangeRecord{Revision: 7, Authors: []*authz.Author{dan, &again, nobody, nil}}
+	for i := range record.Authors {
+		record.Changes = append(record.Changes, authz.Change{DeleteEntity: &authz.EntityRef{Type: "user", ID: fmt.Sprint(i)}})
+	}
+	_, conn := start(t, Options{Directory: changing{newDirectory(t), record}})
+	stream := watch(t, verdictv1.NewDirectoryServiceClient(conn), 0)
+	want := []*verdictv1.WatchResponse{
+		{
+			Revision: 7, Continued: true, Changes: []*verdictv1.Change{deleteEntity("user:0"), deleteEntity("user:1")},
+			Author: &verdictv1.Author{Subject: "service:hr", Method: "jwt", Address: "10.0.0.7", OnBehalfOf: "user:dan", Reason: "rota"},
+		},
+		{Revision: 7, Continued: true, Changes: []*verdictv1.Change{deleteEntity("user:2")}, Author: &verdictv1.Author{}},
+		{Revision: 7, Changes: []*verdictv1.Change{deleteEntity("user:3")}},
+	}
+	for _, want := range want {
+		got, err := stream.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+			t.Errorf("part (-want +got):\n%s", diff)
+		}
 	}
 }
 
