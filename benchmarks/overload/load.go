@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+const (
+	// connections are those of one load.
+	connections = 8
+	// patience is how long a call waits to be sent before it is given up, and what
+	// the server is told that it may take.
+	patience = time.Second
+	// step is how often what is due is sent.
+	step = 200 * time.Microsecond
+)
+
+// A load asks one server, on connections of its own, with messages in turn.
+type load struct {
+	record      record
+	messages    []message
+	connections []*connection
+}
+
+func newLoad(address string, messages []message) (*load, error) {
+	l := &load{messages: messages}
+	for range connections {
+		c, err := connect(address, &l.record)
+		if err != nil {
+			return nil, errors.Join(err, l.close())
+		}
+		l.connections = append(l.connections, c)
+	}
+	return l, nil
+}
+
+func (l *load) close() error {
+	for _, c := range l.connections {
+		c.close()
+	}
+	return nil
+}
+
+// each runs a loop for each connection.
+func (l *load) each(ctx context.Context, loop func(ctx context.Context, i int, c *connection) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var loops sync.WaitGroup
+	for i, c := range l.connections {
+		loops.Go(func() {
+			if err := loop(ctx, i, c); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	loops.Wait()
+	return context.Cause(ctx)
+}
+
+// closed keeps so many calls under way for a time: as many are asked as are
+// answered.
+func (l *load) closed(ctx context.Context, window int, over time.Duration) error {
+	end := time.Now().Add(over)
+	return l.each(ctx, func(ctx context.Context, i int, c *connection) error {
+		mine, next := int64(window/connections), i
+		for now := time.Now(); now.Before(end) && ctx.Err() == nil; now = time.Now() {
+			for c.underWay.Load() < mine {
+				l.record.offer(false)
+				if sent, err := c.send(&l.messages[next%len(l.messages)], now); err != nil || !sent {
+					return errors.Join(err, ctx.Err())
+				}
+				next += connections
+			}
+			if err := c.flush(); err != nil {
+				return err
+			}
+			time.Sleep(step / 4)
+		}
+		return l.drained(c)
+	})
+}
+
+// open offers so many calls a second for a time, at random moments that do not
+// depend on the answers.
+func (l *load) open(ctx context.Context, rate float64, over time.Duration) error {
+	start := time.Now()
+	return l.each(ctx, func(ctx context.Context, i int, c *connection) error {
+		random := rand.New(rand.NewPCG(1, uint64(i)))
+		gap := func() time.Duration {
+			return time.Duration(random.ExpFloat64() * float64(connections) / rate * float64(time.Second))
+		}
+		due, next := start.Add(gap()), i
+		for due.Sub(start) < over && ctx.Err() == nil {
+			now := time.Now()
+			for !due.After(now) {
+				if now.Sub(due) > patience {
+					l.record.offer(true)
+				} else {
+					sent, err := c.send(&l.messages[next%len(l.messages)], due)
+					if err != nil {
+						return err
+					}
+					if !sent {
+						break
+					}
+					next += connections
+					l.record.offer(false)
+				}
+				due = due.Add(gap())
+			}
+			if err := c.flush(); err != nil {
+				return err
+			}
+			time.Sleep(max(step, time.Until(due)))
+		}
+		return l.drained(c)
+	})
+}
+
+// drained waits until everything is answered, for as long as callers would.
+func (l *load) drained(c *connection) error {
+	for end := time.Now().Add(patience); c.underWay.Load() > 0 && time.Now().Before(end); {
+		time.Sleep(step)
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+// Command overload measures what a server does with more than it can do.
+//
+//	go run ./benchmarks/overload
+//
+// It builds the verdict binary, starts it with the shipped customer bundle for two
+// tenants, and offers it load in an open loop: calls are sent when they are due,
+// however long the answers take, and their time is counted from when they were due.
+// So a server that keeps its callers waiting cannot hide it (coordinated omission).
+//
+// The server has one half of the processors and what asks it the other, where
+// taskset pins them; on two cores that is a server of one. A call costs a gRPC
+// client as much as the server, so that the load speaks just enough of HTTP/2 itself.
+//
+// Three tables come of it: "refusal" is single checks at shares of what the server
+// can do at most, "tenants" is a tenant alone and beside another that floods, and
+// "reload" is the bundle replaced again and again under full load. With -only one of
+// them is measured. With -verdict a binary that was built before is.
+//
+// Start with measure.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := measure(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "overload:", err)
+		os.Exit(1)
+	}
+}
+
+// pinned says that this process has its half of the processors.
+const pinned = "OVERLOAD_PINNED"
+
+// measure is the command.
+func measure(ctx context.Context, args []string) (err error) {
+	if os.Getenv(pinned) == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		command := onHalf(true, append([]string{self}, args...)...)
+		command.Env = append(os.Environ(), pinned+"=yes")
+		command.Stdout, command.Stderr = os.Stdout, os.Stderr
+		return command.Run()
+	}
+	flags := flag.NewFlagSet("overload", flag.ContinueOnError)
+	binary := flags.String("verdict", "", "measure the binary at this `path` instead of building one")
+	over := flags.Duration("time", 10*time.Second, "how long each row is measured")
+	only := flags.String("only", "", "measure only this table: refusal, tenants or reload")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "verdict-overload-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if *binary == "" {
+		*binary = filepath.Join(dir, "verdict")
+		if output, err := exec.CommandContext(ctx, "go", "build", "-o", *binary, "github.com/verdictpdp/verdict/cmd/verdict").CombinedOutput(); err != nil {
+			return fmt.Errorf("building verdict: %w\n%s", err, output)
+		}
+	}
+	s, err := start(ctx, *binary, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	b := &bench{server: s, over: *over}
+	if err := b.warmUp(ctx); err != nil {
+		return err
+	}
+	for _, t := range []struct {
+		name    string
+		measure func(context.Context) error
+	}{{"refusal", b.refusal}, {"tenants", b.tenants}, {"reload", b.reload}} {
+		if !strings.Contains(t.name, *only) {
+			continue
+		}
+		if err := t.measure(ctx); err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	return nil
+}
