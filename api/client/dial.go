@@ -39,7 +39,8 @@ const (
 // New makes a client of a server at host:port or unix:///path. Of a name that
 // stands for several addresses, and of several servers given with commas between,
 // those that are ready are asked in turn; the pages of a search come from one of them.
-// A server is not ready while any of its tenants has no policy.
+// A server is ready once it has tried the policies of its tenants. What is asked of a
+// tenant whose policy it refused is Unavailable there, and asked of another server.
 //
 // It talks without TLS to servers on loopback and on Unix sockets. Others need
 // WithCA or WithTLS.

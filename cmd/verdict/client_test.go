@@ -25,8 +25,8 @@ func TestAskingAServer(t *testing.T) {
 		code int
 		want string
 	}{
-		{"a tenant that is served though the server is not ready", append(check, r.server), exitOK, "allow\n"},
-		{"what keeps it from being ready", append(check, r.server, "--tenant", "broken"), exitError, r.server + `: tenant "broken" has no active policy`},
+		{"a tenant that is served beside one that is not", append(check, r.server), exitOK, "allow\n"},
+		{"a tenant that is not served", append(check, r.server, "--tenant", "broken"), exitError, r.server + `: tenant "broken" has no active policy`},
 		{"a port alone", append(check, ":"+port), exitOK, "allow\n"},
 		{"no such tenant", append(check, r.server, "--tenant", "nowhere"), exitError, r.server + `: unknown tenant "nowhere"`},
 		{"several servers", append(check, r.server+","+r.server), exitError, "is no address: expected host:port"},

@@ -108,10 +108,6 @@ type logConfig struct {
 	Format string   `yaml:"format" env:"FORMAT"`
 }
 
-type shutdownConfig struct {
-	Grace duration `yaml:"grace" env:"GRACE"`
-}
-
 const (
 	defaultGRPC = "127.0.0.1:8181"
 	defaultHTTP = "127.0.0.1:8182"
@@ -145,7 +141,7 @@ func defaultConfig() config {
 		},
 		Directory: directoryConfig{Retention: duration(directory.DefaultRetention), Audit: defaultAudit, Cache: pip.DefaultCacheBytes},
 		Log:       logConfig{Level: logLevel(zapcore.InfoLevel), Format: "json"},
-		Shutdown:  shutdownConfig{Grace: duration(10 * time.Second)},
+		Shutdown:  defaultShutdown(),
 	}
 }
 
@@ -306,9 +302,7 @@ func (c *config) validate() error {
 	if c.Log.Format != "json" && c.Log.Format != "console" {
 		refuse("log.format", "%q: expected json or console", c.Log.Format)
 	}
-	if c.Shutdown.Grace < 0 {
-		refuse("shutdown.grace", "%s: expected a duration, such as 10s", c.Shutdown.Grace)
-	}
+	c.Shutdown.validate(refuse)
 	c.validateProxies(refuse)
 	for _, name := range slices.Sorted(maps.Keys(c.Tenants)) {
 		field := "tenants." + name

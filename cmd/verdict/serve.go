@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -112,10 +112,12 @@ type service struct {
 	http                       *http.Server
 	// certificate is nil where TLS is off.
 	certificate *certificate
+	// draining is set from when on the service is to end.
+	draining atomic.Bool
 }
 
 // openService opens the store and the listeners. Requests are answered once
-// run is called, and the service is ready once every tenant has a policy.
+// run is called.
 func openService(o pointOptions) (_ *service, err error) {
 	p, err := openPoint(o)
 	if err != nil {
@@ -161,7 +163,7 @@ func openService(o pointOptions) (_ *service, err error) {
 		return nil, err
 	}
 	s.http = &http.Server{
-		Handler:           answers,
+		Handler:           s.parting(answers),
 		ReadHeaderTimeout: 5 * time.Second,
 		// A request is answered within authzen.DefaultMaxTime, if need be that it
 		// took too long, and one whose body comes too slowly soon after.
@@ -191,6 +193,7 @@ func (s *service) authzen(further map[string]http.Handler) (http.Handler, error)
 		Searcher:      s.decisions,
 		Planner:       s.decisions,
 		Ready:         s.ready,
+		Amiss:         s.amiss,
 		Logger:        s.logger,
 		HasTenant:     func(name string) bool { return slices.Contains(s.tenants, name) },
 		PublicURL:     publicURL,
@@ -216,21 +219,6 @@ func (s *service) activate(ctx context.Context) error {
 	return nil
 }
 
-// ready reports what is missing for every tenant to be served.
-func (s *service) ready() error {
-	var missing []error
-	for _, status := range s.programs.Status() {
-		switch {
-		case status.Revision != "":
-		case status.LastError != "":
-			missing = append(missing, authz.Errorf(authz.Unavailable, "tenant %s has no active policy: %s", status.Tenant, status.LastError))
-		default:
-			missing = append(missing, authz.Errorf(authz.Unavailable, "tenant %s has no active policy yet", status.Tenant))
-		}
-	}
-	return errors.Join(missing...)
-}
-
 // run answers requests until ctx is done, then finishes those in flight.
 func (s *service) run(ctx context.Context) error {
 	s.logger.Info("serving",
@@ -239,7 +227,9 @@ func (s *service) run(ctx context.Context) error {
 		zap.Bool("tls", s.certificate != nil),
 		zap.Strings("tenants", s.tenants))
 
-	group, ctx := errgroup.WithContext(ctx)
+	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))
+	serving, stop := context.WithCancel(failed)
+	defer stop()
 	group.Go(func() error { return s.grpc.Serve(s.grpcListener) })
 	group.Go(func() error {
 		if err := s.http.Serve(s.httpListener); !errors.Is(err, http.ErrServerClosed) {
@@ -247,12 +237,17 @@ func (s *service) run(ctx context.Context) error {
 		}
 		return nil
 	})
-	group.Go(func() error { return s.programs.Watch(ctx) })
+	group.Go(func() error { return s.programs.Watch(serving) })
 	if s.certificate != nil {
-		group.Go(func() error { return s.certificate.watch(ctx) })
+		group.Go(func() error { return s.certificate.watch(serving) })
 	}
 	group.Go(func() error {
-		<-ctx.Done()
+		select {
+		case <-ctx.Done():
+			s.drain(failed)
+		case <-failed.Done():
+		}
+		stop()
 		s.shutdown()
 		return nil
 	})
@@ -261,28 +256,6 @@ func (s *service) run(ctx context.Context) error {
 		return nil
 	}
 	return err
-}
-
-// shutdown stops accepting and waits for what is in flight, for as long as the
-// configuration grants.
-func (s *service) shutdown() {
-	s.logger.Info("shutting down", zap.Stringer("grace", s.config.Shutdown.Grace))
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(s.config.Shutdown.Grace))
-	defer cancel()
-	var both sync.WaitGroup
-	both.Go(func() {
-		if err := s.http.Shutdown(ctx); err != nil {
-			s.logger.Warn("HTTP requests were cut off", zap.Error(err))
-			s.http.Close()
-		}
-	})
-	both.Go(func() {
-		if err := s.grpc.Shutdown(ctx); err != nil {
-			s.logger.Warn("gRPC requests were cut off", zap.Error(err))
-		}
-	})
-	both.Wait()
-	s.logger.Info("stopped serving")
 }
 
 // Close closes what is open. run must have returned.

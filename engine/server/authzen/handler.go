@@ -35,7 +35,10 @@ type Options struct {
 	Planner Planner
 	// Ready says what keeps the server from being ready; nil when it is.
 	// Several things are told one by one when it joins them by errors.Join.
-	Ready  func() error
+	Ready func() error
+	// Amiss says what does not work although the server is ready; nil when all
+	// does. It is optional, and told as Ready is.
+	Amiss  func() error
 	Logger *zap.Logger
 	// HasTenant says whether there is a tenant of a name. Without it there is none
 	// but the one at the root whose metadata can be had.
@@ -66,11 +69,14 @@ const DefaultMaxTime = 20 * time.Second
 func New(o Options) http.Handler {
 	one, batch := bodyLimits(cmp.Or(o.MaxInputBytes, pdp.DefaultInputBytes))
 	s := &server{
-		decider: o.Decider, searcher: o.Searcher, planner: o.Planner, ready: o.Ready, logger: o.Logger,
+		decider: o.Decider, searcher: o.Searcher, planner: o.Planner, ready: o.Ready, amiss: o.Amiss, logger: o.Logger,
 		hasTenant: o.HasTenant, publicURL: o.PublicURL, leaveOut: o.LeaveOut,
 		maxTime:   cmp.Or(o.MaxTime, DefaultMaxTime),
 		receiving: semaphore.NewWeighted(maxReceived * batch),
 		answering: semaphore.NewWeighted(maxBatches * batch),
+	}
+	if s.amiss == nil {
+		s.amiss = func() error { return nil }
 	}
 	if s.hasTenant == nil {
 		s.hasTenant = func(string) bool { return false }
@@ -126,6 +132,8 @@ type server struct {
 	// planner is nil where there are no plans.
 	planner Planner
 	ready   func() error
+	// amiss is that of the Options, never nil.
+	amiss   func() error
 	logger  *zap.Logger
 	maxTime time.Duration
 	// hasTenant, publicURL and leaveOut are those of the Options.
@@ -255,11 +263,12 @@ func (s *server) healthz(context.Context, *http.Request) (any, error) {
 	return health{Status: "ok"}, nil
 }
 
-// readyz says whether requests can be decided, and what is missing otherwise.
+// readyz says whether requests can be decided, and what is missing, be it for all of
+// them or for some.
 func (s *server) readyz(context.Context, *http.Request) (any, error) {
 	err := s.ready()
 	if err == nil {
-		return health{Status: "ready"}, nil
+		return health{Status: "ready", Missing: texts(s.amiss())}, nil
 	}
 	return reply{status: http.StatusServiceUnavailable, body: health{Status: "not ready", Missing: texts(err)}}, nil
 }
@@ -271,6 +280,9 @@ type health struct {
 
 // texts are the texts of the errors that err joins.
 func texts(err error) []string {
+	if err == nil {
+		return nil
+	}
 	var joined interface{ Unwrap() []error }
 	if !errors.As(err, &joined) {
 		return []string{err.Error()}

@@ -189,20 +189,23 @@ func TestHealth(t *testing.T) {
 	tests := []struct {
 		name, path string
 		ready      error
+		amiss      error
 		wantStatus int
 		want       health
 	}{
-		{"alive", "/healthz", nil, 200, health{Status: "ok"}},
-		{"alive though not ready", "/healthz", missing, 200, health{Status: "ok"}},
-		{"ready", "/readyz", nil, 200, health{Status: "ready"}},
-		{"one thing missing", "/readyz", errors.New("the store is opening"), 503,
+		{"alive", "/healthz", nil, nil, 200, health{Status: "ok"}},
+		{"alive though not ready", "/healthz", missing, nil, 200, health{Status: "ok"}},
+		{"ready", "/readyz", nil, nil, 200, health{Status: "ready"}},
+		{"ready, and something is amiss", "/readyz", nil, missing, 200,
+			health{Status: "ready", Missing: []string{"tenant blue has no active policy", "tenant red has no active policy"}}},
+		{"one thing missing", "/readyz", errors.New("the store is opening"), nil, 503,
 			health{Status: "not ready", Missing: []string{"the store is opening"}}},
-		{"several things missing", "/readyz", missing, 503,
+		{"several things missing", "/readyz", missing, nil, 503,
 			health{Status: "not ready", Missing: []string{"tenant blue has no active policy", "tenant red has no active policy"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			handler := New(Options{Decider: allowReads, Ready: func() error { return tt.ready }, Logger: zap.NewNop()})
+			handler := New(Options{Decider: allowReads, Ready: func() error { return tt.ready }, Amiss: func() error { return tt.amiss }, Logger: zap.NewNop()})
 			response := httptest.NewRecorder()
 			handler.ServeHTTP(response, httptest.NewRequest(http.MethodGet, tt.path, nil))
 			if response.Code != tt.wantStatus {
