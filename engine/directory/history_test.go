@@ -29,6 +29,9 @@ type history struct {
 	clock     *clock
 	retention time.Duration
 	times     []time.Time // of the revisions; the zero time of none
+
+	scratch string
+	chain   [][]byte // backups: a full one, and those that go on from it
 }
 
 var tenants = []string{"customers", "workforce"}
@@ -52,7 +55,7 @@ func TestHistory(t *testing.T) {
 		runs++
 		h := &history{
 			models: map[string]*model{}, changed: map[string]map[uint64][]authz.EntityRef{},
-			clock: newClock(), times: []time.Time{{}},
+			clock: newClock(), times: []time.Time{{}}, scratch: scratch,
 			retention: rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 24 * time.Hour}).Draw(t, "retention"),
 		}
 		if rapid.IntRange(0, 9).Draw(t, "on disk from 8") >= 8 {
@@ -70,6 +73,8 @@ func TestHistory(t *testing.T) {
 			"wait":      h.wait,
 			"reopen":    h.reopen,
 			"past":      h.readPast,
+			"back up":   h.backUp,
+			"restore":   h.restore,
 			"sound":     h.sound,
 			"":          h.check,
 		})

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -343,9 +344,18 @@ func newTableWriter(db *badger.DB, d disk) *tableWriter {
 }
 
 func (w *tableWriter) add(stream uint32, key, value []byte) error {
-	badger.KVToBuffer(&pb.KV{Key: key, Value: value, Version: loadRevision, StreamId: stream}, w.buffer)
+	return w.addVersion(context.Background(), &pb.KV{Key: key, Value: value, Version: loadRevision, StreamId: stream})
+}
+
+// addVersion adds what may be of any revision. It ends with the context where it
+// hands over.
+func (w *tableWriter) addVersion(ctx context.Context, kv *pb.KV) error {
+	badger.KVToBuffer(kv, w.buffer)
 	if w.buffer.LenNoPadding() < maxTableBuffer {
 		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	return w.handOver()
 }

@@ -34,6 +34,11 @@ type loadSite struct {
 func loadDir(target string) string { return filepath.Join(target, ".loading") }
 
 func newLoadSite(target string, log *zap.Logger) (*loadSite, error) {
+	return newSite(target, log, (*loadSite).checkUnwritten)
+}
+
+// newSite makes a site in a directory that check does not refuse.
+func newSite(target string, log *zap.Logger, check func(*loadSite) error) (*loadSite, error) {
 	if !canHold {
 		return nil, authz.Errorf(authz.FailedPrecondition, "a load into %s needs a lock that this system does not have: import into it instead", target)
 	}
@@ -46,7 +51,11 @@ func newLoadSite(target string, log *zap.Logger) (*loadSite, error) {
 	if s.unlock, err = lockStore(target); err != nil {
 		return nil, err
 	}
-	if err := s.checkUnwritten(); err != nil {
+	err = adopt(target, s.rename)
+	if err == nil {
+		err = check(s)
+	}
+	if err != nil {
 		s.unlock()
 		return nil, err
 	}
@@ -147,6 +156,14 @@ func (s *loadSite) checkUnwritten() error {
 		return authz.Errorf(authz.FailedPrecondition, "%s is neither empty nor a store: choose another directory", s.target)
 	}
 	return s.checkStoreUnwritten()
+}
+
+// checkStore refuses a directory that holds no store.
+func (s *loadSite) checkStore() error {
+	if _, err := os.Stat(filepath.Join(s.target, badger.ManifestFilename)); err != nil {
+		return authz.Errorf(authz.FailedPrecondition, "there is no store in %s for an incremental backup to go on from: restore a full one, and those after it", s.target)
+	}
+	return nil
 }
 
 // isIncidental reports whether a name says nothing about a directory: it is

@@ -142,7 +142,11 @@ func openBadger(d disk, log *zap.Logger) (*badger.DB, error) {
 		if err != nil {
 			return nil, err
 		}
+		err = adopt(d.dir, os.Rename)
 		unlock()
+		if err != nil {
+			return nil, err
+		}
 	}
 	return openWith(d, badgerOptions(d.dir, log))
 }

@@ -126,13 +126,19 @@ func (s *Store) setFloor(floor uint64) {
 	defer s.pinsMu.Unlock()
 	s.floor.Store(floor)
 	s.retireUnpinned()
-	discard := floor
+	if discard := s.discardable(); discard > 0 {
+		s.db.SetDiscardTs(discard)
+	}
+}
+
+// discardable is the revision below which nothing can be read, nor is being read.
+// Its caller holds pinsMu.
+func (s *Store) discardable() uint64 {
+	discard := s.floor.Load()
 	for _, v := range s.pinned {
 		discard = min(discard, v.revision)
 	}
-	if discard > 0 {
-		s.db.SetDiscardTs(discard)
-	}
+	return discard
 }
 
 // openViews is how many views are open.
