@@ -68,6 +68,10 @@ func walls() []wall {
 			imports(outside("engine/eval", "policy/suite"), startsWith(opa+"v1/topdown", opa+"v1/storage"), besidePlainOPA),
 		},
 		{
+			"metrics", "who is told what happens is told by a small interface, so that it can be tried and read without metrics: only engine/metrics imports Prometheus",
+			imports(outside("engine/metrics"), startsWith("github.com/prometheus")),
+		},
+		{
 			"servers", "each protocol stands for itself; what two of them share is engine/server/status or engine/server/wire, or belongs behind them",
 			imports(in("engine/server"), startsWith(module+"engine/server/"), ours("engine/server/status", "engine/server/wire"), itself),
 		},
@@ -168,6 +172,8 @@ func TestWallsCatch(t *testing.T) {
 		{"a server imports OPA's values", "values", importing("engine/server/x/x.go", opa+"v1/ast"), 1},
 		{"a test of the command stands beside plain OPA", "values", importing("cmd/verdict/x_test.go", opa+"v1/rego"), 0},
 		{"the point imports topdown", "evaluation", importing("engine/pdp/x.go", opa+"v1/topdown"), 1},
+		{"the point imports Prometheus", "metrics", importing("engine/pdp/x.go", "github.com/prometheus/client_golang/prometheus"), 1},
+		{"the metrics import Prometheus", "metrics", importing("engine/metrics/x.go", "github.com/prometheus/client_golang/prometheus"), 0},
 		{"a server imports another", "servers", importing("engine/server/authzen/x.go", module+"engine/server/grpcapi"), 1},
 		{"a server imports status", "servers", importing("engine/server/authzen/x.go", module+"engine/server/status"), 0},
 		{"the point imports the wire", "wire", importing("engine/pdp/x.go", module+"api/verdict/v1"), 1},

@@ -59,6 +59,15 @@ func (k Kind) String() string {
 	return kindNames[Internal]
 }
 
+// Kinds are all kinds, Internal first.
+func Kinds() []Kind {
+	all := make([]Kind, len(kindNames))
+	for i := range all {
+		all[i] = Kind(i)
+	}
+	return all
+}
+
 // A Violation says which part of an input is wrong, and how.
 type Violation struct {
 	// Field is the path to the part, such as "changes[3].put_entity.parents".
@@ -78,6 +87,8 @@ type Error struct {
 	// RetryAfter is after how long an Overloaded request may be sent again; zero
 	// where nobody can tell.
 	RetryAfter time.Duration
+	// Limit is the limit that is reached, for the kinds that are about one.
+	Limit Limit
 	// Err is the cause, if there is one. It is not part of the text.
 	Err error
 }

@@ -40,6 +40,7 @@ type config struct {
 	Tenants     map[string]tenantConfig `yaml:"tenants"`
 	Limits      limitsConfig            `yaml:"limits" envPrefix:"VERDICT_LIMITS_"`
 	Directory   directoryConfig         `yaml:"directory" envPrefix:"VERDICT_DIRECTORY_"`
+	Metrics     metricsConfig           `yaml:"metrics" envPrefix:"VERDICT_METRICS_"`
 	Log         logConfig               `yaml:"log" envPrefix:"VERDICT_LOG_"`
 	Shutdown    shutdownConfig          `yaml:"shutdown" envPrefix:"VERDICT_SHUTDOWN_"`
 }
@@ -140,6 +141,7 @@ func defaultConfig() config {
 			Connections: 10_000, ConnectionsPerPeer: 2_500,
 		},
 		Directory: directoryConfig{Retention: duration(directory.DefaultRetention), Audit: defaultAudit, Cache: pip.DefaultCacheBytes},
+		Metrics:   metricsConfig{Enabled: true},
 		Log:       logConfig{Level: logLevel(zapcore.InfoLevel), Format: "json"},
 		Shutdown:  defaultShutdown(),
 	}

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"go.uber.org/zap"
+
+	"github.com/verdictpdp/verdict/api/authz"
 )
 
 // A boundedListener closes the connections beyond a number at once, of one peer and in
@@ -14,15 +16,17 @@ type boundedListener struct {
 	net.Listener
 	most, perPeer int
 	logger        *zap.Logger
+	// limited counts the connections that are closed.
+	limited func(authz.Limit)
 
 	mu     sync.Mutex
 	open   int
 	byPeer map[netip.Prefix]int
 }
 
-func bounded(below net.Listener, limits limitsConfig, logger *zap.Logger) net.Listener {
+func bounded(below net.Listener, limits limitsConfig, logger *zap.Logger, limited func(authz.Limit)) *boundedListener {
 	return &boundedListener{
-		Listener: below, most: int(limits.Connections), perPeer: int(limits.ConnectionsPerPeer), logger: logger,
+		Listener: below, most: int(limits.Connections), perPeer: int(limits.ConnectionsPerPeer), logger: logger, limited: limited,
 		byPeer: make(map[netip.Prefix]int),
 	}
 }
@@ -35,28 +39,36 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		peer := peerOf(below.RemoteAddr())
-		limit := l.admit(peer)
-		if limit == "" {
+		limit, admitted := l.admit(peer)
+		if admitted {
 			return &boundedConn{Conn: below, listener: l, peer: peer}, nil
 		}
 		below.Close()
-		l.logger.Warn("a connection is closed: there are too many", zap.Stringer("address", l.Addr()), zap.Stringer("peer", peer), zap.String("limit", limit))
+		l.limited(limit)
+		l.logger.Warn("a connection is closed: there are too many", zap.Stringer("address", l.Addr()), zap.Stringer("peer", peer), zap.String("limit", "limits."+limit.String()))
 	}
 }
 
 // admit counts a connection, or names the limit that it would be beyond.
-func (l *boundedListener) admit(peer netip.Prefix) (limit string) {
+func (l *boundedListener) admit(peer netip.Prefix) (limit authz.Limit, admitted bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.open >= l.most:
-		return "limits.connections"
+		return authz.ConnectionsLimit, false
 	case peer.IsValid() && l.byPeer[peer] >= l.perPeer:
-		return "limits.connections_per_peer"
+		return authz.ConnectionsPerPeerLimit, false
 	}
 	l.open++
 	l.byPeer[peer]++
-	return ""
+	return 0, true
+}
+
+// count is how many connections are open.
+func (l *boundedListener) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open
 }
 
 func (l *boundedListener) leave(peer netip.Prefix) {

@@ -8,6 +8,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/verdictpdp/verdict/api/authz"
 )
 
 // from opens a connection from a loopback address, and reports whether it is kept.
@@ -42,12 +44,13 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			limited := make(chan authz.Limit, 10)
 			core, logs := observer.New(zapcore.WarnLevel)
 			below, err := openListener("127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
 			}
-			listener := bounded(below, tt.limits, zap.New(core))
+			listener := bounded(below, tt.limits, zap.New(core), func(limit authz.Limit) { limited <- limit })
 			defer listener.Close()
 			go serveNothing(listener)
 
@@ -68,6 +71,9 @@ func TestConnectionsAreBounded(t *testing.T) {
 			}
 			if line := logs.TakeAll()[0]; line.ContextMap()["limit"] != tt.limit || line.ContextMap()["peer"] != tt.beyond+"/32" {
 				t.Errorf("the log says %v", line.ContextMap())
+			}
+			if limit := <-limited; "limits."+limit.String() != tt.limit {
+				t.Errorf("counted for the limit %v", limit)
 			}
 			if tt.other != "" {
 				if _, kept := from(t, tt.other, listener); !kept {

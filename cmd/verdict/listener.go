@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// listen opens a way in, whose connections are bounded and end with it.
-func (s *service) listen(address string) (net.Listener, error) {
+// listen opens a way in, whose connections are bounded and end with it, and what bounds them.
+func (s *service) listen(address string) (net.Listener, *boundedListener, error) {
 	listener, err := openListener(address)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return hearing(bounded(listener, s.config.Limits, s.logger), s.config.TLS.on()), nil
+	connections := bounded(listener, s.config.Limits, s.logger, s.metrics.Limited)
+	return hearing(connections, s.config.TLS.on()), connections, nil
 }
 
 // openListener opens host:port or unix:///path. A socket that a dead process left

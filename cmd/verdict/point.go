@@ -17,6 +17,7 @@ import (
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/eval/closure"
 	"github.com/verdictpdp/verdict/engine/eval/topdown"
+	"github.com/verdictpdp/verdict/engine/metrics"
 	"github.com/verdictpdp/verdict/engine/pdp"
 	"github.com/verdictpdp/verdict/engine/pip"
 	"github.com/verdictpdp/verdict/policy/bundle"
@@ -29,6 +30,8 @@ type point struct {
 	directory *directory.Directory
 	programs  *activation.Set
 	decisions *pdp.PDP
+	cache     *pip.Cache
+	metrics   *metrics.Metrics
 }
 
 type pointOptions struct {
@@ -43,6 +46,7 @@ type pointOptions struct {
 // openPoint opens the directory and puts everything together. No policy is
 // active yet.
 func openPoint(o pointOptions) (*point, error) {
+	counts := newMetrics(o.tenants)
 	cache := pip.NewCache(pip.Options{MaxBytes: int64(o.config.Directory.Cache)})
 	names := make([]string, len(o.tenants))
 	for i, tenant := range o.tenants {
@@ -55,7 +59,11 @@ func openPoint(o pointOptions) (*point, error) {
 		Audit:     time.Duration(o.config.Directory.Audit),
 		Clock:     o.clock,
 		Logger:    o.logger,
-		OnCommit:  cache.Invalidate,
+		OnCommit: func(tenant string, revision uint64, changed []authz.EntityRef) {
+			cache.Invalidate(tenant, revision, changed)
+			counts.Changed(tenant, revision, changed)
+		},
+		Committed: counts.Committed,
 	})
 	if err != nil {
 		return nil, err
@@ -67,6 +75,7 @@ func openPoint(o pointOptions) (*point, error) {
 		Faults:     o.config.faults(),
 		Logger:     o.logger,
 		Clock:      o.clock,
+		Observer:   counts.Activated,
 	})
 	decisions := pdp.New(pdp.Options{
 		Policy: func(tenant string) (pdp.Policy, error) {
@@ -77,6 +86,7 @@ func openPoint(o pointOptions) (*point, error) {
 			return pdp.Policy{
 				Program: active.Program, Compiled: active.Policy, Actions: active.Actions, Rules: active.Rules,
 				Revision: active.Revision, Digest: active.Digest,
+				Evaluator: active.Evaluator,
 			}, nil
 		},
 		Snapshot: func(ctx context.Context, tenant string, c authz.Consistency) (pdp.Snapshot, error) {
@@ -86,9 +96,10 @@ func openPoint(o pointOptions) (*point, error) {
 			}
 			return snapshot, nil
 		},
-		Cache:  cache,
-		Clock:  o.clock,
-		Logger: o.logger,
+		Cache:    cache,
+		Clock:    o.clock,
+		Observer: counts,
+		Logger:   o.logger,
 		Limits: pdp.Limits{
 			InputBytes: int(o.config.Limits.Input),
 			Evaluation: time.Duration(o.config.Limits.Evaluation),
@@ -99,7 +110,7 @@ func openPoint(o pointOptions) (*point, error) {
 			Wait:       time.Duration(o.config.Limits.Wait),
 		},
 	})
-	return &point{directory: dir, programs: programs, decisions: decisions}, nil
+	return &point{directory: dir, programs: programs, decisions: decisions, cache: cache, metrics: counts}, nil
 }
 
 // evaluators are what policies run on everywhere in the product: compiled, and

@@ -108,8 +108,10 @@ type service struct {
 	tenants []string
 
 	grpcListener, httpListener net.Listener
-	grpc                       *grpcapi.Server
-	http                       *http.Server
+	// grpcConnections and httpConnections bound those of the listeners.
+	grpcConnections, httpConnections *boundedListener
+	grpc                             *grpcapi.Server
+	http                             *http.Server
 	// certificate is nil where TLS is off.
 	certificate *certificate
 	// draining is set from when on the service is to end.
@@ -132,10 +134,10 @@ func openService(o pointOptions) (_ *service, err error) {
 	for _, tenant := range o.tenants {
 		s.tenants = append(s.tenants, tenant.Name)
 	}
-	if s.grpcListener, err = s.listen(o.config.GRPC.Address); err != nil {
+	if s.grpcListener, s.grpcConnections, err = s.listen(o.config.GRPC.Address); err != nil {
 		return nil, fmt.Errorf("gRPC: %w", err)
 	}
-	if s.httpListener, err = s.listen(o.config.HTTP.Address); err != nil {
+	if s.httpListener, s.httpConnections, err = s.listen(o.config.HTTP.Address); err != nil {
 		return nil, fmt.Errorf("HTTP: %w", err)
 	}
 	var security credentials.TransportCredentials
@@ -157,13 +159,15 @@ func openService(o pointOptions) (_ *service, err error) {
 		Logger:    o.logger,
 		Security:  security,
 		Further:   s.extAuthz(mapper),
+		Meter:     s.grpcMeter,
 	})
-	answers, err := s.authzen(s.forwardAuth(mapper))
+	answers, err := s.authzen(s.withMetrics(s.forwardAuth(mapper)))
 	if err != nil {
 		return nil, err
 	}
+	s.readMetrics()
 	s.http = &http.Server{
-		Handler:           s.parting(answers),
+		Handler:           s.metrics.Requests(s.parting(answers)),
 		ReadHeaderTimeout: 5 * time.Second,
 		// A request is answered within authzen.DefaultMaxTime, if need be that it
 		// took too long, and one whose body comes too slowly soon after.

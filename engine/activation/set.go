@@ -95,7 +95,21 @@ type Options struct {
 	// another than the one before.
 	Logger *zap.Logger
 	Clock  func() time.Time
+	// Observer is told how each activation ended; nil for nobody.
+	Observer func(tenant string, result Result, took time.Duration)
 }
+
+// A Result is how an activation ended.
+type Result uint8
+
+const (
+	// Activated is a program swapped.
+	Activated Result = iota
+	// Unchanged is a bundle that is the active one already.
+	Unchanged
+	// Failed leaves what was active before, for the reason that Status tells.
+	Failed
+)
 
 // A Set holds the active programs of all tenants. It is safe for use by many
 // goroutines at once; reading the active program takes no lock.
@@ -105,6 +119,7 @@ type Set struct {
 	faults     []string
 	logger     *zap.Logger
 	clock      func() time.Time
+	observer   func(tenant string, result Result, took time.Duration)
 	slots      map[string]*slot
 	watchPath  func(path string) (*changes, error)
 }
@@ -131,6 +146,7 @@ func New(opts Options) *Set {
 		faults:     opts.Faults,
 		logger:     opts.Logger,
 		clock:      opts.Clock,
+		observer:   opts.Observer,
 		slots:      make(map[string]*slot, len(opts.Tenants)),
 		watchPath:  watchPath,
 	}
@@ -204,13 +220,16 @@ func (s *Set) activate(ctx context.Context, slot *slot) error {
 		return ctx.Err()
 	case err != nil:
 		s.fail(slot, err)
+		s.told(slot, Failed, start)
 		return err
 	}
 	slot.failure.Store(nil)
 	if next == nil {
+		s.told(slot, Unchanged, start)
 		return nil
 	}
 	slot.active.Store(next)
+	s.told(slot, Activated, start)
 	s.logger.Info("policy activated", zap.String("tenant", slot.Name),
 		zap.String("bundle", next.BundleName), zap.String("revision", next.Revision),
 		zap.String("evaluator", next.Evaluator), zap.Duration("took", next.ActivatedAt.Sub(start)))
@@ -219,6 +238,13 @@ func (s *Set) activate(ctx context.Context, slot *slot) error {
 			zap.String("tenant", slot.Name), zap.String("evaluator", next.Evaluator))...)
 	}
 	return nil
+}
+
+// told tells of an activation that has ended.
+func (s *Set) told(slot *slot, result Result, start time.Time) {
+	if s.observer != nil {
+		s.observer(slot.Name, result, s.clock().Sub(start))
+	}
 }
 
 // fail keeps and logs why an activation failed; one that fails as the one before

@@ -40,6 +40,9 @@ type Options struct {
 	// entities whose record or own grants changed. It is not called by two
 	// commits at once.
 	OnCommit func(tenant string, revision uint64, changed []authz.EntityRef)
+	// Committed, if set, is told how long each commit took to come to the disk, and
+	// why it did not.
+	Committed func(took time.Duration, err error)
 }
 
 // A Directory is an open directory. It is safe for use by many goroutines.
@@ -78,7 +81,7 @@ func Open(o Options) (*Directory, error) {
 }
 
 func storeOptions(o Options) store.Options {
-	so := store.Options{Dir: o.Dir, Retention: o.Retention, Audit: o.Audit, Clock: o.Clock, Logger: o.Logger, OnCommit: o.OnCommit}
+	so := store.Options{Dir: o.Dir, Retention: o.Retention, Audit: o.Audit, Clock: o.Clock, Logger: o.Logger, OnCommit: o.OnCommit, Committed: o.Committed}
 	if so.Retention == 0 {
 		so.Retention = DefaultRetention
 	}

@@ -128,7 +128,7 @@ func (s *Snapshot) GrantsOf(subject authz.EntityRef) ([]authz.Grant, error) {
 	case err != nil || links.AsSubject == 0:
 		return nil, err
 	case links.AsSubject > MaxGrantsOf:
-		return nil, authz.Errorf(authz.LimitExceeded, "%s has %d grants of its own: a decision reads at most %d, grant roles on wider scopes", authz.Quote(subject.String()), links.AsSubject, MaxGrantsOf)
+		return nil, authz.Exceeded(authz.GrantsLimit, "%s has %d grants of its own: a decision reads at most %d, grant roles on wider scopes", authz.Quote(subject.String()), links.AsSubject, MaxGrantsOf)
 	}
 	return s.view().GrantsOf(subject, links.AsSubject)
 }

@@ -58,7 +58,7 @@ func Closure(ref, root authz.EntityRef, parentsOf ParentsOf) ([]Ancestor, error)
 				continue
 			}
 			if len(closure) == MaxAncestors {
-				return nil, authz.Errorf(authz.LimitExceeded, "%s has more than %d ancestors: flatten the hierarchy above it", authz.Quote(ref.String()), MaxAncestors)
+				return nil, authz.Exceeded(authz.AncestorsLimit, "%s has more than %d ancestors: flatten the hierarchy above it", authz.Quote(ref.String()), MaxAncestors)
 			}
 			closure = append(closure, Ancestor{Ref: parent, Distance: at.Distance + 1})
 		}

@@ -81,7 +81,7 @@ func (p *PDP) decideItem(ctx context.Context, on *pin, batch *Batch, request *au
 	}
 	now := time.Now()
 	if !now.Before(end) {
-		return p.denied(on, now, request, authz.Errorf(authz.LimitExceeded, "the batch did not come to this request within the batch time %v: send smaller batches", p.limits.Batch)), nil
+		return p.denied(on, now, request, authz.Exceeded(authz.BatchLimit, "the batch did not come to this request within the batch time %v: send smaller batches", p.limits.Batch)), nil
 	}
 	size, err := inspect(request, p.limits.InputBytes)
 	if err == nil && request.Tenant != batch.Tenant {
@@ -102,6 +102,7 @@ func (p *PDP) denied(on *pin, now time.Time, request *authz.Request, err error) 
 	decision := authz.Decision{
 		ID: p.newID(now), PolicyRevision: on.policy.Revision, DirectoryRevision: on.snapshot.Revision(), Err: err,
 	}
+	p.told(on, now, &decision)
 	p.log(cmp.Or(request, &authz.Request{}), &decision)
 	return decision
 }

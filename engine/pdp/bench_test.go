@@ -11,6 +11,7 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/eval/closure"
+	"github.com/verdictpdp/verdict/engine/metrics"
 	"github.com/verdictpdp/verdict/engine/pdp"
 	"github.com/verdictpdp/verdict/engine/pip"
 	"github.com/verdictpdp/verdict/engine/pip/piptest"
@@ -51,7 +52,7 @@ reasons contains "the role permits it" if allow
 
 // newBench is a PDP on topdown over ten thousand users in departments of
 // fifty, each with a grant on their own department and a document in it.
-func newBench(b *testing.B, text string) *pdp.PDP {
+func newBench(b *testing.B, text string, observer pdp.Observer) *pdp.PDP {
 	changes := piptest.Lines(b, `{"entity": {"type": "role", "id": "reader", "attributes": {"permissions": ["doc:read"]}}}
 {"entity": {"type": "organization", "id": "acme"}}`)
 	for i := range benchUsers {
@@ -68,7 +69,10 @@ func newBench(b *testing.B, text string) *pdp.PDP {
 	directory.Write(changes...)
 	program := prepare(b, text)
 	return pdp.New(pdp.Options{
-		Policy: func(string) (pdp.Policy, error) { return pdp.Policy{Program: program, Revision: "p1"}, nil },
+		Policy: func(string) (pdp.Policy, error) {
+			return pdp.Policy{Program: program, Revision: "p1", Evaluator: "closure"}, nil
+		},
+		Observer: observer,
 		Snapshot: func(context.Context, string, authz.Consistency) (pdp.Snapshot, error) {
 			return directory.Latest(), nil
 		},
@@ -97,16 +101,20 @@ func prepare(t testing.TB, text string) eval.Program {
 // BenchmarkDecide decides for ten thousand subjects in turn, all of them in the
 // cache. Every other one asks for a document out of its reach.
 func BenchmarkDecide(b *testing.B) {
+	counting := metrics.New(metrics.Options{Tenants: []string{"t"}, Evaluators: []string{"closure"}})
 	for _, bench := range []struct {
 		name, policy string
 		explain      bool
+		observer     pdp.Observer
 	}{
-		{"constant", constantPolicy, false},
-		{"roles", roles, false},
-		{"roles explained", roles, true},
+		{"constant", constantPolicy, false, nil},
+		{"roles", roles, false, nil},
+		{"roles explained", roles, true, nil},
+		{"constant counted", constantPolicy, false, counting},
+		{"roles counted", roles, false, counting},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
-			p := newBench(b, bench.policy)
+			p := newBench(b, bench.policy, bench.observer)
 			requests := make([]*authz.Request, benchUsers)
 			for i := range requests {
 				user := i * 7919 % benchUsers

@@ -49,7 +49,7 @@ func (p *PDP) evaluate(ctx context.Context, on *pin, start time.Time, request *a
 // checkSize refuses what is too large to be evaluated.
 func (p *PDP) checkSize(size int) error {
 	if size > p.limits.InputBytes {
-		return authz.Errorf(authz.LimitExceeded, "the request is larger than the input limit of %d bytes: send less, and keep what policies need in the directory", p.limits.InputBytes)
+		return authz.Exceeded(authz.InputLimit, "the request is larger than the input limit of %d bytes: send less, and keep what policies need in the directory", p.limits.InputBytes)
 	}
 	return nil
 }
@@ -58,7 +58,7 @@ func (p *PDP) checkSize(size int) error {
 // caller's, the one that says so.
 func overTime(ctx context.Context, budget *budget, within time.Duration, err error) error {
 	if ctx.Err() == nil && authz.KindOf(err) == authz.DeadlineExceeded && budget.Err() != nil {
-		return authz.Errorf(authz.LimitExceeded, "the policy did not come to its end within the evaluation time %v: let it read by id instead of iterating, or raise the limit", within)
+		return authz.Exceeded(authz.EvaluationLimit, "the policy did not come to its end within the evaluation time %v: let it read by id instead of iterating, or raise the limit", within)
 	}
 	return err
 }

@@ -41,6 +41,8 @@ type Options struct {
 	Clock func() time.Time
 	// NewID names decisions; nil means a UUID that sorts by time.
 	NewID func() string
+	// Observer is told of what is answered; nil for nobody.
+	Observer Observer
 	// Logger gets a line a decision at debug level, and internal errors. Nil
 	// logs nothing.
 	Logger *zap.Logger
@@ -58,6 +60,8 @@ type Policy struct {
 	Rules map[string]eval.Rule
 	// Revision is the bundle's revision.
 	Revision string
+	// Evaluator is the name of what the program runs on, for the Observer.
+	Evaluator string
 	// Digest tells bundles apart that have the same revision.
 	Digest string
 }
@@ -88,6 +92,7 @@ type PDP struct {
 	newID    func(now time.Time) string
 	tokens   *searchTokens
 	searches *searches
+	observer Observer // or nil
 	logger   *zap.Logger
 }
 
@@ -95,7 +100,8 @@ type PDP struct {
 func New(o Options) *PDP {
 	p := &PDP{
 		policy: o.Policy, snapshot: o.Snapshot, cache: o.Cache, limits: o.Limits.withDefaults(),
-		clock: o.Clock, newID: new(idSource).next, tokens: newSearchTokens(), searches: newSearches(), logger: cmp.Or(o.Logger, zap.NewNop()),
+		clock: o.Clock, newID: new(idSource).next, tokens: newSearchTokens(), searches: newSearches(),
+		observer: o.Observer, logger: cmp.Or(o.Logger, zap.NewNop()),
 	}
 	if o.NewID != nil {
 		p.newID = func(time.Time) string { return o.NewID() }
@@ -142,6 +148,7 @@ func (p *PDP) decide(ctx context.Context, on *pin, start time.Time, request *aut
 		return authz.Decision{}, undecided(ctx, err)
 	}
 	conclude(&decision, output, err)
+	p.told(on, start, &decision)
 	p.log(request, &decision)
 	return decision, nil
 }

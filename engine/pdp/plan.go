@@ -51,16 +51,23 @@ func (p *PDP) Plan(ctx context.Context, q PlanQuestion) (Planned, error) {
 		return Planned{}, authz.Errorf(authz.FailedPrecondition, "the policy cannot be evaluated in part")
 	}
 	pinned.prepareSearch()
-	left, err := p.residual(ctx, &pinned, Resources, request, size, residual.Exactly)
+	planned, err := p.planned(ctx, &pinned, policy, request, size, q.Options)
+	p.toldPlan(&pinned, err)
+	return planned, err
+}
+
+// planned writes what is left of a policy as a filter.
+func (p *PDP) planned(ctx context.Context, on *pin, policy *rego.Policy, request *authz.Request, size int, options plan.Options) (Planned, error) {
+	left, err := p.residual(ctx, on, Resources, request, size, residual.Exactly)
 	if err != nil {
 		return Planned{}, err
 	}
 	typ := request.Resource.Type
-	written, err := plan.Of(left, typ, policy.Value("verdict", "plan", typ), q.Options)
+	written, err := plan.Of(left, typ, policy.Value("verdict", "plan", typ), options)
 	if err != nil {
 		return Planned{}, err
 	}
-	planned := Planned{Plan: written, PolicyRevision: pinned.policy.Revision, DirectoryRevision: pinned.snapshot.Revision()}
+	planned := Planned{Plan: written, PolicyRevision: on.policy.Revision, DirectoryRevision: on.snapshot.Revision()}
 	if policy.Has(rego.Obligations) && written.Effect != plan.Never {
 		planned.Notes = append(planned.Notes, fmt.Sprintf("The policy has obligations, which a filter does not tell: ask for a decision on each %s that is shown.", authz.Quote(typ)))
 	}

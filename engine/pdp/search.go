@@ -136,7 +136,9 @@ func (p *PDP) Search(ctx context.Context, s Search) (Found, error) {
 	if s.For != Actions {
 		pinned.prepareSearch()
 	}
-	return p.search(ctx, &pinned, s.For, request, size, token)
+	found, err := p.search(ctx, &pinned, s.For, request, size, token)
+	p.toldPage(&pinned, &found, err)
+	return found, err
 }
 
 // searched is what a search asks about, with nothing in the place of what it

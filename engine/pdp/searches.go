@@ -3,6 +3,8 @@ package pdp
 import (
 	"container/list"
 	"sync"
+
+	"github.com/verdictpdp/verdict/engine/pip"
 )
 
 // maxSearchesBytes is about how much memory the candidates of searches may take. The
@@ -17,6 +19,8 @@ type searches struct {
 	known  map[searchName]*list.Element // of rememberedSearch
 	latest list.List                    // the latest in front
 	bytes  int
+	// hits and misses count those that were remembered and those that were not.
+	hits, misses int64
 }
 
 type rememberedSearch struct {
@@ -34,8 +38,10 @@ func (s *searches) of(name searchName) (candidates, bool) {
 	defer s.mu.Unlock()
 	at, remembered := s.known[name]
 	if !remembered {
+		s.misses++
 		return candidates{}, false
 	}
+	s.hits++
 	s.latest.MoveToFront(at)
 	return at.Value.(rememberedSearch).from, true
 }
@@ -70,4 +76,12 @@ func (c candidates) bytes() int {
 		}
 	}
 	return bytes
+}
+
+// RememberedSearches are the candidates that are kept for the next pages of searches.
+func (p *PDP) RememberedSearches() pip.Stats {
+	s := p.searches
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return pip.Stats{Bytes: int64(s.bytes), MaxBytes: maxSearchesBytes, Entries: int64(len(s.known)), Hits: s.hits, Misses: s.misses}
 }

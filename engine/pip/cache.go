@@ -36,6 +36,8 @@ type Cache struct {
 	door     doorkeeper
 	decoders *decoders
 	readers  sync.Pool // of *Reader, released
+	// hits and misses are of readers that were released.
+	hits, misses atomic.Int64
 }
 
 const stripeCount = 1 << 10

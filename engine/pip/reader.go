@@ -23,6 +23,8 @@ type Reader struct {
 	first [firstEntities]entity
 	more  map[authz.EntityRef]*entity
 	long  []*entry // those read that have arrays worth an index
+
+	hits, misses int64 // of the cache, since the last release
 }
 
 const firstEntities = 8
@@ -47,6 +49,7 @@ func (c *Cache) Reader(snapshot Snapshot, maxEntities int) *Reader {
 func (r *Reader) Release() {
 	clear(r.first[:min(r.count, firstEntities)])
 	r.count, r.more, r.long = 0, nil, nil
+	r.cache.count(r)
 	r.cache.readers.Put(r)
 }
 
@@ -66,9 +69,11 @@ func (r *Reader) Entity(ctx context.Context, typ, id string) (eval.Entity, error
 			return nil, nil
 		}
 		if r.count >= r.limit {
-			return nil, authz.Errorf(authz.LimitExceeded, "the policy reads more than %d entities for one decision: let it read by id instead of iterating, or raise the limit", r.limit)
+			return nil, authz.Exceeded(authz.EntitiesLimit, "the policy reads more than %d entities for one decision: let it read by id instead of iterating, or raise the limit", r.limit)
 		}
-		if at == nil {
+		if at != nil {
+			r.hits++
+		} else {
 			var err error
 			if at, err = r.load(ctx, ref); err != nil {
 				return nil, err
@@ -141,6 +146,7 @@ func (r *Reader) remember(at *entry) *entity {
 // from the snapshot.
 func (r *Reader) entry(ctx context.Context, ref authz.EntityRef) (*entry, error) {
 	if e := r.cache.lookup(key{r.tenant, ref.Type, ref.ID}, r.revision); e != nil {
+		r.hits++
 		return e, nil
 	}
 	e, err := r.load(ctx, ref)
@@ -157,6 +163,7 @@ func (r *Reader) load(ctx context.Context, ref authz.EntityRef) (*entry, error) 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	r.misses++
 	var stored authz.Entity
 	var known bool
 	if !ref.IsRoot() {

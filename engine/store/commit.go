@@ -124,7 +124,12 @@ func (s *Store) begin(g *group) (*commit, error) {
 	}
 	go func() {
 		defer txn.Discard()
-		c.landed <- s.commitAt(txn, c.plan.revision)
+		begun := time.Now()
+		err := s.commitAt(txn, c.plan.revision)
+		if s.options.Committed != nil {
+			s.options.Committed(time.Since(begun), err)
+		}
+		c.landed <- err
 	}()
 	return c, nil
 }

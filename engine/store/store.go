@@ -34,6 +34,9 @@ type Options struct {
 	// the commit is on disk and before its revision is published. Changed are
 	// the entities whose record or own grants changed.
 	OnCommit func(tenant string, revision uint64, changed []authz.EntityRef)
+	// Committed, if set, is told how long each commit took to come to the disk, and
+	// why it did not.
+	Committed func(took time.Duration, err error)
 }
 
 // Settings of Badger. Memtables, and what writes them as tables, make up most of

@@ -227,7 +227,7 @@ func (w *writer) join(write *Write) bool {
 	case len(d.touches) == 0:
 		write.answer(view.Revision(), nil)
 	case !newGroup().fits(d):
-		write.answer(0, authz.Errorf(authz.LimitExceeded,
+		write.answer(0, authz.Exceeded(authz.WriteLimit,
 			"the batch comes to %d bytes and %d keys with its indexes: one batch may come to %d bytes and %d keys, send several smaller ones",
 			d.size, d.count(), maxCommitBytes-commitOverheadBytes, maxCommitEntries-commitOverheadEntries))
 	case !w.next.fits(d):

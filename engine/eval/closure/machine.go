@@ -144,7 +144,7 @@ func (m *machine) look() bool {
 	}
 	left := m.steps + int64(m.untilLook)
 	if left < 0 {
-		m.err = authz.Errorf(authz.LimitExceeded, "the policy takes more than the %d steps that one decision may: let it read by id instead of iterating, or raise the limit", m.limit)
+		m.err = authz.Exceeded(authz.StepsLimit, "the policy takes more than the %d steps that one decision may: let it read by id instead of iterating, or raise the limit", m.limit)
 		return false
 	}
 	m.allot(left)

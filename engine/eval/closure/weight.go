@@ -146,7 +146,7 @@ func (m *machine) affords(steps int64) bool {
 		return true
 	}
 	if m.work(int(min(steps, math.MaxInt32))) {
-		m.fail(authz.Errorf(authz.LimitExceeded, "the policy calls a built-in on values that it could not come to the end of in time: let it compute with smaller ones, or raise the limit of the evaluation time"))
+		m.fail(authz.Exceeded(authz.EvaluationLimit, "the policy calls a built-in on values that it could not come to the end of in time: let it compute with smaller ones, or raise the limit of the evaluation time"))
 	}
 	return false
 }

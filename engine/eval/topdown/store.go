@@ -135,7 +135,7 @@ func find(value ast.Value, path storage.Path) ast.Value {
 func (t *transaction) Cancelled() bool {
 	t.steps++
 	if t.most > 0 && t.steps > t.most && t.failure == nil {
-		t.failure = authz.Errorf(authz.LimitExceeded, "the policy takes more than %d steps to be evaluated in part", t.most)
+		t.failure = authz.Exceeded(authz.StepsLimit, "the policy takes more than %d steps to be evaluated in part", t.most)
 	}
 	return t.failure != nil || t.steps%stepsPerLook == 0 && t.ctx.Err() != nil
 }

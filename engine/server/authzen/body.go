@@ -133,5 +133,5 @@ func (s *server) readBody(ctx context.Context, r *http.Request, limit int64, to 
 }
 
 func tooLarge(limit int64) error {
-	return authz.Errorf(authz.LimitExceeded, "the body is larger than the limit of %d bytes", limit)
+	return authz.Exceeded(authz.MessageLimit, "the body is larger than the limit of %d bytes", limit)
 }

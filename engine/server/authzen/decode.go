@@ -281,7 +281,7 @@ func (d decoder) array(element func(i int) error) error {
 // anyValue reads a value that stands at a depth.
 func (d decoder) anyValue(depth int) (any, error) {
 	if *d.values++; *d.values > maxValues {
-		return nil, authz.Errorf(authz.LimitExceeded, "the body has more than %d values: send several requests", maxValues)
+		return nil, authz.Exceeded(authz.MessageLimit, "the body has more than %d values: send several requests", maxValues)
 	}
 	switch d.json.PeekKind() {
 	case '{':

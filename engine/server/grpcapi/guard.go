@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
@@ -22,16 +23,21 @@ type guard struct {
 	logger *zap.Logger
 	// underWay counts the calls in flight.
 	underWay atomic.Int64
+	// meters are told of the calls of their methods.
+	meters map[string]Meter
 }
 
 func (g *guard) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (response any, err error) {
 	g.underWay.Add(1)
 	defer g.underWay.Add(-1)
+	start := time.Now()
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = g.panicked(info.FullMethod, cause)
 		}
+		cause := err
 		err = g.status(info.FullMethod, err)
+		g.meter(info.FullMethod).Called(grpcstatus.Code(err), cause, time.Since(start))
 	}()
 	return handle(ctx, request)
 }
@@ -39,11 +45,14 @@ func (g *guard) unary(ctx context.Context, request any, info *grpc.UnaryServerIn
 func (g *guard) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
 	g.underWay.Add(1)
 	defer g.underWay.Add(-1)
+	start := time.Now()
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = g.panicked(info.FullMethod, cause)
 		}
+		cause := err
 		err = g.status(info.FullMethod, err)
+		g.meter(info.FullMethod).Called(grpcstatus.Code(err), cause, time.Since(start))
 	}()
 	return handle(server, wire.Stream{ServerStream: stream})
 }

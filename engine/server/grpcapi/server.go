@@ -82,6 +82,9 @@ type Options struct {
 	// Further registers services of other packages, which are guarded and closed as
 	// those of this one.
 	Further []func(grpc.ServiceRegistrar)
+	// Meter makes what is told of the calls of a method, by its full name; it is asked
+	// once for each that is registered. Nil for nobody.
+	Meter func(method string, streams bool) Meter
 	// MaxMessageBytes bounds a message received; 0 means 16 MiB. A larger one
 	// is refused with RESOURCE_EXHAUSTED.
 	MaxMessageBytes int
@@ -160,6 +163,7 @@ func New(o Options) *Server {
 	}
 	healthpb.RegisterHealthServer(registrar, newHealthServer(o.Ready, closing))
 	reflection.Register(s.grpc)
+	g.meters = metersOf(s.grpc, o.Meter)
 	return s
 }
 

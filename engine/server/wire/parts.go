@@ -27,7 +27,7 @@ func checkParts(message any, data mem.BufferSlice) error {
 		return nil
 	}
 	if countParts(m.ProtoReflect().Descriptor(), data.Materialize(), MaxParts, 0) < 0 {
-		return authz.Errorf(authz.LimitExceeded, "the message has more than %d parts: send several", MaxParts)
+		return authz.Exceeded(authz.MessageLimit, "the message has more than %d parts: send several", MaxParts)
 	}
 	return nil
 }

@@ -1,0 +1,53 @@
+package directory
+
+import (
+	"context"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+// A State is where a directory stands, for those who operate it.
+type State struct {
+	// Oldest and Latest are the revisions that can be read.
+	Oldest, Latest uint64
+	// Tables, Logs and Free are the bytes of the store on its disk, and those that are
+	// left there; Free is negative where that is not known.
+	Tables, Logs, Free int64
+	// LastChanges are the revisions in which the tenants were changed last, 0 for
+	// never.
+	LastChanges map[string]uint64
+}
+
+// State is where the directory stands. An error is of kind Unavailable when it is
+// closed.
+func (d *Directory) State(ctx context.Context) (State, error) {
+	state := State{LastChanges: make(map[string]uint64, len(d.tenants))}
+	for _, tenant := range d.tenants {
+		if err := ctx.Err(); err != nil {
+			return State{}, err
+		}
+		var err error
+		if state.LastChanges[tenant], err = d.lastChange(tenant); err != nil {
+			return State{}, err
+		}
+	}
+	// A view keeps the store open while it is looked at.
+	view, err := d.store.Latest(authz.DefaultTenant)
+	if err != nil {
+		return State{}, err
+	}
+	defer view.Close()
+	sizes := d.store.Sizes()
+	state.Tables, state.Logs, state.Free = sizes.Tables, sizes.Logs, sizes.Free
+	state.Oldest, state.Latest = d.store.Revisions()
+	return state, nil
+}
+
+func (d *Directory) lastChange(tenant string) (uint64, error) {
+	view, err := d.store.Latest(tenant)
+	if err != nil {
+		return 0, err
+	}
+	defer view.Close()
+	return view.Head()
+}

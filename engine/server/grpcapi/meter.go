@@ -1,0 +1,46 @@
+package grpcapi
+
+import (
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+)
+
+// A Meter is told of the calls of one method.
+type Meter interface {
+	// Called is told of a call that ended with a status, because of an error where it
+	// is not OK. It must not wait.
+	Called(code codes.Code, err error, took time.Duration)
+}
+
+// metersOf are the meters of all methods of a server, by their full names.
+func metersOf(server *grpc.Server, make func(method string, streams bool) Meter) map[string]Meter {
+	meters := map[string]Meter{}
+	if make == nil {
+		return meters
+	}
+	for service, described := range server.GetServiceInfo() {
+		for _, method := range described.Methods {
+			name := "/" + service + "/" + method.Name
+			meters[name] = make(name, method.IsClientStream || method.IsServerStream)
+		}
+	}
+	return meters
+}
+
+// noMeter is told of the calls of methods that have none.
+type noMeter struct{}
+
+func (noMeter) Called(codes.Code, error, time.Duration) {}
+
+// meter is that of a method.
+func (g *guard) meter(method string) Meter {
+	if meter := g.meters[method]; meter != nil {
+		return meter
+	}
+	return noMeter{}
+}
+
+// UnderWay is how many calls are being answered, streams included.
+func (s *Server) UnderWay() int64 { return s.guard.underWay.Load() }
