@@ -110,10 +110,11 @@ func removeStore(dir string) error {
 	return syncPath(dir)
 }
 
-// isStoreFile reports whether a name is one that Badger gives to what holds data.
+// isStoreFile reports whether a name is one of a store's files, other than that of
+// its lock.
 func isStoreFile(name string) bool {
 	switch name {
-	case badger.ManifestFilename, badger.KeyRegistryFileName, "DISCARD":
+	case badger.ManifestFilename, badger.KeyRegistryFileName, "DISCARD", acknowledgedFile:
 		return true
 	}
 	return strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".vlog") || strings.HasSuffix(name, ".mem")

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 
@@ -12,7 +13,8 @@ import (
 // that can no longer be read as well.
 func (v *View) EachChangeBefore(revision uint64, visit func(ChangeRecord) bool) error {
 	space := prefix(v.tenant, spaceChange)
-	it := v.txn().NewIterator(badger.IteratorOptions{Prefix: space, Reverse: true})
+	from := v.txn()
+	it := from.NewIterator(badger.IteratorOptions{Prefix: space, Reverse: true})
 	defer it.Close()
 	if revision == 0 {
 		return nil
@@ -29,7 +31,7 @@ func (v *View) EachChangeBefore(revision uint64, visit func(ChangeRecord) bool) 
 		}
 		record, err := decodeChangeRecord(at, whole)
 		if err != nil {
-			return false, corrupt(changeKey(v.tenant, at, 0), err)
+			return false, from.damaged(changeKey(v.tenant, at, 0), err)
 		}
 		return visit(record), nil
 	}
@@ -37,7 +39,7 @@ func (v *View) EachChangeBefore(revision uint64, visit func(ChangeRecord) bool) 
 		item := it.Item()
 		key := item.Key()[len(space):]
 		if len(key) != 12 {
-			return corrupt(item.KeyCopy(nil), errShort)
+			return from.damaged(item.KeyCopy(nil), errShort)
 		}
 		if next := binary.BigEndian.Uint64(key); next != at {
 			more, err := finish()
@@ -46,11 +48,13 @@ func (v *View) EachChangeBefore(revision uint64, visit func(ChangeRecord) bool) 
 			}
 			at, parts = next, parts[:0]
 		}
-		part, err := item.ValueCopy(nil)
+		err := from.valueOf(item, func(part []byte) error {
+			parts = append(parts, bytes.Clone(part))
+			return nil
+		})
 		if err != nil {
-			return corrupt(item.KeyCopy(nil), err)
+			return from.damaged(item.KeyCopy(nil), err)
 		}
-		parts = append(parts, part)
 	}
 	_, err := finish()
 	return err

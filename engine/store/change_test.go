@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"reflect"
@@ -82,10 +83,17 @@ func TestStoreOfTheFormatBeforeOpens(t *testing.T) {
 	fill(t, s)
 	now := time.Now()
 	txn := s.db.NewTransactionAt(1, true)
-	for _, e := range []entry{{systemKey(systemFormat), appendNumber(oldestFormat)}, {changeKey(tenant, 1, 0), format2Record(now)}} {
-		if err := set(txn, e); err != nil {
-			t.Fatal(err)
+	err := scan(s.at(1), nil, []byte{systemByte}, true, func(key, value []byte) (bool, error) {
+		switch string(key) {
+		case string(systemKey(systemFormat)):
+			value = appendNumber(oldestFormat)
+		case string(changeKey(tenant, 1, 0)):
+			value = format2Record(now)
 		}
+		return true, txn.Set(bytes.Clone(key), bytes.Clone(value)) // without a seal
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	if err := txn.CommitAt(1, nil); err != nil {
 		t.Fatal(err)

@@ -12,14 +12,14 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 )
 
-// Check compares what is derived with what it is derived from, at the view's
-// revision: index entries and links with entities and grants, and the change
+// Check verifies the tables of the whole store, and compares what is derived with
+// what it is derived from, at the view's revision: index entries and links with entities and grants, and the change
 // records that are kept with what they say was changed. It calls damaged with
 // each thing that is not as it should be, until that returns false. It reads
 // the whole tenant, and remembers the entities that the change records name.
 func (v *View) Check(ctx context.Context, damaged func(string) bool) error {
 	c := &checker{view: v, ctx: ctx, damaged: damaged}
-	for _, step := range []func() error{c.records, c.links, c.history} {
+	for _, step := range []func() error{c.files, c.records, c.links, c.history} {
 		if err := errors.Join(step(), c.failed); err != nil || c.stopped {
 			return err
 		}
@@ -61,6 +61,16 @@ func (c *checker) count(space []byte) (n int, err error) {
 		return c.goOn(nil), nil
 	})
 	return n, err
+}
+
+// files verifies the tables.
+func (c *checker) files() error {
+	err := c.view.store.scrub(c.ctx, 0)
+	if err != nil && isDamage(err) {
+		c.report("%s", err)
+		return nil
+	}
+	return err
 }
 
 // records looks up the index entries of every record, and counts those that
@@ -241,7 +251,7 @@ func (v *View) eachRecord(visit func(Record) bool) error {
 			return false, err
 		}
 		record := Record{Revision: item.Version()}
-		err = item.Value(func(value []byte) error {
+		err = v.txn().valueOf(item, func(value []byte) error {
 			record.Entity, err = decodeEntity(ref, value)
 			return err
 		})

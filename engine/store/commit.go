@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+	"go.uber.org/zap"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
@@ -19,8 +20,8 @@ const (
 	maxCommitEntries = 70_000  // of 72,089
 
 	// What an entry takes in a transaction beyond key and value: its
-	// timestamp, flags and size.
-	entryOverhead = 24
+	// timestamp, flags, size and seal.
+	entryOverhead = 24 + sealSize
 	// What the links of an entity take beyond its ref.
 	linksOverhead = 64
 	// What the store's own keys of a commit take, those that it deletes for
@@ -102,10 +103,7 @@ type commit struct {
 // begin begins to put a group on disk as the next revision. Nothing of it is
 // there when that is refused.
 func (s *Store) begin(g *group) (*commit, error) {
-	if s.failed != nil {
-		return nil, s.failed
-	}
-	if err := s.expectRoomToCommit(); err != nil {
+	if err := s.refusal(); err != nil {
 		return nil, err
 	}
 	c := &commit{group: g, after: s.published.Load(), landed: make(chan error, 1)}
@@ -117,7 +115,7 @@ func (s *Store) begin(g *group) (*commit, error) {
 	}
 	txn := s.db.NewTransactionAt(c.after.revision, true)
 	for _, e := range c.plan.entries {
-		if err := set(txn, e); err != nil {
+		if err := set(txn, e, c.plan.revision); err != nil {
 			txn.Discard()
 			return nil, fmt.Errorf("putting %d entries into one transaction: %w", len(c.plan.entries), err)
 		}
@@ -139,9 +137,15 @@ func (s *Store) finish(c *commit, err error) {
 	p := c.plan
 	if err != nil {
 		// Part of it may be on disk, and the revision is not to be taken twice.
-		s.failed = authz.Errorf(authz.Unavailable, "the directory takes no more writes, since revision %d could not be written: check the disk and restart: %w", p.revision, err)
-		c.group.answer(0, s.failed)
+		failed := authz.Errorf(authz.Unavailable, "the directory takes no more writes, since revision %d could not be written: check the disk and restart: %w", p.revision, err)
+		s.failed.set(failed)
+		s.options.Logger.Error("writes are refused from now on", zap.Error(failed))
+		c.group.answer(0, failed)
 		return
+	}
+	s.acknowledge(p.revision)
+	if s.format != format {
+		s.sealedFrom.Store(p.revision)
 	}
 	s.lastTime, s.format = p.time, format
 	s.audited = p.expired.audited
@@ -166,7 +170,7 @@ func (s *Store) finish(c *commit, err error) {
 
 // plan works out what a group comes to after a version.
 func (s *Store) plan(g *group, after *version) (plan, error) {
-	read := s.db.NewTransactionAt(after.revision, false)
+	read := s.at(after.revision)
 	defer read.Discard()
 	p := plan{revision: after.revision + 1, time: s.options.Clock()}
 	if p.time.Before(s.lastTime) {
@@ -181,11 +185,11 @@ func (s *Store) plan(g *group, after *version) (plan, error) {
 	return p, err
 }
 
-func set(txn *badger.Txn, e entry) error {
+func set(txn *badger.Txn, e entry, revision uint64) error {
 	if e.value == nil {
 		return txn.Delete(e.key)
 	}
-	return txn.Set(e.key, e.value)
+	return txn.Set(e.key, seal(e.key, revision, e.value))
 }
 
 // A tenantCommit is what a group changes in one tenant.
@@ -211,7 +215,7 @@ func (t *tenantCommit) addLinks(changes map[authz.EntityRef]Links) {
 // entriesOf puts the effects of a group together into the entries of one
 // transaction: the records and indexes, the links, and for each tenant a
 // change record and its head.
-func (s *Store) entriesOf(g *group, read *badger.Txn, revision uint64, now time.Time) ([]entry, []*tenantCommit, error) {
+func (s *Store) entriesOf(g *group, read source, revision uint64, now time.Time) ([]entry, []*tenantCommit, error) {
 	var tenants []*tenantCommit
 	byName := make(map[string]*tenantCommit)
 	entries := make([]entry, 0, g.entries)
@@ -252,7 +256,7 @@ func (s *Store) entriesOf(g *group, read *badger.Txn, revision uint64, now time.
 
 // appendLinkEntries appends the links that a commit changes, and makes them
 // those after it.
-func (s *Store) appendLinkEntries(entries []entry, read *badger.Txn, t *tenantCommit) ([]entry, error) {
+func (s *Store) appendLinkEntries(entries []entry, read source, t *tenantCommit) ([]entry, error) {
 	for ref, change := range t.links {
 		if change == (Links{}) {
 			delete(t.links, ref)
@@ -277,7 +281,7 @@ func (s *Store) appendLinkEntries(entries []entry, read *badger.Txn, t *tenantCo
 }
 
 // head is the revision of a tenant's last change.
-func (s *Store) head(read *badger.Txn, tenant string) (uint64, error) {
+func (s *Store) head(read source, tenant string) (uint64, error) {
 	if head, known := s.heads[tenant]; known {
 		return head, nil
 	}

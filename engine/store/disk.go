@@ -1,8 +1,10 @@
 package store
 
 import (
+	"errors"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
@@ -47,6 +49,23 @@ func (d disk) expectRoom(needed int64) error {
 		return nil
 	}
 	return authz.Errorf(authz.Unavailable, "the disk of %s is nearly full: %d MiB are free, and %d MiB are needed: free some space and try again", d.dir, free>>20, (needed+1<<20-1)>>20)
+}
+
+// expectDescriptor refuses where no file can be opened, since a commit may need
+// one, for the next log, and would fail for good without it.
+func (d disk) expectDescriptor() error {
+	if d.dir == "" {
+		return nil
+	}
+	file, err := os.Open(d.dir)
+	switch {
+	case err == nil:
+		return file.Close()
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return authz.Errorf(authz.Unavailable, "no file of the store can be opened, since the process has too many open: try again, and raise its limit of open files or lower limits.connections: %w", err)
+	default:
+		return authz.Errorf(authz.Unavailable, "the store's directory cannot be opened: %w", err)
+	}
 }
 
 // expectRoomToOpen refuses where a store cannot be opened.

@@ -40,6 +40,14 @@
 // is full. So before a commit there has to be room for it, for what memory
 // holds, and for compactions: else writes are refused, and reading goes on.
 //
+// # Damage
+//
+// All files of a store are verified before Badger opens it, and its tables from
+// time to time while it is open: verify.go says why Badger's own checks do not do.
+// Records are sealed with a checksum, so that what is read of a damaged one is an
+// error and never another answer. Once damage was found, writes are refused. State
+// tells of both, and of a disk that is full.
+//
 // # Where to start
 //
 // Store.Update and Tx for writing, View for reading, index.go for what is

@@ -80,7 +80,7 @@ func (d *dump) headerAfter(o BackupOptions) (backup.Header, error) {
 	case h.From > 0 && h.From < h.Floor:
 		return h, authz.Errorf(authz.FailedPrecondition, "no backup can go on from revision %d, for the directory keeps revisions %d to %d: make a full one", h.From, h.Floor, h.To)
 	}
-	txn := d.store.db.NewTransactionAt(h.To, false)
+	txn := d.store.at(h.To)
 	defer txn.Discard()
 	var err error
 	if h.From > 0 {
@@ -108,32 +108,32 @@ func (d *dump) headerAfter(o BackupOptions) (backup.Header, error) {
 // tip tells a revision from the one of the same number in another store: by the
 // note of its commit, which has the time in nanoseconds. It is empty for revision
 // 0, which is the same everywhere.
-func tip(txn *badger.Txn, revision uint64) (string, error) {
+func tip(from source, revision uint64) (string, error) {
 	if revision == 0 {
 		return "", nil
 	}
 	var hash string
-	version, err := readValue(txn, commitKey(revision), func(note []byte) error {
+	version, err := readValue(from, commitKey(revision), func(note []byte) error {
 		sum := sha256.Sum256(note)
 		hash = hex.EncodeToString(sum[:16])
 		return nil
 	})
 	if err == nil && version == 0 {
-		err = corrupt(commitKey(revision), errors.New("there is no note of the commit"))
+		err = from.damaged(commitKey(revision), errors.New("there is no note of the commit"))
 	}
 	return hash, err
 }
 
 // tenantsOf finds the tenants of a store, by name: a seek for each.
-func tenantsOf(txn *badger.Txn) ([]string, error) {
-	it := txn.NewIterator(badger.IteratorOptions{})
+func tenantsOf(from source) ([]string, error) {
+	it := from.NewIterator(badger.IteratorOptions{})
 	defer it.Close()
 	tenants := []string{}
 	it.Seek([]byte{systemByte + 1})
 	for it.Valid() {
 		name, _, found := bytes.Cut(it.Item().Key(), []byte{0})
 		if !found {
-			return nil, corrupt(it.Item().KeyCopy(nil), errors.New("it has no tenant"))
+			return nil, from.damaged(it.Item().KeyCopy(nil), errors.New("it has no tenant"))
 		}
 		tenants = append(tenants, string(name))
 		it.Seek(append(bytes.Clone(name), 1))
@@ -202,12 +202,11 @@ func (d *dump) add(out *backup.Writer, item *badger.Item) (kept, full bool, err 
 	}
 	if v.Deleted {
 		full = out.Add(v)
-	} else if err := item.Value(func(value []byte) error {
+	} else if err := d.store.sealedValueOf(item, func(value []byte) {
 		v.Value = value
 		full = out.Add(v)
-		return nil
 	}); err != nil {
-		return false, false, corrupt(item.KeyCopy(nil), err)
+		return false, false, err
 	}
 	if full {
 		d.next, d.below = append(d.next[:0], v.Key...), v.Revision

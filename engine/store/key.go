@@ -44,11 +44,13 @@ const (
 	systemCommit = 't' // revision → time of the commit, and whom it changed
 )
 
-// format is the layout that this package writes. It reads oldestFormat as well, in
-// which change records have no authors and go with their revisions; the first
-// commit makes it this one.
+// format is the layout that this package writes. It reads those from oldestFormat
+// on as well; the first commit makes a store's this one. Before 3, change records
+// have no authors and go with their revisions; before sealedFormat, records have no
+// seals, and those of revisions before the commit that raised it stay without.
 const (
-	format       = 3
+	format       = 4
+	sealedFormat = 4
 	oldestFormat = 2
 )
 

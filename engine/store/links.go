@@ -3,15 +3,13 @@ package store
 import (
 	"strings"
 
-	"github.com/dgraph-io/badger/v4"
-
 	"github.com/verdictpdp/verdict/api/authz"
 )
 
 // readLinks reads the links at a key.
-func readLinks(txn *badger.Txn, key []byte) (Links, error) {
+func readLinks(from source, key []byte) (Links, error) {
 	var links Links
-	_, err := readValue(txn, key, func(value []byte) (err error) {
+	_, err := readValue(from, key, func(value []byte) (err error) {
 		links, err = decodeLinks(value)
 		return err
 	})

@@ -344,11 +344,11 @@ func newTableWriter(db *badger.DB, d disk) *tableWriter {
 }
 
 func (w *tableWriter) add(stream uint32, key, value []byte) error {
-	return w.addVersion(context.Background(), &pb.KV{Key: key, Value: value, Version: loadRevision, StreamId: stream})
+	return w.addVersion(context.Background(), &pb.KV{Key: key, Value: seal(key, loadRevision, value), Version: loadRevision, StreamId: stream})
 }
 
-// addVersion adds what may be of any revision. It ends with the context where it
-// hands over.
+// addVersion adds what may be of any revision, sealed. It ends with the context where
+// it hands over.
 func (w *tableWriter) addVersion(ctx context.Context, kv *pb.KV) error {
 	badger.KVToBuffer(kv, w.buffer)
 	if w.buffer.LenNoPadding() < maxTableBuffer {

@@ -102,6 +102,9 @@ func (s *loadSite) finish() error {
 		return fmt.Errorf("putting the loaded store into its place: %w", err)
 	}
 	for _, file := range files {
+		if file.Name() == acknowledgedFile { // which would be ahead until the manifest is there
+			continue
+		}
 		if err := syncPath(filepath.Join(s.store(), file.Name())); err != nil {
 			return err
 		}

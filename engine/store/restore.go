@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -91,31 +92,32 @@ func (r *restoring) writeAfterStore() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	txn := db.NewTransactionAt(db.MaxVersion(), false)
+	base := &Store{options: Options{Dir: r.site.target, Logger: r.log}, db: db}
+	base.sealedFrom.Store(math.MaxUint64)
+	txn := base.at(db.MaxVersion())
 	defer txn.Discard()
 	if err := r.expectBase(txn, db.MaxVersion()); err != nil {
 		return err
 	}
-	source := newStoreSource(txn)
-	defer source.it.Close()
-	r.sources = append(r.sources, source)
+	versions := newStoreSource(txn)
+	defer versions.it.Close()
+	r.sources = append(r.sources, versions)
 	return r.write()
 }
 
 // expectBase refuses a store from whose latest revision the backups do not go on.
-func (r *restoring) expectBase(txn *badger.Txn, latest uint64) error {
+func (r *restoring) expectBase(from source, latest uint64) error {
 	if latest != r.first.From {
 		return authz.Errorf(authz.FailedPrecondition, "the backup goes on from revision %d, and the store is at revision %d: restore a full one, and those after it, into another directory", r.first.From, latest)
 	}
-	stored, err := readNumber(txn, systemKey(systemFormat))
-	if err != nil {
+	if err := from.store.recoverFormat(from); err != nil {
 		return err
 	}
-	base, err := tip(txn, latest)
+	base, err := tip(from, latest)
 	switch {
 	case err != nil:
 		return err
-	case stored != format || base != r.first.Base:
+	case from.store.format != format || base != r.first.Base:
 		return authz.Errorf(authz.FailedPrecondition, "the backup goes on from another revision %d than the store's: restore a full one, and those after it, into another directory", latest)
 	}
 	return nil
@@ -161,7 +163,7 @@ func (r *restoring) verify() error {
 
 func (r *restoring) expectRestored(s *Store) error {
 	oldest, latest := s.Revisions()
-	txn := s.db.NewTransactionAt(latest, false)
+	txn := s.at(latest)
 	defer txn.Discard()
 	reached, err := tip(txn, latest)
 	if err != nil {
@@ -175,14 +177,15 @@ func (r *restoring) expectRestored(s *Store) error {
 
 // A storeSource gives the versions of a store.
 type storeSource struct {
+	from  source
 	it    *badger.Iterator
 	begun bool
 }
 
-func newStoreSource(txn *badger.Txn) *storeSource {
-	it := txn.NewIterator(badger.IteratorOptions{AllVersions: true})
+func newStoreSource(from source) *storeSource {
+	it := from.NewIterator(badger.IteratorOptions{AllVersions: true})
 	it.Rewind()
-	return &storeSource{it: it}
+	return &storeSource{from: from, it: it}
 }
 
 // Next is the next version.
@@ -200,11 +203,5 @@ func (s *storeSource) Next() (v backup.Version, err error) {
 		return v, nil
 	}
 	// It lasts as long as the item, which is until the next.
-	if err := item.Value(func(value []byte) error {
-		v.Value = value
-		return nil
-	}); err != nil {
-		return v, corrupt(item.KeyCopy(nil), err)
-	}
-	return v, nil
+	return v, s.from.store.sealedValueOf(item, func(value []byte) { v.Value = value })
 }

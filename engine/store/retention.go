@@ -3,8 +3,6 @@ package store
 import (
 	"encoding/binary"
 	"time"
-
-	"github.com/dgraph-io/badger/v4"
 )
 
 // maxExpired is at how many deleted keys a commit stops taking revisions out of
@@ -31,7 +29,7 @@ type expiry struct {
 // expire works out which revisions have left their windows. Of those that leave
 // the retention, the last becomes the floor: nobody can ask for what was before
 // it. Those that leave the audit lose their change records.
-func (s *Store) expire(read *badger.Txn, now time.Time) (expiry, error) {
+func (s *Store) expire(read source, now time.Time) (expiry, error) {
 	e := expiry{floor: s.floor.Load(), next: s.expiring, audited: s.audited, nextAudit: s.unaudit}
 	if err := s.expireRevisions(read, now.Add(-s.options.Retention), &e); err != nil {
 		return e, err
@@ -39,7 +37,7 @@ func (s *Store) expire(read *badger.Txn, now time.Time) (expiry, error) {
 	return e, s.expireRecords(read, now.Add(-max(s.options.Audit, s.options.Retention)), &e)
 }
 
-func (s *Store) expireRevisions(read *badger.Txn, before time.Time, e *expiry) error {
+func (s *Store) expireRevisions(read source, before time.Time, e *expiry) error {
 	if e.next.revision == 0 || e.next.time.After(before) {
 		return nil
 	}
@@ -61,7 +59,7 @@ func (s *Store) expireRevisions(read *badger.Txn, before time.Time, e *expiry) e
 
 // expireRecords leaves the note of the last revision that it takes, so that there
 // always is one of the latest.
-func (s *Store) expireRecords(read *badger.Txn, before time.Time, e *expiry) error {
+func (s *Store) expireRecords(read source, before time.Time, e *expiry) error {
 	if e.nextAudit.revision == 0 || e.nextAudit.time.After(before) {
 		return nil
 	}
@@ -89,7 +87,7 @@ func (s *Store) expireRecords(read *badger.Txn, before time.Time, e *expiry) err
 }
 
 // nextToExpire finds the oldest revision above a floor.
-func nextToExpire(read *badger.Txn, floor uint64) (expiring, error) {
+func nextToExpire(read source, floor uint64) (expiring, error) {
 	var next expiring
 	err := eachCommit(read, floor+1, func(revision uint64, c commitRecord) bool {
 		next = expiring{revision, c.time}
@@ -100,7 +98,7 @@ func nextToExpire(read *badger.Txn, floor uint64) (expiring, error) {
 
 // eachCommit visits the store's notes of commits from a revision on, until
 // visit returns false.
-func eachCommit(read *badger.Txn, from uint64, visit func(uint64, commitRecord) bool) error {
+func eachCommit(read source, from uint64, visit func(uint64, commitRecord) bool) error {
 	return scan(read, systemKey(systemCommit), commitKey(from), true, func(key, value []byte) (bool, error) {
 		if len(key) != 8 {
 			return false, errShort
@@ -112,7 +110,7 @@ func eachCommit(read *badger.Txn, from uint64, visit func(uint64, commitRecord) 
 
 // readCommit reads the store's note of one commit; the zero value where there
 // is none.
-func readCommit(read *badger.Txn, revision uint64) (commitRecord, error) {
+func readCommit(read source, revision uint64) (commitRecord, error) {
 	var c commitRecord
 	_, err := readValue(read, commitKey(revision), func(value []byte) (err error) {
 		c, err = decodeCommitRecord(value)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"math"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -79,6 +80,8 @@ type Store struct {
 
 	published atomic.Pointer[version]
 	floor     atomic.Uint64
+	// sealedFrom is the first revision whose records are sealed.
+	sealedFrom atomic.Uint64
 
 	pinsMu sync.Mutex
 	pinned []*version // the versions that may have pins
@@ -86,8 +89,11 @@ type Store struct {
 	queue   chan *Write
 	closing chan struct{} // closed when Close begins
 	stopped chan struct{} // closed when the writer has ended
-	once    sync.Once
-	closed  error
+	// scrubbed is closed when the tables are verified no more; nil for a store in
+	// memory.
+	scrubbed chan struct{}
+	once     sync.Once
+	closed   error
 
 	// What follows belongs to the writer.
 	heads    map[string]uint64 // the tenants' last changes
@@ -99,13 +105,19 @@ type Store struct {
 	lastTime time.Time // of the last commit
 	// commitAt commits a transaction as a revision, on disk.
 	commitAt func(txn *badger.Txn, revision uint64) error
-	failed   error // why no more is written
+
+	// failed is why no more is written, and damage what was found to be damaged.
+	failed, damage fault
+	// acknowledged is nil for a store in memory.
+	acknowledged *os.File
 }
 
 // Open opens a store, and makes it where there is none. Close must be called.
 //
-// A store that another process has open, or whose disk is nearly full, is an
-// error of kind Unavailable; one of another format is an error of kind FailedPrecondition.
+// It reads all of the store's files once, to see that they are as they were
+// written. A store that another process has open, or whose disk is nearly full, is
+// an error of kind Unavailable; one that is damaged, or of another format, is an
+// error of kind FailedPrecondition.
 func Open(o Options) (*Store, error) { return open(o, freeBytes) }
 
 func open(o Options, free func(dir string) (bytes int64, known bool)) (*Store, error) {
@@ -123,10 +135,14 @@ func open(o Options, free func(dir string) (bytes int64, known bool)) (*Store, e
 		links:    make(recentLinks),
 		commitAt: func(txn *badger.Txn, revision uint64) error { return txn.CommitAt(revision, nil) },
 	}
+	s.sealedFrom.Store(math.MaxUint64)
 	s.ended = db.NewTransactionAt(0, false)
 	s.ended.Discard()
-	if err := s.recover(); err != nil {
-		return nil, errors.Join(err, db.Close())
+	if err := errors.Join(s.recover(), s.openAcknowledged()); err != nil {
+		return nil, errors.Join(err, s.closeAcknowledged(), db.Close())
+	}
+	if _, latest := s.Revisions(); latest > 0 {
+		s.acknowledge(latest)
 	}
 	if o.Dir != "" {
 		if err := os.RemoveAll(loadDir(o.Dir)); err != nil {
@@ -134,6 +150,10 @@ func open(o Options, free func(dir string) (bytes int64, known bool)) (*Store, e
 		}
 	}
 	go s.write()
+	if o.Dir != "" {
+		s.scrubbed = make(chan struct{})
+		go s.scrubbing()
+	}
 	return s, nil
 }
 
@@ -154,7 +174,13 @@ func openBadger(d disk, log *zap.Logger) (*badger.DB, error) {
 	return openWith(d, badgerOptions(d.dir, log))
 }
 
+// openWith opens what is there only if it is as it was written.
 func openWith(d disk, o badger.Options) (*badger.DB, error) {
+	if !o.InMemory {
+		if err := verifyFiles(o.Dir); err != nil {
+			return nil, err
+		}
+	}
 	if err := d.expectRoomToOpen(); err != nil {
 		return nil, err
 	}
@@ -168,17 +194,12 @@ func openWith(d disk, o badger.Options) (*badger.DB, error) {
 // recover reads where the store stands.
 func (s *Store) recover() error {
 	head := s.db.MaxVersion()
-	txn := s.db.NewTransactionAt(head, false)
+	txn := s.at(head)
 	defer txn.Discard()
 	if head > 0 {
-		stored, err := readNumber(txn, systemKey(systemFormat))
-		if err != nil {
+		if err := s.recoverFormat(txn); err != nil {
 			return err
 		}
-		if stored < oldestFormat || stored > format {
-			return authz.Errorf(authz.FailedPrecondition, "the store in %s has format %d, and this program reads formats %d and %d: export it with the program that wrote it, and import that", s.options.Dir, stored, oldestFormat, format)
-		}
-		s.format = stored
 	}
 	floor, err := readNumber(txn, systemKey(systemFloor))
 	if err != nil {
@@ -203,6 +224,32 @@ func (s *Store) recover() error {
 	s.publish(&version{revision: head, opened: head, epochs: map[string]uint64{}, superseded: make(chan struct{})})
 	s.setFloor(floor)
 	return nil
+}
+
+// recoverFormat reads the store's format, which stands in front of its value in all
+// formats, sealed or not, and from which revision on records are sealed.
+func (s *Store) recoverFormat(from source) error {
+	item, err := from.Get(systemKey(systemFormat))
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return from.damaged(systemKey(systemFormat), err)
+	}
+	if err == nil {
+		err = item.Value(func(value []byte) error {
+			d := decoder{rest: value}
+			s.format = d.uvarint()
+			return d.err
+		})
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("reading the store's format: %w", err)
+	case s.format < oldestFormat || s.format > format:
+		return authz.Errorf(authz.FailedPrecondition, "the store in %s has format %d, and this program reads formats %d to %d: export it with the program that wrote it, and import that", s.options.Dir, s.format, oldestFormat, format)
+	case s.format >= sealedFormat:
+		s.sealedFrom.Store(item.Version())
+	}
+	_, err = readNumber(from, systemKey(systemFormat))
+	return err
 }
 
 // Revisions are the oldest and the latest revision that can be read.
@@ -245,8 +292,11 @@ func (s *Store) Close() error {
 	s.once.Do(func() {
 		close(s.closing)
 		<-s.stopped
-		if s.failed != nil {
-			s.closed = fmt.Errorf("closing the store: it is left as after a crash: %w", s.failed)
+		if s.scrubbed != nil {
+			<-s.scrubbed
+		}
+		if failed := s.failed.get(); failed != nil {
+			s.closed = fmt.Errorf("closing the store: it is left as after a crash: %w", failed)
 			return
 		}
 		for end := time.Now().Add(closeWait); s.openViews() > 0; time.Sleep(time.Millisecond) {
@@ -255,42 +305,12 @@ func (s *Store) Close() error {
 				return
 			}
 		}
+		s.closed = s.closeAcknowledged()
 		if err := s.db.Close(); err != nil {
-			s.closed = fmt.Errorf("closing the store: %w", err)
+			s.closed = errors.Join(s.closed, fmt.Errorf("closing the store: %w", err))
 		}
 	})
 	return s.closed
 }
 
-// readNumber reads a key that holds a number: 0 where there is none.
-func readNumber(txn *badger.Txn, key []byte) (uint64, error) {
-	var number uint64
-	_, err := readValue(txn, key, func(value []byte) error {
-		d := decoder{rest: value}
-		number = d.uvarint()
-		return d.err
-	})
-	return number, err
-}
-
 func appendNumber(n uint64) []byte { return binary.AppendUvarint(nil, n) }
-
-// readValue reads a key, if it is there. The value is decode's only while that
-// runs.
-func readValue(txn *badger.Txn, key []byte, decode func([]byte) error) (uint64, error) {
-	item, err := txn.Get(key)
-	if errors.Is(err, badger.ErrKeyNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("reading the store: %w", err)
-	}
-	if err := item.Value(decode); err != nil {
-		return 0, corrupt(key, err)
-	}
-	return item.Version(), nil
-}
-
-func corrupt(key []byte, err error) error {
-	return fmt.Errorf("the store is damaged at key %q: %w", key, err)
-}

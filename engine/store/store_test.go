@@ -80,7 +80,7 @@ func TestCheckFindsDamage(t *testing.T) {
 			s := newStore(t, "")
 			fill(t, s)
 			txn := s.db.NewTransactionAt(1, true)
-			if err := set(txn, test.damage); err != nil {
+			if err := set(txn, test.damage, 2); err != nil {
 				t.Fatal(err)
 			}
 			if err := txn.CommitAt(2, nil); err != nil {
@@ -197,7 +197,7 @@ func TestViewKnowsItsFloor(t *testing.T) {
 	defer before.Close()
 	txn := s.db.NewTransactionAt(1, true)
 	for _, e := range []entry{{key: changeKey(tenant, 1, 0)}, {systemKey(systemFloor), appendNumber(1)}} {
-		if err := set(txn, e); err != nil {
+		if err := set(txn, e, 2); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -55,16 +56,16 @@ func (s *Store) view(tenant string, v *version) (*View, error) {
 }
 
 // txn is what the view is read through.
-func (v *View) txn() *badger.Txn {
+func (v *View) txn() source {
 	if txn := v.opened.Load(); txn != nil {
-		return txn
+		return source{txn, v.store}
 	}
 	txn := v.store.db.NewTransactionAt(v.version.revision, false)
 	if v.opened.CompareAndSwap(nil, txn) {
-		return txn
+		return source{txn, v.store}
 	}
 	txn.Discard()
-	return v.opened.Load()
+	return source{v.opened.Load(), v.store}
 }
 
 // Close ends the view. Nothing may be read through it any more.
@@ -121,7 +122,7 @@ func (v *View) Links(ref authz.EntityRef) (Links, error) {
 
 // GrantsOf reads the grants whose subject is the entity, in the order of their
 // ids. How many there are is in its Links: where there are none, they say so
-// for far less than a scan.
+// for far less than a scan. Another number is an error.
 func (v *View) GrantsOf(subject authz.EntityRef, count int) ([]authz.Grant, error) {
 	grants := make([]authz.Grant, 0, count)
 	space := refKey(v.tenant, spaceBySubject, subject)
@@ -134,6 +135,9 @@ func (v *View) GrantsOf(subject authz.EntityRef, count int) ([]authz.Grant, erro
 		grants = append(grants, grant)
 		return true, err
 	})
+	if err == nil && len(grants) != count {
+		err = v.txn().damaged(space, fmt.Errorf("%d grants are found: expected %d", len(grants), count))
+	}
 	return grants, err
 }
 
@@ -147,7 +151,7 @@ func (v *View) EachEntity(typ, afterID string, visit func(Record) bool) error {
 			return false, err
 		}
 		record := Record{Revision: item.Version()}
-		err = item.Value(func(value []byte) error {
+		err = v.txn().valueOf(item, func(value []byte) error {
 			record.Entity, err = decodeEntity(authz.EntityRef{Type: typ, ID: id}, value)
 			return err
 		})
@@ -277,7 +281,7 @@ func (v *View) EachChange(afterRevision uint64, visit func(ChangeRecord) bool) e
 		}
 		record, err := decodeChangeRecord(revision, whole)
 		if err != nil {
-			return corrupt(changeKey(v.tenant, revision, 0), err)
+			return v.txn().damaged(changeKey(v.tenant, revision, 0), err)
 		}
 		more = visit(record)
 		return nil

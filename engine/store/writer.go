@@ -240,8 +240,8 @@ func (w *writer) join(write *Write) bool {
 
 // refusal is why a write is not made, whatever it is.
 func (w *writer) refusal(write *Write) error {
-	if w.store.failed != nil {
-		return w.store.failed
+	if failed := w.store.failed.get(); failed != nil {
+		return failed
 	}
 	if write.after != nil {
 		if err := write.after.failure(); err != nil {

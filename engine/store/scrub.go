@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/dgraph-io/badger/v4/table"
+)
+
+// What is read is verified record by record; what a decision looks for and does
+// not find is not. So the tables are verified again from time to time, as when
+// the store was opened.
+const (
+	scrubEvery = 6 * time.Hour
+	// scrubPace is how many bytes a second are read, so that it takes next to
+	// nothing from those who wait for an answer.
+	scrubPace = 16 << 20
+)
+
+// scrubbing verifies the tables again and again, until the store is closed.
+func (s *Store) scrubbing() {
+	defer close(s.scrubbed)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-s.closing:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	for pause(ctx, scrubEvery) {
+		// What it finds is noted, and what it cannot read it reads the next time.
+		_ = s.scrub(ctx, scrubPace)
+	}
+}
+
+// scrub verifies the tables that there are, at so many bytes a second; 0 is as
+// fast as can be. The first that is damaged is an error, which is noted.
+func (s *Store) scrub(ctx context.Context, pace int64) error {
+	if s.disk.dir == "" {
+		return nil
+	}
+	for _, info := range s.db.Tables() {
+		_, err := verifyTable(table.NewFilename(info.ID, s.disk.dir))
+		switch {
+		case err == nil:
+		case errors.Is(err, fs.ErrNotExist) && !s.hasTable(info.ID):
+			continue // merged into others meanwhile
+		default:
+			if isDamage(err) {
+				s.noteDamage(err)
+			}
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if pace > 0 && !pause(ctx, time.Duration(info.OnDiskSize)*time.Second/time.Duration(pace)) {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (s *Store) hasTable(id uint64) bool {
+	for _, info := range s.db.Tables() {
+		if info.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// pause waits, and reports false where the context ends before.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

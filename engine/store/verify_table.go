@@ -1,0 +1,125 @@
+package store
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+
+	"github.com/dgraph-io/badger/v4/fb"
+	"github.com/dgraph-io/badger/v4/pb"
+	"google.golang.org/protobuf/proto"
+)
+
+// A table ends with an index of its blocks, which lie in front one behind the
+// other. Index and blocks each end with a checksum and its length.
+
+// maxVerifyBuffer is how much of a file is read at once.
+const maxVerifyBuffer = 1 << 20
+
+// lengthSize is that of a length in a table.
+const lengthSize = 4
+
+// verifyTable verifies a table, and tells the highest revision in it.
+func verifyTable(path string) (highest uint64, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return 0, damagedFile(path, err)
+	}
+	defer file.Close()
+	var index *fb.TableIndex
+	stat, err := file.Stat()
+	if err == nil {
+		index, err = readTableIndex(file, stat.Size())
+	}
+	if err == nil {
+		err = verifyBlocks(bufio.NewReaderSize(file, int(min(stat.Size(), maxVerifyBuffer))), index)
+	}
+	if err != nil {
+		return 0, damagedFile(path, err)
+	}
+	return index.MaxVersion(), nil
+}
+
+// readTableIndex reads the index at the end of a table: its bytes, their length,
+// their checksum and its length.
+func readTableIndex(file *os.File, end int64) (*fb.TableIndex, error) {
+	back := func(size int64) ([]byte, error) {
+		if end -= size; size < 0 || end < 0 {
+			return nil, errShortFile
+		}
+		return readAt(file, end, int(size))
+	}
+	part := func() ([]byte, error) {
+		length, err := back(lengthSize)
+		if err != nil {
+			return nil, err
+		}
+		return back(int64(binary.BigEndian.Uint32(length)))
+	}
+	sum, err := part()
+	if err != nil {
+		return nil, fmt.Errorf("the checksum of its index: %w", err)
+	}
+	index, err := part()
+	if err != nil {
+		return nil, fmt.Errorf("its index: %w", err)
+	}
+	if err := verifySum(index, sum); err != nil {
+		return nil, fmt.Errorf("its index: %w", err)
+	}
+	return fb.GetRootAsTableIndex(index, 0), nil
+}
+
+// verifyBlocks reads all blocks of a table, each of which ends with its checksum
+// and the length of that.
+func verifyBlocks(from io.Reader, index *fb.TableIndex) error {
+	var at uint32
+	var buffer []byte
+	for i := range index.OffsetsLength() {
+		var offset fb.BlockOffset
+		if !index.Offsets(&offset, i) || offset.Offset() != at {
+			return fmt.Errorf("its index does not tell where block %d is", i)
+		}
+		at += offset.Len()
+		buffer = append(buffer[:0], make([]byte, offset.Len())...)
+		if _, err := io.ReadFull(from, buffer); err != nil {
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+				err = errShortFile
+			}
+			return fmt.Errorf("block %d: %w", i, err)
+		}
+		if err := verifyBlock(buffer); err != nil {
+			return fmt.Errorf("block %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func verifyBlock(block []byte) error {
+	end := len(block) - lengthSize
+	if end < 0 {
+		return errShortFile
+	}
+	length := int64(binary.BigEndian.Uint32(block[end:]))
+	if length > int64(end) {
+		return errSeal
+	}
+	split := end - int(length)
+	return verifySum(block[:split], block[split:end])
+}
+
+// verifySum verifies data by its checksum, which Badger writes as a message.
+func verifySum(data, message []byte) error {
+	var sum pb.Checksum
+	if err := proto.Unmarshal(message, &sum); err != nil {
+		return errSeal
+	}
+	if sum.GetAlgo() != pb.Checksum_CRC32C || sum.GetSum() != uint64(crc32.Checksum(data, castagnoli)) {
+		return errSeal
+	}
+	return nil
+}
