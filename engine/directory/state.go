@@ -16,7 +16,18 @@ type State struct {
 	// LastChanges are the revisions in which the tenants were changed last, 0 for
 	// never.
 	LastChanges map[string]uint64
+	// Refused is why writes are refused, and Damage what was found to be damaged; nil
+	// where all is well.
+	Refused, Damage error
 }
+
+// Refused is why writes are refused at the moment; nil where they are taken.
+func (d *Directory) Refused() error { return d.store.Refused() }
+
+// Damage is the first damage that was found since the directory was opened; nil where
+// none was. What is read of a damaged record is an error, and what a decision does not
+// find may have been there: the directory has to be restored from a backup.
+func (d *Directory) Damage() error { return d.store.Damage() }
 
 // State is where the directory stands. An error is of kind Unavailable when it is
 // closed.
@@ -40,6 +51,7 @@ func (d *Directory) State(ctx context.Context) (State, error) {
 	sizes := d.store.Sizes()
 	state.Tables, state.Logs, state.Free = sizes.Tables, sizes.Logs, sizes.Free
 	state.Oldest, state.Latest = d.store.Revisions()
+	state.Refused, state.Damage = d.store.Refused(), d.store.Damage()
 	return state, nil
 }
 

@@ -50,7 +50,7 @@ type reader struct {
 // descriptions are those of the metrics that are read.
 type descriptions struct {
 	ready, policyActive, policyActivatedAt, policyHealthy,
-	latest, oldest, tenantRevision, storeBytes, storeFree,
+	latest, oldest, tenantRevision, storeBytes, storeFree, storeWritable, storeDamaged,
 	cacheBytes, cacheMaxBytes, cacheEntries, cacheHits, cacheMisses,
 	underWay, connections *prometheus.Desc
 }
@@ -69,6 +69,8 @@ func describe() descriptions {
 		tenantRevision:    of("verdict_directory_tenant_revision", "The revision in which the tenant's directory was changed last; 0 for never.", "tenant"),
 		storeBytes:        of("verdict_store_bytes", "The size of the store on its disk.", "part"),
 		storeFree:         of("verdict_store_free_bytes", "What may still be written to the store's file system. Not there for a store in memory."),
+		storeWritable:     of("verdict_store_writable", "0 where writes are refused, as when the disk is nearly full; decisions go on."),
+		storeDamaged:      of("verdict_store_damaged", "1 once damage was found in the store, which has to be restored from a backup."),
 		cacheBytes:        of("verdict_cache_bytes", "The estimated memory of what the cache holds.", "cache"),
 		cacheMaxBytes:     of("verdict_cache_max_bytes", "The bound of verdict_cache_bytes.", "cache"),
 		cacheEntries:      of("verdict_cache_entries", "How much the cache holds.", "cache"),
@@ -83,7 +85,7 @@ func describe() descriptions {
 func (d descriptions) Describe(to chan<- *prometheus.Desc) {
 	for _, one := range []*prometheus.Desc{
 		d.ready, d.policyActive, d.policyActivatedAt, d.policyHealthy,
-		d.latest, d.oldest, d.tenantRevision, d.storeBytes, d.storeFree,
+		d.latest, d.oldest, d.tenantRevision, d.storeBytes, d.storeFree, d.storeWritable, d.storeDamaged,
 		d.cacheBytes, d.cacheMaxBytes, d.cacheEntries, d.cacheHits, d.cacheMisses,
 		d.underWay, d.connections,
 	} {
@@ -142,6 +144,8 @@ func (r *reader) collectDirectory(gauge func(d *prometheus.Desc, value float64, 
 	}
 	gauge(r.storeBytes, float64(state.Tables), "tables")
 	gauge(r.storeBytes, float64(state.Logs), "logs")
+	gauge(r.storeWritable, oneIf(state.Refused == nil))
+	gauge(r.storeDamaged, oneIf(state.Damage != nil))
 	if state.Free >= 0 {
 		gauge(r.storeFree, float64(state.Free))
 	}

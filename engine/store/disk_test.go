@@ -30,6 +30,7 @@ func TestFullDiskRefusesWrites(t *testing.T) {
 
 	d.free.Store(commitReserveBytes - 1)
 	wantError(t, put(t, s, nurse), authz.Unavailable, "is nearly full: 59 MiB are free, and 60 MiB are needed: free some space")
+	wantError(t, s.Refused(), authz.Unavailable, "is nearly full")
 	if holds(t, s, nurse) || !holds(t, s, mina) {
 		t.Error("a full disk changes what is read")
 	}
@@ -41,6 +42,9 @@ func TestFullDiskRefusesWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.free.Store(2 * commitReserveBytes)
+	if err := s.Refused(); err != nil {
+		t.Error(err)
+	}
 	if err := put(t, s, nurse); err != nil || !holds(t, s, nurse) {
 		t.Errorf("writing when there is room again: %v", err)
 	}

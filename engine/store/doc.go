@@ -45,8 +45,8 @@
 // All files of a store are verified before Badger opens it, and its tables from
 // time to time while it is open: verify.go says why Badger's own checks do not do.
 // Records are sealed with a checksum, so that what is read of a damaged one is an
-// error and never another answer. Once damage was found, writes are refused. State
-// tells of both, and of a disk that is full.
+// error and never another answer. Once damage was found, writes are refused. Damage
+// and Refused tell of it, and of a disk that is full.
 //
 // # Where to start
 //

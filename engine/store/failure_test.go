@@ -78,6 +78,9 @@ func TestTornCommitIsDropped(t *testing.T) {
 	if err := put(t, s, night); !errors.Is(err, broken) {
 		t.Errorf("a write after it: %v", err)
 	}
+	if err := s.Refused(); !errors.Is(err, broken) {
+		t.Errorf("why writes are refused: %v", err)
+	}
 	if _, latest := s.Revisions(); latest != 1 {
 		t.Errorf("revision %d is published", latest)
 	}

@@ -8,30 +8,33 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 )
 
-// A State is what a store can do at a moment.
-type State struct {
-	// Refused is why writes are refused; nil where they are taken. A disk that is
-	// full may be cleared, and then they are taken again.
-	Refused error
-	// Damage is the first damage that was found since the store was opened; nil
-	// where none was. What is read of a damaged record is an error, and writes are
-	// refused, until the store is restored from a backup.
-	Damage error
+// Refused is why writes are refused at the moment; nil where they are taken. A disk
+// that is full may be cleared, and then they are taken again.
+func (s *Store) Refused() error {
+	view, err := s.Latest("") // which keeps the store open meanwhile
+	if err != nil {
+		return err
+	}
+	defer view.Close()
+	return s.refusal()
 }
 
-// State is what the store can do now. It asks for the room on the disk.
-func (s *Store) State() State {
-	return State{Refused: s.refusal(), Damage: s.damage.get()}
-}
+// Damage is the first damage that was found since the store was opened; nil where
+// none was. What is read of a damaged record is an error, and writes are refused,
+// until the store is restored from a backup.
+func (s *Store) Damage() error { return s.damage.get() }
+
+var errDamaged = &authz.Error{Kind: authz.Unavailable, Message: "the directory takes no writes, since it is damaged, and the log says where: restore it from a backup"}
 
 // refusal is why no write is made now.
 func (s *Store) refusal() error {
 	if err := s.failed.get(); err != nil {
 		return err
 	}
-	if damage := s.damage.get(); damage != nil {
-		// What is derived from a damaged record would be damaged as well.
-		return authz.Errorf(authz.Unavailable, "the directory takes no writes, since it is damaged: restore it from a backup: %w", damage)
+	if s.damage.get() != nil {
+		// What is derived from a damaged record would be damaged as well. Where the
+		// damage is may be another tenant's.
+		return errDamaged
 	}
 	if err := s.expectRoomToCommit(); err != nil {
 		return err
