@@ -14,6 +14,9 @@ import (
 	cyclonedx "github.com/CycloneDX/cyclonedx-go"
 )
 
+// specification is a version of CycloneDX that scanners read for years already.
+const specification = cyclonedx.SpecVersion1_5
+
 // writeSBOM lists the modules that a program was linked from, and the Go that it was
 // built with, as the program itself tells: go.mod names more than is in it. A
 // vulnerability scanner finds them by their package URLs.
@@ -33,7 +36,8 @@ func writeSBOM(out, program, version string, p platform, committed time.Time) (e
 	defer func() { err = errors.Join(err, target.Close()) }()
 	list := listOf(info, version, p, committed)
 	list.Metadata.Component.Hashes = &[]cyclonedx.Hash{{Algorithm: cyclonedx.HashAlgoSHA256, Value: fmt.Sprintf("%x", sha256.Sum256(text))}}
-	return cyclonedx.NewBOMEncoder(target, cyclonedx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(false).Encode(list)
+	return cyclonedx.NewBOMEncoder(target, cyclonedx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(false).
+		EncodeVersion(list, specification)
 }
 
 func listOf(info *debug.BuildInfo, version string, p platform, committed time.Time) *cyclonedx.BOM {
