@@ -13,6 +13,7 @@ import (
 	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/server/intake"
 	"github.com/verdictpdp/verdict/engine/server/status"
 	"github.com/verdictpdp/verdict/engine/server/wire"
 )
@@ -21,6 +22,8 @@ import (
 // statuses and a panic into INTERNAL, so that the next call is served.
 type guard struct {
 	logger *zap.Logger
+	intake *intake.Intake
+	codec  wire.Codec
 	// underWay counts the calls in flight.
 	underWay atomic.Int64
 	// meters are told of the calls of their methods.
@@ -39,7 +42,10 @@ func (g *guard) unary(ctx context.Context, request any, info *grpc.UnaryServerIn
 		err = g.status(info.FullMethod, err)
 		g.meter(info.FullMethod).Called(grpcstatus.Code(err), cause, time.Since(start))
 	}()
-	return handle(ctx, request)
+	if response, err = handle(ctx, request); err != nil {
+		return nil, err
+	}
+	return g.announce(ctx, response)
 }
 
 func (g *guard) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
@@ -54,7 +60,32 @@ func (g *guard) stream(server any, stream grpc.ServerStream, info *grpc.StreamSe
 		err = g.status(info.FullMethod, err)
 		g.meter(info.FullMethod).Called(grpcstatus.Code(err), cause, time.Since(start))
 	}()
-	return handle(server, wire.Stream{ServerStream: stream})
+	return handle(server, announcing{wire.Stream{ServerStream: stream}, g})
+}
+
+// An announcing is a stream whose answers the intake is told of.
+type announcing struct {
+	wire.Stream
+	guard *guard
+}
+
+// SendMsg sends an answer.
+func (a announcing) SendMsg(answer any) error {
+	ready, err := a.guard.announce(a.Context(), answer)
+	if err != nil {
+		return err
+	}
+	return a.Stream.SendMsg(ready)
+}
+
+// announce tells the intake how large an answer is, which is as it goes to the wire then.
+func (g *guard) announce(ctx context.Context, answer any) (wire.Answer, error) {
+	data, err := g.codec.Marshal(answer)
+	if err != nil {
+		return nil, err
+	}
+	g.intake.Answering(ctx, data.Len())
+	return wire.Answer(data), nil
 }
 
 // A panicError is a panic that was logged.

@@ -21,6 +21,7 @@ import (
 	"github.com/verdictpdp/verdict/engine/activation"
 	"github.com/verdictpdp/verdict/engine/directory"
 	"github.com/verdictpdp/verdict/engine/pdp"
+	"github.com/verdictpdp/verdict/engine/server/intake"
 	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
@@ -88,6 +89,17 @@ type Options struct {
 	// MaxMessageBytes bounds a message received; 0 means 16 MiB. A larger one
 	// is refused with RESOURCE_EXHAUSTED.
 	MaxMessageBytes int
+	// MaxHeaderBytes bounds the metadata of a call, as HTTP/2 counts it; 0 means 64 KiB.
+	// A call with more is reset.
+	MaxHeaderBytes int
+	// MaxCalls is how many calls of one connection, streams included, are open at a time;
+	// 0 means 1,000. What a client calls beyond that waits on its side.
+	MaxCalls int
+	// Intake bounds what all clients together have the server hold for them.
+	Intake intake.Limits
+	// Idle is how long a connection may be without a call before the client is told to
+	// close it; 0 means for ever.
+	Idle time.Duration
 	// Silence is how long nothing may be heard on a connection before it is
 	// pinged, and how long the answer may take before it is closed with its
 	// calls; 0 means 30 s. gRPC allows no less than 1 s.
@@ -97,11 +109,14 @@ type Options struct {
 const (
 	defaultMaxMessageBytes = 16 << 20
 	defaultSilence         = 30 * time.Second
-	// maxHeaderBytes bounds the metadata of a call.
-	maxHeaderBytes = 64 << 10
-	// maxCalls is how many calls of one connection, streams included, are
-	// served at a time. What a client calls beyond that waits on its side.
-	maxCalls = 1_000
+	defaultMaxHeaderBytes  = 64 << 10
+	defaultMaxCalls        = 1_000
+	// windowBytes is what a client may send of a call before it is served. What a call
+	// takes then has a window of its own size.
+	windowBytes = 64 << 10
+	// connectionWindowBytes is what a client may send before the server has read it, of
+	// all calls together. It is no bound of what is held.
+	connectionWindowBytes = 1 << 20
 	// maxHandshake is how long a new connection may take to speak HTTP/2.
 	maxHandshake = 10 * time.Second
 	// minPing is the least time between two pings of a client, with calls under
@@ -117,8 +132,9 @@ const workersPerProcessor = 32
 
 // A Server serves the gRPC API.
 type Server struct {
-	grpc  *grpc.Server
-	guard *guard
+	grpc   *grpc.Server
+	guard  *guard
+	intake *intake.Intake
 	// closing is done once Shutdown is called.
 	closing context.Context
 	close   context.CancelFunc
@@ -129,24 +145,37 @@ type Server struct {
 func New(o Options) *Server {
 	o.MaxMessageBytes = cmp.Or(o.MaxMessageBytes, defaultMaxMessageBytes)
 	o.Silence = cmp.Or(o.Silence, defaultSilence)
+	o.MaxHeaderBytes = cmp.Or(o.MaxHeaderBytes, defaultMaxHeaderBytes)
+	o.MaxCalls = cmp.Or(o.MaxCalls, defaultMaxCalls)
 	closing, closeAll := context.WithCancel(context.Background())
-	g := &guard{logger: o.Logger}
+	fromClients := map[string]bool{} // the methods whose clients send streams
+	in := intake.New(intake.Options{
+		Limits: o.Intake, Logger: o.Logger,
+		MayWait: func(method string) bool { return fromClients[method] },
+	})
+	g := &guard{logger: o.Logger, intake: in, codec: wire.NewCodec()}
 	s := &Server{
 		grpc: grpc.NewServer(
-			grpc.Creds(o.Security),
+			grpc.Creds(in.Credentials(o.Security)),
+			grpc.InTapHandle(in.Tap),
+			grpc.ReadBufferSize(0), // the intake has one
+			grpc.SharedWriteBuffer(true),
+			grpc.StaticStreamWindowSize(windowBytes),
+			grpc.StaticConnWindowSize(connectionWindowBytes),
 			grpc.MaxRecvMsgSize(o.MaxMessageBytes),
-			grpc.MaxHeaderListSize(maxHeaderBytes),
-			grpc.MaxConcurrentStreams(maxCalls),
+			grpc.MaxHeaderListSize(uint32(o.MaxHeaderBytes)),
+			grpc.MaxConcurrentStreams(uint32(o.MaxCalls)),
 			grpc.ConnectionTimeout(maxHandshake),
-			grpc.KeepaliveParams(keepalive.ServerParameters{Time: o.Silence, Timeout: o.Silence}),
+			grpc.KeepaliveParams(keepalive.ServerParameters{Time: o.Silence, Timeout: o.Silence, MaxConnectionIdle: o.Idle}),
 			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 			grpc.NumStreamWorkers(uint32(workersPerProcessor*runtime.GOMAXPROCS(0))),
-			grpc.ForceServerCodecV2(wire.NewCodec()),
+			grpc.ForceServerCodecV2(g.codec),
 			grpc.UnaryInterceptor(g.unary),
 			grpc.StreamInterceptor(g.stream),
 			grpc.WaitForHandlers(true),
 		),
 		guard:   g,
+		intake:  in,
 		closing: closing,
 		close:   closeAll,
 	}
@@ -164,12 +193,20 @@ func New(o Options) *Server {
 	healthpb.RegisterHealthServer(registrar, newHealthServer(o.Ready, closing))
 	reflection.Register(s.grpc)
 	g.meters = metersOf(s.grpc, o.Meter)
+	for service, info := range s.grpc.GetServiceInfo() {
+		for _, method := range info.Methods {
+			fromClients["/"+service+"/"+method.Name] = method.IsClientStream
+		}
+	}
 	return s
 }
 
 // Serve answers calls that come in on the listener, which it closes, until
 // Shutdown. It then returns nil.
 func (s *Server) Serve(listener net.Listener) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go s.intake.Run(ctx)
 	err := s.grpc.Serve(listener)
 	if errors.Is(err, grpc.ErrServerStopped) {
 		return nil

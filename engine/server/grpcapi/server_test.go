@@ -209,10 +209,10 @@ func TestMetadataOverTheLimitIsRefused(t *testing.T) {
 		_, err := client.CheckAccess(ctx, reading())
 		return err
 	}
-	if err := check(maxHeaderBytes / 2); err != nil {
+	if err := check(defaultMaxHeaderBytes / 2); err != nil {
 		t.Errorf("half of the limit: %v", err)
 	}
-	if err := check(maxHeaderBytes); err == nil { // with what gRPC adds, over the limit
+	if err := check(defaultMaxHeaderBytes); err == nil { // with what gRPC adds, over the limit
 		t.Error("the limit, and more: no error")
 	}
 }
