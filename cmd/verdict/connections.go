@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/intake"
 )
 
 // A boundedListener closes the connections beyond a number at once, of one peer and in
@@ -38,7 +39,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		peer := peerOf(below.RemoteAddr())
+		peer := intake.PeerOf(below.RemoteAddr())
 		limit, admitted := l.admit(peer)
 		if admitted {
 			return &boundedConn{Conn: below, listener: l, peer: peer}, nil
@@ -78,19 +79,6 @@ func (l *boundedListener) leave(peer netip.Prefix) {
 	if l.byPeer[peer]--; l.byPeer[peer] == 0 {
 		delete(l.byPeer, peer)
 	}
-}
-
-// peerOf is who a connection is from: an IPv4 address, or the 64 bits of an IPv6
-// address that one subscriber has. It is not valid for a Unix socket.
-func peerOf(address net.Addr) netip.Prefix {
-	at, err := netip.ParseAddrPort(address.String())
-	if err != nil {
-		return netip.Prefix{}
-	}
-	const subscriber = 64
-	ip := at.Addr().Unmap().WithZone("")
-	peer, _ := ip.Prefix(min(ip.BitLen(), subscriber))
-	return peer
 }
 
 // A boundedConn is counted until it is closed.

@@ -111,25 +111,6 @@ func serveNothing(listener net.Listener) {
 	}
 }
 
-func TestPeers(t *testing.T) {
-	for address, want := range map[string]string{
-		"10.0.0.7:443":             "10.0.0.7/32",
-		"[::ffff:10.0.0.7]:443":    "10.0.0.7/32",
-		"[2001:db8:1:2:3:4:5:6]:1": "2001:db8:1:2::/64",
-		"[fe80::1%lo]:1":           "fe80::/64",
-		"/run/verdict.sock":        "invalid Prefix",
-	} {
-		if got := peerOf(textAddr(address)).String(); got != want {
-			t.Errorf("%s is of %s, want %s", address, got, want)
-		}
-	}
-}
-
-type textAddr string
-
-func (textAddr) Network() string  { return "tcp" }
-func (a textAddr) String() string { return string(a) }
-
 // Both addresses of a service are bounded.
 func TestServiceBoundsConnections(t *testing.T) {
 	cfg := defaultConfig()

@@ -11,9 +11,10 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	grpcstatus "google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
 
 	"github.com/verdictpdp/verdict/api/authz"
-	"github.com/verdictpdp/verdict/engine/server/intake"
+	"github.com/verdictpdp/verdict/engine/intake"
 	"github.com/verdictpdp/verdict/engine/server/status"
 	"github.com/verdictpdp/verdict/engine/server/wire"
 )
@@ -61,6 +62,12 @@ func (g *guard) stream(server any, stream grpc.ServerStream, info *grpc.StreamSe
 		g.meter(info.FullMethod).Called(grpcstatus.Code(err), cause, time.Since(start))
 	}()
 	return handle(server, announcing{wire.Stream{ServerStream: stream}, g})
+}
+
+// tap stands before a call is read.
+func (g *guard) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
+	ctx, err := g.intake.Tap(ctx, info)
+	return ctx, g.status(info.FullMethodName, err)
 }
 
 // An announcing is a stream whose answers the intake is told of.

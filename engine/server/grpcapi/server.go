@@ -20,8 +20,8 @@ import (
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/activation"
 	"github.com/verdictpdp/verdict/engine/directory"
+	"github.com/verdictpdp/verdict/engine/intake"
 	"github.com/verdictpdp/verdict/engine/pdp"
-	"github.com/verdictpdp/verdict/engine/server/intake"
 	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
@@ -157,7 +157,7 @@ func New(o Options) *Server {
 	s := &Server{
 		grpc: grpc.NewServer(
 			grpc.Creds(in.Credentials(o.Security)),
-			grpc.InTapHandle(in.Tap),
+			grpc.InTapHandle(g.tap),
 			grpc.ReadBufferSize(0), // the intake has one
 			grpc.SharedWriteBuffer(true),
 			grpc.StaticStreamWindowSize(windowBytes),

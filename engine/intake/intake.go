@@ -16,7 +16,6 @@ import (
 	"google.golang.org/grpc/tap"
 
 	"github.com/verdictpdp/verdict/api/authz"
-	"github.com/verdictpdp/verdict/engine/server/status"
 )
 
 // Limits are what an Intake bounds. What is 0 has its default.
@@ -170,11 +169,12 @@ func (i *Intake) leave(c *conn) {
 	}
 }
 
-// Tap is a server's tap: it refuses the calls beyond the limits.
+// Tap is for a server's tap: it refuses the calls beyond the limits, with an error of
+// kind authz.Overloaded.
 func (i *Intake) Tap(ctx context.Context, info *tap.Info) (context.Context, error) {
 	call, err := i.begin(ctx, info.FullMethodName)
 	if err != nil {
-		return nil, status.Of(err, "").GRPC().Err()
+		return nil, err
 	}
 	return context.WithValue(ctx, callKey{}, call), nil
 }
