@@ -94,8 +94,9 @@ type limitsConfig struct {
 	Search     duration `yaml:"search" env:"SEARCH"`
 	Wait       duration `yaml:"wait" env:"WAIT"`
 	// Connections and ConnectionsPerPeer are of each address.
-	Connections        count `yaml:"connections" env:"CONNECTIONS"`
-	ConnectionsPerPeer count `yaml:"connections_per_peer" env:"CONNECTIONS_PER_PEER"`
+	Connections        count        `yaml:"connections" env:"CONNECTIONS"`
+	ConnectionsPerPeer count        `yaml:"connections_per_peer" env:"CONNECTIONS_PER_PEER"`
+	Intake             intakeConfig `yaml:",inline"`
 }
 
 type directoryConfig struct {
@@ -138,7 +139,7 @@ func defaultConfig() config {
 			Search:     duration(pdp.DefaultSearch),
 			Wait:       duration(pdp.DefaultWait),
 
-			Connections: 10_000, ConnectionsPerPeer: 2_500,
+			Connections: 10_000, ConnectionsPerPeer: 2_500, Intake: defaultIntake(),
 		},
 		Directory: directoryConfig{Retention: duration(directory.DefaultRetention), Audit: defaultAudit, Cache: pip.DefaultCacheBytes},
 		Metrics:   metricsConfig{Enabled: true},
@@ -304,6 +305,7 @@ func (c *config) validate() error {
 	if c.Log.Format != "json" && c.Log.Format != "console" {
 		refuse("log.format", "%q: expected json or console", c.Log.Format)
 	}
+	c.Limits.Intake.validate(refuse)
 	c.Shutdown.validate(refuse)
 	c.validateProxies(refuse)
 	for _, name := range slices.Sorted(maps.Keys(c.Tenants)) {

@@ -143,20 +143,25 @@ func TestConfigValidateNamesEverySetting(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"grpc.address", "limits.input", "limits.evaluation", "limits.steps", "limits.entities", "limits.batch", "limits.search", "limits.wait", "limits.connections", "limits.connections_per_peer", "directory.retention", "log.format", "tenants.Bad Name"} {
+	for _, want := range []string{"grpc.address", "limits.input", "limits.evaluation", "limits.steps", "limits.entities", "limits.batch", "limits.search", "limits.wait", "limits.connections", "limits.connections_per_peer", "limits.headers", "limits.calls", "limits.calls_per_peer", "limits.calls_per_connection", "limits.in_flight", "limits.transfer", "limits.idle", "directory.retention", "log.format", "tenants.Bad Name"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error lacks %q:\n%v", want, err)
 		}
 	}
 	cfg = defaultConfig()
 	cfg.Directory.Retention = minRetention
-	cfg.Limits = limitsConfig{Input: maxInput, Evaluation: 1, Steps: 1, Entities: 1, Batch: 1, Search: 1, Wait: 1, Connections: 1, ConnectionsPerPeer: 1}
+	cfg.Limits = limitsConfig{Input: maxInput, Evaluation: 1, Steps: 1, Entities: 1, Batch: 1, Search: 1, Wait: 1, Connections: 1, ConnectionsPerPeer: 1, Intake: intakeConfig{
+		Headers: minHeaders, Calls: 1, CallsPerPeer: 1, CallsPerConnection: 1, InFlight: maxInput, Transfer: minTransfer, Idle: minIdle,
+	}}
 	if err := cfg.validate(); err != nil {
 		t.Errorf("the smallest retention, the largest input and the smallest other limits: %v", err)
 	}
 	cfg.Limits.Input++
-	if err := cfg.validate(); err == nil || !strings.Contains(err.Error(), "limits.input") {
-		t.Errorf("an input beyond the largest: %v", err)
+	cfg.Limits.Intake.Headers, cfg.Limits.Intake.CallsPerConnection = maxHeaders+1, maxCallsPerConnection+1
+	for _, want := range []string{"limits.input", "limits.headers", "limits.calls_per_connection"} {
+		if err := cfg.validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("limits beyond the largest lack %q: %v", want, err)
+		}
 	}
 }
 
@@ -275,7 +280,12 @@ func settingNames(t reflect.Type, prefix string) []string {
 	var names []string
 	for i := range t.NumField() {
 		field := t.Field(i)
-		name := prefix + field.Tag.Get("yaml")
+		tag, _, isInline := strings.Cut(field.Tag.Get("yaml"), ",inline")
+		if isInline {
+			names = append(names, settingNames(field.Type, prefix)...)
+			continue
+		}
+		name := prefix + tag
 		if field.Type.Kind() == reflect.Struct {
 			names = append(names, settingNames(field.Type, name+".")...)
 			continue

@@ -20,6 +20,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/intake"
 	"github.com/verdictpdp/verdict/engine/server/authzen"
 	"github.com/verdictpdp/verdict/engine/server/grpcapi"
 )
@@ -160,25 +161,18 @@ func openService(o pointOptions) (_ *service, err error) {
 		Security:  security,
 		Further:   s.extAuthz(mapper),
 		Meter:     s.grpcMeter,
+
+		Intake:         o.config.Limits.Intake.limits(),
+		MaxHeaderBytes: int(o.config.Limits.Intake.Headers),
+		MaxCalls:       int(o.config.Limits.Intake.CallsPerConnection),
+		Idle:           time.Duration(o.config.Limits.Intake.Idle),
 	})
 	answers, err := s.authzen(s.withMetrics(s.forwardAuth(mapper)))
 	if err != nil {
 		return nil, err
 	}
 	s.readMetrics()
-	s.http = &http.Server{
-		Handler:           s.metrics.Requests(s.parting(answers)),
-		ReadHeaderTimeout: 5 * time.Second,
-		// A request is answered within authzen.DefaultMaxTime, if need be that it
-		// took too long, and one whose body comes too slowly soon after.
-		ReadTimeout:    authzen.DefaultMaxTime + 5*time.Second,
-		WriteTimeout:   authzen.DefaultMaxTime + 10*time.Second,
-		IdleTimeout:    2 * time.Minute,
-		MaxHeaderBytes: 64 << 10,
-		ErrorLog:       zap.NewStdLog(o.logger),
-		// The handler answers OPTIONS * as well.
-		DisableGeneralOptionsHandler: true,
-	}
+	s.http = o.config.Limits.Intake.httpServer(s.metrics.Requests(s.parting(answers)), o.logger)
 	return s, nil
 }
 
@@ -203,6 +197,7 @@ func (s *service) authzen(further map[string]http.Handler) (http.Handler, error)
 		PublicURL:     publicURL,
 		LeaveOut:      leaveOut,
 		Further:       further,
+		Requests:      intake.NewRequests(s.config.Limits.Intake.limits(), s.logger),
 		MaxInputBytes: int(s.config.Limits.Input),
 	}), nil
 }

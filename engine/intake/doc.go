@@ -1,6 +1,6 @@
-// Package intake bounds what the clients of a gRPC server have it hold for them: the
-// calls that are open, the bytes of messages that have not come to their end and of
-// answers that are not taken, and the time that either may last.
+// Package intake bounds what the clients of a server have it hold for them: the calls
+// that are open, the bytes of messages that have not come to their end and of answers
+// that are not taken, and the time that either may last.
 //
 // gRPC bounds one message and the calls of one connection. All together these come to
 // more than any machine has: a call holds its goroutine, its headers and up to 64 KiB
@@ -25,6 +25,9 @@
 // A call that is reset has the code ENHANCE_YOUR_CALM on the wire, which clients tell as
 // RESOURCE_EXHAUSTED. Other calls of its connection go on: many clients may share one, by
 // a proxy.
+//
+// Over HTTP, net/http bounds what a connection holds and how long a request lasts, and a
+// Requests the rest.
 //
 // It must not know what a call is for. Start with Intake, then conn.go and frames.go.
 package intake

@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -85,21 +84,17 @@ type peer struct {
 // New makes an Intake. It keeps time while Run runs.
 func New(o Options) *Intake {
 	return &Intake{
-		limits: Limits{
-			Calls:        cmp.Or(o.Limits.Calls, DefaultCalls),
-			CallsPerPeer: cmp.Or(o.Limits.CallsPerPeer, DefaultCallsPerPeer),
-			Bytes:        cmp.Or(o.Limits.Bytes, DefaultBytes),
-			Transfer:     cmp.Or(o.Limits.Transfer, DefaultTransfer),
-		},
-		mayWait: o.MayWait, logger: o.Logger, started: time.Now(),
+		limits: o.Limits.orDefaults(), mayWait: o.MayWait, logger: o.Logger, started: time.Now(),
 		conns: map[*conn]struct{}{}, peers: map[netip.Prefix]*peer{},
 	}
 }
 
 // PeerOf is who a connection is from: an IPv4 address, or the 64 bits of an IPv6
 // address that one subscriber has. It is not valid for a Unix socket.
-func PeerOf(address net.Addr) netip.Prefix {
-	at, err := netip.ParseAddrPort(address.String())
+func PeerOf(address net.Addr) netip.Prefix { return peerAt(address.String()) }
+
+func peerAt(address string) netip.Prefix {
+	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return netip.Prefix{}
 	}
@@ -199,10 +194,18 @@ func (i *Intake) begin(ctx context.Context, method string) (*call, error) {
 	}
 	if limit := i.admit(c.peer); limit != "" {
 		i.tell(c, "a call is refused", limit, "there are too many")
-		return nil, authz.Errorf(authz.Overloaded, "more calls are open than %s: try again later, or end some", limit)
+		return nil, tooMany(limit)
 	}
 	call.isTapped, call.isPatient = true, i.mayWait(method)
 	return call, nil
+}
+
+// tooMany refuses what is beyond a limit.
+func tooMany(limit string) error {
+	return &authz.Error{
+		Kind: authz.Overloaded, RetryAfter: time.Second,
+		Message: "more calls are open than " + limit + " allows: end some, or try again later",
+	}
 }
 
 // admit counts a call, or names the limit that it would be beyond.

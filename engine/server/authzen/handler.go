@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/intake"
 	"github.com/verdictpdp/verdict/engine/panics"
 	"github.com/verdictpdp/verdict/engine/pdp"
 	"github.com/verdictpdp/verdict/engine/server/status"
@@ -55,6 +56,8 @@ type Options struct {
 	// pdp.DefaultInputBytes. The bodies of requests are bounded by it, see the
 	// package's Limits.
 	MaxInputBytes int
+	// Requests bounds the requests under way, but for /healthz and /readyz; nil for none.
+	Requests *intake.Requests
 	// MaxTime is how long a request may take from its header to its answer,
 	// which then says so; 0 means DefaultMaxTime. What serves the handler must
 	// grant more: http.Server's ReadTimeout ends the contexts of requests, and
@@ -97,15 +100,39 @@ func New(o Options) http.Handler {
 			mux.Handle(wellKnown+base, s.answer(s.metadata, http.MethodGet, http.MethodHead))
 		}
 	}
-	mux.Handle("/healthz", s.answer(s.healthz, http.MethodGet, http.MethodHead))
-	mux.Handle("/readyz", s.answer(s.readyz, http.MethodGet, http.MethodHead))
+	mux.Handle(healthzPath, s.answer(s.healthz, http.MethodGet, http.MethodHead))
+	mux.Handle(readyzPath, s.answer(s.readyz, http.MethodGet, http.MethodHead))
 	for pattern, handler := range o.Further {
 		mux.Handle(pattern, handler)
 	}
 	nowhere := s.answer(s.nowhere)
 	mux.Handle("/", nowhere)
-	return s.identified(directly(mux, nowhere))
+	handler := directly(mux, nowhere)
+	if o.Requests != nil {
+		handler = s.bounded(o.Requests, handler)
+	}
+	return s.identified(handler)
 }
+
+// bounded bounds all requests but those for what supervises the process, which would end
+// one that has much to do.
+func (s *server) bounded(requests *intake.Requests, handler http.Handler) http.Handler {
+	bounded := requests.Bound(handler, func(w http.ResponseWriter, r *http.Request, err error) {
+		s.write(w, r, s.refuse(r, err))
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == healthzPath || r.URL.Path == readyzPath {
+			handler.ServeHTTP(w, r)
+			return
+		}
+		bounded.ServeHTTP(w, r)
+	})
+}
+
+const (
+	healthzPath = "/healthz"
+	readyzPath  = "/readyz"
+)
 
 // endpoints are those of a decision point, by their default paths, and beside them
 // the one for filters of rows, which AuthZEN does not know.
