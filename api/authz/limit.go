@@ -34,6 +34,14 @@ const (
 	ConnectionsLimit
 	// ConnectionsPerPeerLimit bounds those of one peer.
 	ConnectionsPerPeerLimit
+	// CallsLimit bounds the calls, or requests over HTTP, that an address has open.
+	CallsLimit
+	// CallsPerPeerLimit bounds those of one peer.
+	CallsPerPeerLimit
+	// InFlightLimit bounds the bytes that they have an address hold.
+	InFlightLimit
+	// TransferLimit bounds how long a message may take to come, or an answer to be taken.
+	TransferLimit
 	limitCount
 )
 
@@ -42,6 +50,7 @@ var limitNames = [limitCount]string{
 	EntitiesLimit: "entities", AncestorsLimit: "ancestors", GrantsLimit: "grants", BatchLimit: "batch",
 	MessageLimit: "message", WriteLimit: "write",
 	ConnectionsLimit: "connections", ConnectionsPerPeerLimit: "connections_per_peer",
+	CallsLimit: "calls", CallsPerPeerLimit: "calls_per_peer", InFlightLimit: "in_flight", TransferLimit: "transfer",
 }
 
 // String is the limit's name in metrics: the last part of the setting where there is

@@ -163,6 +163,7 @@ func openService(o pointOptions) (_ *service, err error) {
 		Meter:     s.grpcMeter,
 
 		Intake:         o.config.Limits.Intake.limits(),
+		Limited:        s.metrics.Limited,
 		MaxHeaderBytes: int(o.config.Limits.Intake.Headers),
 		MaxCalls:       int(o.config.Limits.Intake.CallsPerConnection),
 		Idle:           time.Duration(o.config.Limits.Intake.Idle),
@@ -197,7 +198,7 @@ func (s *service) authzen(further map[string]http.Handler) (http.Handler, error)
 		PublicURL:     publicURL,
 		LeaveOut:      leaveOut,
 		Further:       further,
-		Requests:      intake.NewRequests(s.config.Limits.Intake.limits(), s.logger),
+		Requests:      intake.NewRequests(intake.Options{Limits: s.config.Limits.Intake.limits(), Limited: s.metrics.Limited, Logger: s.logger}),
 		MaxInputBytes: int(s.config.Limits.Input),
 	}), nil
 }

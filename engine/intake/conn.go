@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/verdictpdp/verdict/api/authz"
 )
 
 const (
@@ -118,7 +120,7 @@ func (c *conn) readReset(p []byte) int {
 	if c.resets = c.resets[n:]; len(c.resets) == 0 {
 		c.resets = nil
 		c.hasResets.Store(false)
-		c.Conn.SetReadDeadline(time.Time{}) //nolint:errcheck // an error comes from reading
+		_ = c.Conn.SetReadDeadline(time.Time{}) // an error comes from reading
 	}
 	return n
 }
@@ -269,7 +271,7 @@ func (c *conn) reset(call *call) {
 	}
 	c.resets = append(c.resets, resetOf(call.id, cancelled)...)
 	c.hasResets.Store(true)
-	c.Conn.SetReadDeadline(longAgo) //nolint:errcheck // an error comes from reading
+	_ = c.Conn.SetReadDeadline(longAgo) // an error comes from reading
 	c.notices = append(c.notices, resetOf(call.id, enhanceYourCalm)...)
 	if !c.isNotifying {
 		c.isNotifying = true
@@ -284,7 +286,7 @@ var longAgo = time.Unix(1, 0)
 func (c *conn) notify() {
 	c.out.Lock()
 	defer c.out.Unlock()
-	c.writeNotices() //nolint:errcheck // an error comes from writing
+	_ = c.writeNotices() // an error comes from writing
 }
 
 // writeNotices tells the client of resets, if this is between two frames. out is held.
@@ -316,7 +318,7 @@ func (c *conn) sweep(now, most time.Duration) (isStuck bool) {
 	isStuck = len(c.resets) > 0 && now-c.resetting > most
 	c.mu.Unlock()
 	for i, call := range late {
-		c.intake.tell(c, "a call is reset", limitTransfer, why[i])
+		c.intake.tell(c, "a call is reset", authz.TransferLimit, why[i])
 		c.reset(call)
 	}
 	writing := time.Duration(c.writing.Load())

@@ -150,9 +150,11 @@ func begin(t *testing.T, c *conn) context.Context {
 }
 
 func TestCallsAtTheLimit(t *testing.T) {
-	for name, limits := range map[string]Limits{limitCalls: {Calls: 2}, limitCallsPerPeer: {CallsPerPeer: 2}} {
-		t.Run(name, func(t *testing.T) {
+	for limit, limits := range map[authz.Limit]Limits{authz.CallsLimit: {Calls: 2}, authz.CallsPerPeerLimit: {CallsPerPeer: 2}} {
+		t.Run(limit.String(), func(t *testing.T) {
 			i := newIntake(limits)
+			var limited []authz.Limit
+			i.limited = func(limit authz.Limit) { limited = append(limited, limit) }
 			var conns []*conn
 			for range 3 {
 				conns = append(conns, follow(t, i, client(func(f *http2.Framer) { open(f, 1) }), 1<<20))
@@ -160,8 +162,11 @@ func TestCallsAtTheLimit(t *testing.T) {
 			begin(t, conns[0])
 			begin(t, conns[1])
 			_, err := i.Tap(contextOf(conns[2]), &tap.Info{FullMethodName: "/s/m"})
-			if authz.KindOf(err) != authz.Overloaded || !strings.Contains(err.Error(), name) {
+			if authz.KindOf(err) != authz.Overloaded || authz.LimitOf(err) != limit || !strings.Contains(err.Error(), limit.String()) {
 				t.Errorf("a call beyond the limit: %v", err)
+			}
+			if !slices.Equal(limited, []authz.Limit{limit}) {
+				t.Errorf("what is counted: %v", limited)
 			}
 			conns[0].Close()
 			begin(t, conns[2])

@@ -38,17 +38,11 @@ const (
 	DefaultTransfer     = 30 * time.Second
 )
 
-// The names of the limits, in the log and in errors.
-const (
-	limitCalls        = "limits.calls"
-	limitCallsPerPeer = "limits.calls_per_peer"
-	limitBytes        = "limits.in_flight"
-	limitTransfer     = "limits.transfer"
-)
-
-// Options are the parts of an Intake, all required.
+// Options are the parts of an Intake, all required but for Limited.
 type Options struct {
 	Limits Limits
+	// Limited is told of each limit that is reached; nil for nobody.
+	Limited func(authz.Limit)
 	// MayWait says of a method whether its client may leave a call without a message
 	// for long.
 	MayWait func(fullMethod string) bool
@@ -59,6 +53,7 @@ type Options struct {
 // it is. The server must not read ahead: grpc.ReadBufferSize(0).
 type Intake struct {
 	limits  Limits
+	limited func(authz.Limit)
 	mayWait func(string) bool
 	logger  *zap.Logger
 
@@ -83,8 +78,11 @@ type peer struct {
 
 // New makes an Intake. It keeps time while Run runs.
 func New(o Options) *Intake {
+	if o.Limited == nil {
+		o.Limited = func(authz.Limit) {}
+	}
 	return &Intake{
-		limits: o.Limits.orDefaults(), mayWait: o.MayWait, logger: o.Logger, started: time.Now(),
+		limits: o.Limits.orDefaults(), limited: o.Limited, mayWait: o.MayWait, logger: o.Logger, started: time.Now(),
 		conns: map[*conn]struct{}{}, peers: map[netip.Prefix]*peer{},
 	}
 }
@@ -120,7 +118,7 @@ func (i *Intake) Run(ctx context.Context) {
 		i.ticks.Store(int64(now))
 		for _, c := range i.connections() {
 			if c.sweep(now, i.limits.Transfer) {
-				i.tell(c, "a connection is closed", limitTransfer, "nothing is taken from it")
+				i.tell(c, "a connection is closed", authz.TransferLimit, "nothing is taken from it")
 				c.Conn.Close() // which gRPC notices
 			}
 		}
@@ -192,7 +190,7 @@ func (i *Intake) begin(ctx context.Context, method string) (*call, error) {
 	if call == nil {
 		return nil, authz.Errorf(authz.Canceled, "the call has ended")
 	}
-	if limit := i.admit(c.peer); limit != "" {
+	if limit := i.admit(c.peer); limit != authz.OtherLimit {
 		i.tell(c, "a call is refused", limit, "there are too many")
 		return nil, tooMany(limit)
 	}
@@ -201,23 +199,23 @@ func (i *Intake) begin(ctx context.Context, method string) (*call, error) {
 }
 
 // tooMany refuses what is beyond a limit.
-func tooMany(limit string) error {
+func tooMany(limit authz.Limit) error {
 	return &authz.Error{
-		Kind: authz.Overloaded, RetryAfter: time.Second,
-		Message: "more calls are open than " + limit + " allows: end some, or try again later",
+		Kind: authz.Overloaded, Limit: limit, RetryAfter: time.Second,
+		Message: "more calls are open than limits." + limit.String() + " allows: end some, or try again later",
 	}
 }
 
-// admit counts a call, or names the limit that it would be beyond.
-func (i *Intake) admit(p *peer) (limit string) {
+// admit counts a call, or says which limit it would be beyond.
+func (i *Intake) admit(p *peer) (limit authz.Limit) {
 	switch {
 	case i.calls.Add(1) > int64(i.limits.Calls):
-		limit = limitCalls
+		limit = authz.CallsLimit
 	case p.calls.Add(1) > int64(i.limits.CallsPerPeer) && p.prefix.IsValid():
-		limit = limitCallsPerPeer
+		limit = authz.CallsPerPeerLimit
 		p.calls.Add(-1)
 	default:
-		return ""
+		return authz.OtherLimit
 	}
 	i.calls.Add(-1)
 	return limit
@@ -246,7 +244,7 @@ func (i *Intake) relieve() {
 			return
 		}
 		if largest := c.largest(); largest != nil {
-			i.tell(c, "a call is reset", limitBytes, "it holds most of the peer that holds most")
+			i.tell(c, "a call is reset", authz.InFlightLimit, "it holds most of the peer that holds most")
 			c.reset(largest)
 		}
 	}
@@ -275,8 +273,9 @@ func (i *Intake) heaviest() (heaviest *conn) {
 	return heaviest
 }
 
-func (i *Intake) tell(c *conn, what, limit, why string) {
-	i.logger.Warn(what, zap.String("limit", limit), zap.String("why", why), zap.Stringer("peer", PeerOf(c.RemoteAddr())))
+func (i *Intake) tell(c *conn, what string, limit authz.Limit, why string) {
+	i.limited(limit)
+	i.logger.Warn(what, zap.String("limit", "limits."+limit.String()), zap.String("why", why), zap.Stringer("peer", PeerOf(c.RemoteAddr())))
 }
 
 // Credentials are those of a server, whose connections are followed once they are

@@ -7,14 +7,17 @@ import (
 	"sync"
 
 	"go.uber.org/zap"
+
+	"github.com/verdictpdp/verdict/api/authz"
 )
 
 // A Requests bounds what the clients of an HTTP server have it hold for them: the
 // requests that are under way, and the bytes of answers that are being written. How long
 // each may last is for the server to bound, by its timeouts.
 type Requests struct {
-	limits Limits
-	logger *zap.Logger
+	limits  Limits
+	limited func(authz.Limit)
+	logger  *zap.Logger
 
 	mu     sync.Mutex
 	open   int
@@ -29,10 +32,12 @@ type requester struct {
 	writing map[*writing]int64
 }
 
-// NewRequests makes a Requests with the limits but for Transfer; what is 0 has its
-// default.
-func NewRequests(limits Limits, logger *zap.Logger) *Requests {
-	return &Requests{limits: limits.orDefaults(), logger: logger, byPeer: map[netip.Prefix]*requester{}}
+// NewRequests makes a Requests of the options but for MayWait and the limit of Transfer.
+func NewRequests(o Options) *Requests {
+	if o.Limited == nil {
+		o.Limited = func(authz.Limit) {}
+	}
+	return &Requests{limits: o.Limits.orDefaults(), limited: o.Limited, logger: o.Logger, byPeer: map[netip.Prefix]*requester{}}
 }
 
 // orDefaults are the limits with defaults for what is 0.
@@ -50,8 +55,8 @@ func (l Limits) orDefaults() Limits {
 func (q *Requests) Bound(next http.Handler, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		peer := peerAt(r.RemoteAddr)
-		if limit := q.enter(peer); limit != "" {
-			q.logger.Warn("a request is refused", zap.String("limit", limit), zap.String("why", "there are too many"), zap.Stringer("peer", peer))
+		if limit := q.enter(peer); limit != authz.OtherLimit {
+			q.tell("a request is refused", limit, "there are too many", peer)
 			refuse(w, r, tooMany(limit))
 			return
 		}
@@ -60,23 +65,23 @@ func (q *Requests) Bound(next http.Handler, refuse func(http.ResponseWriter, *ht
 	})
 }
 
-// enter counts a request, or names the limit that it would be beyond.
-func (q *Requests) enter(peer netip.Prefix) (limit string) {
+// enter counts a request, or says which limit that it would be beyond.
+func (q *Requests) enter(peer netip.Prefix) (limit authz.Limit) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	of := q.byPeer[peer]
 	switch {
 	case q.open >= q.limits.Calls:
-		return limitCalls
+		return authz.CallsLimit
 	case of != nil && peer.IsValid() && of.open >= q.limits.CallsPerPeer:
-		return limitCallsPerPeer
+		return authz.CallsPerPeerLimit
 	case of == nil:
 		of = &requester{writing: map[*writing]int64{}}
 		q.byPeer[peer] = of
 	}
 	q.open++
 	of.open++
-	return ""
+	return authz.OtherLimit
 }
 
 func (q *Requests) leave(peer netip.Prefix) {
@@ -115,10 +120,15 @@ func (w *writing) Write(text []byte) (int, error) {
 // the peer that has most is given up.
 func (q *Requests) hold(w *writing, bytes int64) {
 	for _, given := range q.count(w, bytes) {
-		q.logger.Warn("an answer is given up", zap.String("limit", limitBytes), zap.String("why", "it is the largest of the peer that holds most"), zap.Stringer("peer", given.peer))
+		q.tell("an answer is given up", authz.InFlightLimit, "it is the largest of the peer that holds most", given.peer)
 		// It fails where the connection has gone, and the answer with it.
 		_ = http.NewResponseController(given.ResponseWriter).SetWriteDeadline(longAgo)
 	}
+}
+
+func (q *Requests) tell(what string, limit authz.Limit, why string, peer netip.Prefix) {
+	q.limited(limit)
+	q.logger.Warn(what, zap.String("limit", "limits."+limit.String()), zap.String("why", why), zap.Stringer("peer", peer))
 }
 
 // count counts bytes, and returns what is to be given up.

@@ -17,7 +17,9 @@
 //
 // A connection has a limit of calls at a time, streams included, and is pinged
 // when it has been silent, so that a peer that is gone does not keep its watches
-// open. The number of connections is left to what stands before the server.
+// open. What all connections together have the server hold is bounded by an
+// intake.Intake, which each is read and written through. The number of connections is
+// left to the listener.
 //
 // # The wire
 //

@@ -97,6 +97,8 @@ type Options struct {
 	MaxCalls int
 	// Intake bounds what all clients together have the server hold for them.
 	Intake intake.Limits
+	// Limited is told of each limit of the intake that is reached; nil for nobody.
+	Limited func(authz.Limit)
 	// Idle is how long a connection may be without a call before the client is told to
 	// close it; 0 means for ever.
 	Idle time.Duration
@@ -150,7 +152,7 @@ func New(o Options) *Server {
 	closing, closeAll := context.WithCancel(context.Background())
 	fromClients := map[string]bool{} // the methods whose clients send streams
 	in := intake.New(intake.Options{
-		Limits: o.Intake, Logger: o.Logger,
+		Limits: o.Intake, Limited: o.Limited, Logger: o.Logger,
 		MayWait: func(method string) bool { return fromClients[method] },
 	})
 	g := &guard{logger: o.Logger, intake: in, codec: wire.NewCodec()}
@@ -159,7 +161,6 @@ func New(o Options) *Server {
 			grpc.Creds(in.Credentials(o.Security)),
 			grpc.InTapHandle(g.tap),
 			grpc.ReadBufferSize(0), // the intake has one
-			grpc.SharedWriteBuffer(true),
 			grpc.StaticStreamWindowSize(windowBytes),
 			grpc.StaticConnWindowSize(connectionWindowBytes),
 			grpc.MaxRecvMsgSize(o.MaxMessageBytes),
