@@ -96,6 +96,7 @@ To ask:                      verdict check user:mina read document:plan`,
 		newImportCommand(p),
 		newExportCommand(p),
 		newDirectoryCommand(p),
+		newStatusCommand(p),
 		newTestCommand(p),
 		newVersionCommand(p),
 	)

@@ -107,6 +107,8 @@ type service struct {
 	config  config
 	logger  *zap.Logger
 	tenants []string
+	// startedAt is when it was opened.
+	startedAt time.Time
 
 	grpcListener, httpListener net.Listener
 	// grpcConnections and httpConnections bound those of the listeners.
@@ -126,7 +128,7 @@ func openService(o pointOptions) (_ *service, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &service{point: p, config: o.config, logger: o.logger}
+	s := &service{point: p, config: o.config, logger: o.logger, startedAt: o.clock()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -161,6 +163,7 @@ func openService(o pointOptions) (_ *service, err error) {
 		Security:  security,
 		Further:   s.extAuthz(mapper),
 		Meter:     s.grpcMeter,
+		Overview:  s.overview,
 
 		Intake:         o.config.Limits.Intake.limits(),
 		Limited:        s.metrics.Limited,

@@ -80,7 +80,7 @@ func newTenantFamilies(registry *prometheus.Registry) tenantFamilies {
 type tenant struct {
 	decisions    map[string]*[outcomeCount]prometheus.Counter // by evaluator
 	failures     []prometheus.Counter                         // by kind
-	decisionTook prometheus.Observer
+	decisionTook prometheus.Histogram
 	searches     [][]prometheus.Counter // by method and result
 	candidates   prometheus.Counter
 	searchTook   prometheus.Observer
@@ -94,7 +94,7 @@ type tenant struct {
 func (f tenantFamilies) of(name string, evaluators []string) *tenant {
 	t := &tenant{
 		decisions:    make(map[string]*[outcomeCount]prometheus.Counter),
-		decisionTook: f.decisionTook.WithLabelValues(name),
+		decisionTook: f.decisionTook.WithLabelValues(name).(prometheus.Histogram),
 		candidates:   f.candidates.WithLabelValues(name),
 		searchTook:   f.searchTook.WithLabelValues(name),
 		commits:      f.commits.WithLabelValues(name),

@@ -333,3 +333,28 @@ func BenchmarkCalled(b *testing.B) {
 		method.Called(codes.OK, nil, time.Duration(i%50)*time.Microsecond)
 	}
 }
+
+func TestActivity(t *testing.T) {
+	m := newMetrics(t)
+	m.Decided("blue", "closure", true, nil, 2*time.Microsecond)
+	m.Decided("blue", "topdown", true, nil, 2*time.Microsecond)
+	m.Decided("blue", "closure", false, nil, 20*time.Microsecond)
+	m.Decided("blue", "closure", false, errors.New("x"), time.Minute)
+	m.Searched("blue", pdp.ByScan, 7, nil, 0)
+	m.Searched("blue", pdp.ByIndex, 7, nil, 0)
+	m.Planned("blue", errors.New("x"), 0)
+	got := m.Activity("blue")
+	if got.Allows != 2 || got.Denies != 1 || got.Errors != 1 || got.Searches != 2 || got.Plans != 1 {
+		t.Errorf("got %+v", got)
+	}
+	within := map[float64]uint64{}
+	for i, bound := range got.Bounds {
+		within[bound] = got.Within[i]
+	}
+	if within[1e-6] != 0 || within[2.5e-6] != 2 || within[2.5e-5] != 3 || within[1] != 3 {
+		t.Errorf("within the bounds: %v", within)
+	}
+	if other := m.Activity("nobody"); other.Allows != 0 || len(other.Bounds) != 0 {
+		t.Errorf("nobody has done %+v", other)
+	}
+}

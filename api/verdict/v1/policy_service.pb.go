@@ -72,7 +72,11 @@ func (x *GetStatusRequest) GetTenant() string {
 type GetStatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The policies, by tenant.
-	Policies      []*PolicyStatus `protobuf:"bytes,1,rep,name=policies,proto3" json:"policies,omitempty"`
+	Policies []*PolicyStatus `protobuf:"bytes,1,rep,name=policies,proto3" json:"policies,omitempty"`
+	// The server, whichever tenants are asked for.
+	Server *ServerStatus `protobuf:"bytes,2,opt,name=server,proto3" json:"server,omitempty"`
+	// The directory, likewise.
+	Directory     *DirectoryStatus `protobuf:"bytes,3,opt,name=directory,proto3" json:"directory,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -114,6 +118,369 @@ func (x *GetStatusResponse) GetPolicies() []*PolicyStatus {
 	return nil
 }
 
+func (x *GetStatusResponse) GetServer() *ServerStatus {
+	if x != nil {
+		return x.Server
+	}
+	return nil
+}
+
+func (x *GetStatusResponse) GetDirectory() *DirectoryStatus {
+	if x != nil {
+		return x.Directory
+	}
+	return nil
+}
+
+// ServerStatus is the state of a server.
+type ServerStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The program's version.
+	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	// When the server began.
+	StartedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	// Whether the server is ready, as the health service and /readyz tell.
+	Ready bool `protobuf:"varint,3,opt,name=ready,proto3" json:"ready,omitempty"`
+	// What is missing, one thing each. It may not be empty on a server that is ready.
+	Missing []string `protobuf:"bytes,4,rep,name=missing,proto3" json:"missing,omitempty"`
+	// The estimated memory of the entities that are kept decoded, in bytes.
+	CacheBytes uint64 `protobuf:"varint,5,opt,name=cache_bytes,json=cacheBytes,proto3" json:"cache_bytes,omitempty"`
+	// The bound of cache_bytes.
+	CacheMaxBytes uint64 `protobuf:"varint,6,opt,name=cache_max_bytes,json=cacheMaxBytes,proto3" json:"cache_max_bytes,omitempty"`
+	// How many calls over gRPC are being answered, streams and this one included.
+	CallsUnderWay uint64 `protobuf:"varint,7,opt,name=calls_under_way,json=callsUnderWay,proto3" json:"calls_under_way,omitempty"`
+	// How many connections there are over gRPC.
+	GrpcConnections uint64 `protobuf:"varint,8,opt,name=grpc_connections,json=grpcConnections,proto3" json:"grpc_connections,omitempty"`
+	// How many connections there are over HTTP.
+	HttpConnections uint64 `protobuf:"varint,9,opt,name=http_connections,json=httpConnections,proto3" json:"http_connections,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *ServerStatus) Reset() {
+	*x = ServerStatus{}
+	mi := &file_verdict_v1_policy_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerStatus) ProtoMessage() {}
+
+func (x *ServerStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_verdict_v1_policy_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerStatus.ProtoReflect.Descriptor instead.
+func (*ServerStatus) Descriptor() ([]byte, []int) {
+	return file_verdict_v1_policy_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ServerStatus) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *ServerStatus) GetStartedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedAt
+	}
+	return nil
+}
+
+func (x *ServerStatus) GetReady() bool {
+	if x != nil {
+		return x.Ready
+	}
+	return false
+}
+
+func (x *ServerStatus) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+func (x *ServerStatus) GetCacheBytes() uint64 {
+	if x != nil {
+		return x.CacheBytes
+	}
+	return 0
+}
+
+func (x *ServerStatus) GetCacheMaxBytes() uint64 {
+	if x != nil {
+		return x.CacheMaxBytes
+	}
+	return 0
+}
+
+func (x *ServerStatus) GetCallsUnderWay() uint64 {
+	if x != nil {
+		return x.CallsUnderWay
+	}
+	return 0
+}
+
+func (x *ServerStatus) GetGrpcConnections() uint64 {
+	if x != nil {
+		return x.GrpcConnections
+	}
+	return 0
+}
+
+func (x *ServerStatus) GetHttpConnections() uint64 {
+	if x != nil {
+		return x.HttpConnections
+	}
+	return 0
+}
+
+// DirectoryStatus is the state of the directory of all tenants.
+type DirectoryStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The oldest revision that can be read.
+	OldestRevision uint64 `protobuf:"varint,1,opt,name=oldest_revision,json=oldestRevision,proto3" json:"oldest_revision,omitempty"`
+	// The latest revision.
+	LatestRevision uint64 `protobuf:"varint,2,opt,name=latest_revision,json=latestRevision,proto3" json:"latest_revision,omitempty"`
+	// The size of the store's tables on its disk, in bytes.
+	TableBytes uint64 `protobuf:"varint,3,opt,name=table_bytes,json=tableBytes,proto3" json:"table_bytes,omitempty"`
+	// The size of its logs, in bytes: what is not in tables yet, and what is too large
+	// for them.
+	LogBytes uint64 `protobuf:"varint,4,opt,name=log_bytes,json=logBytes,proto3" json:"log_bytes,omitempty"`
+	// What may still be written to its file system, in bytes. Left out where that is not
+	// known.
+	FreeBytes     *uint64 `protobuf:"varint,5,opt,name=free_bytes,json=freeBytes,proto3,oneof" json:"free_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DirectoryStatus) Reset() {
+	*x = DirectoryStatus{}
+	mi := &file_verdict_v1_policy_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DirectoryStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DirectoryStatus) ProtoMessage() {}
+
+func (x *DirectoryStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_verdict_v1_policy_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DirectoryStatus.ProtoReflect.Descriptor instead.
+func (*DirectoryStatus) Descriptor() ([]byte, []int) {
+	return file_verdict_v1_policy_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *DirectoryStatus) GetOldestRevision() uint64 {
+	if x != nil {
+		return x.OldestRevision
+	}
+	return 0
+}
+
+func (x *DirectoryStatus) GetLatestRevision() uint64 {
+	if x != nil {
+		return x.LatestRevision
+	}
+	return 0
+}
+
+func (x *DirectoryStatus) GetTableBytes() uint64 {
+	if x != nil {
+		return x.TableBytes
+	}
+	return 0
+}
+
+func (x *DirectoryStatus) GetLogBytes() uint64 {
+	if x != nil {
+		return x.LogBytes
+	}
+	return 0
+}
+
+func (x *DirectoryStatus) GetFreeBytes() uint64 {
+	if x != nil && x.FreeBytes != nil {
+		return *x.FreeBytes
+	}
+	return 0
+}
+
+// TenantActivity is what a tenant's callers have asked since the server began.
+type TenantActivity struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Decisions that allow, those of batches included.
+	Allows uint64 `protobuf:"varint,1,opt,name=allows,proto3" json:"allows,omitempty"`
+	// Decisions that deny, but for an error.
+	Denies uint64 `protobuf:"varint,2,opt,name=denies,proto3" json:"denies,omitempty"`
+	// Decisions that deny because of an error.
+	Errors uint64 `protobuf:"varint,3,opt,name=errors,proto3" json:"errors,omitempty"`
+	// Pages of searches.
+	Searches uint64 `protobuf:"varint,4,opt,name=searches,proto3" json:"searches,omitempty"`
+	// Filters of rows.
+	Plans uint64 `protobuf:"varint,5,opt,name=plans,proto3" json:"plans,omitempty"`
+	// How long decisions took: how many took at most so many seconds, in rising order;
+	// those that took longer than the last are not among them.
+	Latencies     []*LatencyBucket `protobuf:"bytes,6,rep,name=latencies,proto3" json:"latencies,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantActivity) Reset() {
+	*x = TenantActivity{}
+	mi := &file_verdict_v1_policy_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantActivity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantActivity) ProtoMessage() {}
+
+func (x *TenantActivity) ProtoReflect() protoreflect.Message {
+	mi := &file_verdict_v1_policy_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantActivity.ProtoReflect.Descriptor instead.
+func (*TenantActivity) Descriptor() ([]byte, []int) {
+	return file_verdict_v1_policy_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *TenantActivity) GetAllows() uint64 {
+	if x != nil {
+		return x.Allows
+	}
+	return 0
+}
+
+func (x *TenantActivity) GetDenies() uint64 {
+	if x != nil {
+		return x.Denies
+	}
+	return 0
+}
+
+func (x *TenantActivity) GetErrors() uint64 {
+	if x != nil {
+		return x.Errors
+	}
+	return 0
+}
+
+func (x *TenantActivity) GetSearches() uint64 {
+	if x != nil {
+		return x.Searches
+	}
+	return 0
+}
+
+func (x *TenantActivity) GetPlans() uint64 {
+	if x != nil {
+		return x.Plans
+	}
+	return 0
+}
+
+func (x *TenantActivity) GetLatencies() []*LatencyBucket {
+	if x != nil {
+		return x.Latencies
+	}
+	return nil
+}
+
+// LatencyBucket is how many decisions took at most as long.
+type LatencyBucket struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The most that they took.
+	Seconds float64 `protobuf:"fixed64,1,opt,name=seconds,proto3" json:"seconds,omitempty"`
+	// How many decisions that were, those of the buckets before included.
+	Decisions     uint64 `protobuf:"varint,2,opt,name=decisions,proto3" json:"decisions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LatencyBucket) Reset() {
+	*x = LatencyBucket{}
+	mi := &file_verdict_v1_policy_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LatencyBucket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LatencyBucket) ProtoMessage() {}
+
+func (x *LatencyBucket) ProtoReflect() protoreflect.Message {
+	mi := &file_verdict_v1_policy_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LatencyBucket.ProtoReflect.Descriptor instead.
+func (*LatencyBucket) Descriptor() ([]byte, []int) {
+	return file_verdict_v1_policy_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *LatencyBucket) GetSeconds() float64 {
+	if x != nil {
+		return x.Seconds
+	}
+	return 0
+}
+
+func (x *LatencyBucket) GetDecisions() uint64 {
+	if x != nil {
+		return x.Decisions
+	}
+	return 0
+}
+
 // PolicyStatus is the state of one tenant's policy.
 type PolicyStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -137,13 +504,17 @@ type PolicyStatus struct {
 	// with the place in the policy that stands in the way; empty when it does. It
 	// decides the same, but slower.
 	FallbackReason string `protobuf:"bytes,8,opt,name=fallback_reason,json=fallbackReason,proto3" json:"fallback_reason,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The revision in which the tenant's directory was changed last; 0 for never.
+	DirectoryRevision uint64 `protobuf:"varint,9,opt,name=directory_revision,json=directoryRevision,proto3" json:"directory_revision,omitempty"`
+	// What has been asked of the tenant.
+	Activity      *TenantActivity `protobuf:"bytes,10,opt,name=activity,proto3" json:"activity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PolicyStatus) Reset() {
 	*x = PolicyStatus{}
-	mi := &file_verdict_v1_policy_service_proto_msgTypes[2]
+	mi := &file_verdict_v1_policy_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -155,7 +526,7 @@ func (x *PolicyStatus) String() string {
 func (*PolicyStatus) ProtoMessage() {}
 
 func (x *PolicyStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_verdict_v1_policy_service_proto_msgTypes[2]
+	mi := &file_verdict_v1_policy_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -168,7 +539,7 @@ func (x *PolicyStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyStatus.ProtoReflect.Descriptor instead.
 func (*PolicyStatus) Descriptor() ([]byte, []int) {
-	return file_verdict_v1_policy_service_proto_rawDescGZIP(), []int{2}
+	return file_verdict_v1_policy_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PolicyStatus) GetTenant() string {
@@ -227,6 +598,20 @@ func (x *PolicyStatus) GetFallbackReason() string {
 	return ""
 }
 
+func (x *PolicyStatus) GetDirectoryRevision() uint64 {
+	if x != nil {
+		return x.DirectoryRevision
+	}
+	return 0
+}
+
+func (x *PolicyStatus) GetActivity() *TenantActivity {
+	if x != nil {
+		return x.Activity
+	}
+	return nil
+}
+
 var File_verdict_v1_policy_service_proto protoreflect.FileDescriptor
 
 const file_verdict_v1_policy_service_proto_rawDesc = "" +
@@ -234,9 +619,42 @@ const file_verdict_v1_policy_service_proto_rawDesc = "" +
 	"\x1fverdict/v1/policy_service.proto\x12\n" +
 	"verdict.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"*\n" +
 	"\x10GetStatusRequest\x12\x16\n" +
-	"\x06tenant\x18\x01 \x01(\tR\x06tenant\"I\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\"\xb6\x01\n" +
 	"\x11GetStatusResponse\x124\n" +
-	"\bpolicies\x18\x01 \x03(\v2\x18.verdict.v1.PolicyStatusR\bpolicies\"\xbf\x02\n" +
+	"\bpolicies\x18\x01 \x03(\v2\x18.verdict.v1.PolicyStatusR\bpolicies\x120\n" +
+	"\x06server\x18\x02 \x01(\v2\x18.verdict.v1.ServerStatusR\x06server\x129\n" +
+	"\tdirectory\x18\x03 \x01(\v2\x1b.verdict.v1.DirectoryStatusR\tdirectory\"\xda\x02\n" +
+	"\fServerStatus\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\tR\aversion\x129\n" +
+	"\n" +
+	"started_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12\x14\n" +
+	"\x05ready\x18\x03 \x01(\bR\x05ready\x12\x18\n" +
+	"\amissing\x18\x04 \x03(\tR\amissing\x12\x1f\n" +
+	"\vcache_bytes\x18\x05 \x01(\x04R\n" +
+	"cacheBytes\x12&\n" +
+	"\x0fcache_max_bytes\x18\x06 \x01(\x04R\rcacheMaxBytes\x12&\n" +
+	"\x0fcalls_under_way\x18\a \x01(\x04R\rcallsUnderWay\x12)\n" +
+	"\x10grpc_connections\x18\b \x01(\x04R\x0fgrpcConnections\x12)\n" +
+	"\x10http_connections\x18\t \x01(\x04R\x0fhttpConnections\"\xd4\x01\n" +
+	"\x0fDirectoryStatus\x12'\n" +
+	"\x0foldest_revision\x18\x01 \x01(\x04R\x0eoldestRevision\x12'\n" +
+	"\x0flatest_revision\x18\x02 \x01(\x04R\x0elatestRevision\x12\x1f\n" +
+	"\vtable_bytes\x18\x03 \x01(\x04R\n" +
+	"tableBytes\x12\x1b\n" +
+	"\tlog_bytes\x18\x04 \x01(\x04R\blogBytes\x12\"\n" +
+	"\n" +
+	"free_bytes\x18\x05 \x01(\x04H\x00R\tfreeBytes\x88\x01\x01B\r\n" +
+	"\v_free_bytes\"\xc3\x01\n" +
+	"\x0eTenantActivity\x12\x16\n" +
+	"\x06allows\x18\x01 \x01(\x04R\x06allows\x12\x16\n" +
+	"\x06denies\x18\x02 \x01(\x04R\x06denies\x12\x16\n" +
+	"\x06errors\x18\x03 \x01(\x04R\x06errors\x12\x1a\n" +
+	"\bsearches\x18\x04 \x01(\x04R\bsearches\x12\x14\n" +
+	"\x05plans\x18\x05 \x01(\x04R\x05plans\x127\n" +
+	"\tlatencies\x18\x06 \x03(\v2\x19.verdict.v1.LatencyBucketR\tlatencies\"G\n" +
+	"\rLatencyBucket\x12\x18\n" +
+	"\aseconds\x18\x01 \x01(\x01R\aseconds\x12\x1c\n" +
+	"\tdecisions\x18\x02 \x01(\x04R\tdecisions\"\xa6\x03\n" +
 	"\fPolicyStatus\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x16\n" +
 	"\x06bundle\x18\x02 \x01(\tR\x06bundle\x12\x1a\n" +
@@ -246,7 +664,10 @@ const file_verdict_v1_policy_service_proto_rawDesc = "" +
 	"\n" +
 	"last_error\x18\x06 \x01(\tR\tlastError\x12>\n" +
 	"\rlast_error_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vlastErrorAt\x12'\n" +
-	"\x0ffallback_reason\x18\b \x01(\tR\x0efallbackReason2Y\n" +
+	"\x0ffallback_reason\x18\b \x01(\tR\x0efallbackReason\x12-\n" +
+	"\x12directory_revision\x18\t \x01(\x04R\x11directoryRevision\x126\n" +
+	"\bactivity\x18\n" +
+	" \x01(\v2\x1a.verdict.v1.TenantActivityR\bactivity2Y\n" +
 	"\rPolicyService\x12H\n" +
 	"\tGetStatus\x12\x1c.verdict.v1.GetStatusRequest\x1a\x1d.verdict.v1.GetStatusResponseB8Z6github.com/verdictpdp/verdict/api/verdict/v1;verdictv1b\x06proto3"
 
@@ -262,24 +683,33 @@ func file_verdict_v1_policy_service_proto_rawDescGZIP() []byte {
 	return file_verdict_v1_policy_service_proto_rawDescData
 }
 
-var file_verdict_v1_policy_service_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_verdict_v1_policy_service_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_verdict_v1_policy_service_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),      // 0: verdict.v1.GetStatusRequest
 	(*GetStatusResponse)(nil),     // 1: verdict.v1.GetStatusResponse
-	(*PolicyStatus)(nil),          // 2: verdict.v1.PolicyStatus
-	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
+	(*ServerStatus)(nil),          // 2: verdict.v1.ServerStatus
+	(*DirectoryStatus)(nil),       // 3: verdict.v1.DirectoryStatus
+	(*TenantActivity)(nil),        // 4: verdict.v1.TenantActivity
+	(*LatencyBucket)(nil),         // 5: verdict.v1.LatencyBucket
+	(*PolicyStatus)(nil),          // 6: verdict.v1.PolicyStatus
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
 }
 var file_verdict_v1_policy_service_proto_depIdxs = []int32{
-	2, // 0: verdict.v1.GetStatusResponse.policies:type_name -> verdict.v1.PolicyStatus
-	3, // 1: verdict.v1.PolicyStatus.activated_at:type_name -> google.protobuf.Timestamp
-	3, // 2: verdict.v1.PolicyStatus.last_error_at:type_name -> google.protobuf.Timestamp
-	0, // 3: verdict.v1.PolicyService.GetStatus:input_type -> verdict.v1.GetStatusRequest
-	1, // 4: verdict.v1.PolicyService.GetStatus:output_type -> verdict.v1.GetStatusResponse
-	4, // [4:5] is the sub-list for method output_type
-	3, // [3:4] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	6, // 0: verdict.v1.GetStatusResponse.policies:type_name -> verdict.v1.PolicyStatus
+	2, // 1: verdict.v1.GetStatusResponse.server:type_name -> verdict.v1.ServerStatus
+	3, // 2: verdict.v1.GetStatusResponse.directory:type_name -> verdict.v1.DirectoryStatus
+	7, // 3: verdict.v1.ServerStatus.started_at:type_name -> google.protobuf.Timestamp
+	5, // 4: verdict.v1.TenantActivity.latencies:type_name -> verdict.v1.LatencyBucket
+	7, // 5: verdict.v1.PolicyStatus.activated_at:type_name -> google.protobuf.Timestamp
+	7, // 6: verdict.v1.PolicyStatus.last_error_at:type_name -> google.protobuf.Timestamp
+	4, // 7: verdict.v1.PolicyStatus.activity:type_name -> verdict.v1.TenantActivity
+	0, // 8: verdict.v1.PolicyService.GetStatus:input_type -> verdict.v1.GetStatusRequest
+	1, // 9: verdict.v1.PolicyService.GetStatus:output_type -> verdict.v1.GetStatusResponse
+	9, // [9:10] is the sub-list for method output_type
+	8, // [8:9] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_verdict_v1_policy_service_proto_init() }
@@ -287,13 +717,14 @@ func file_verdict_v1_policy_service_proto_init() {
 	if File_verdict_v1_policy_service_proto != nil {
 		return
 	}
+	file_verdict_v1_policy_service_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_verdict_v1_policy_service_proto_rawDesc), len(file_verdict_v1_policy_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,10 +26,10 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// PolicyService tells which policy decides.
+// PolicyService tells which policy decides, and how the server does.
 type PolicyServiceClient interface {
-	// GetStatus reads the state of each tenant's policy. NOT_FOUND for an unknown
-	// tenant.
+	// GetStatus reads the state of each tenant's policy, and of the server. NOT_FOUND
+	// for an unknown tenant.
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
 }
 
@@ -55,10 +55,10 @@ func (c *policyServiceClient) GetStatus(ctx context.Context, in *GetStatusReques
 // All implementations must embed UnimplementedPolicyServiceServer
 // for forward compatibility.
 //
-// PolicyService tells which policy decides.
+// PolicyService tells which policy decides, and how the server does.
 type PolicyServiceServer interface {
-	// GetStatus reads the state of each tenant's policy. NOT_FOUND for an unknown
-	// tenant.
+	// GetStatus reads the state of each tenant's policy, and of the server. NOT_FOUND
+	// for an unknown tenant.
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
 	mustEmbedUnimplementedPolicyServiceServer()
 }

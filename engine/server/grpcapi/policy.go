@@ -12,9 +12,12 @@ import (
 type policyServer struct {
 	verdictv1.UnimplementedPolicyServiceServer
 	policies Policies
+	guard    *guard
+	ready    func() error
+	overview func(context.Context) (Overview, error)
 }
 
-func (s *policyServer) GetStatus(_ context.Context, message *verdictv1.GetStatusRequest) (*verdictv1.GetStatusResponse, error) {
+func (s *policyServer) GetStatus(ctx context.Context, message *verdictv1.GetStatusRequest) (*verdictv1.GetStatusResponse, error) {
 	response := &verdictv1.GetStatusResponse{}
 	var tenants []string
 	for _, status := range s.policies.Status() {
@@ -35,6 +38,11 @@ func (s *policyServer) GetStatus(_ context.Context, message *verdictv1.GetStatus
 	}
 	if message.GetTenant() != "" && len(response.Policies) == 0 {
 		return nil, authz.Errorf(authz.NotFound, "unknown tenant %s: there is %s", authz.Quote(message.GetTenant()), strings.Join(tenants, ", "))
+	}
+	if s.overview != nil {
+		if err := s.addOverview(ctx, response); err != nil {
+			return nil, err
+		}
 	}
 	return response, nil
 }

@@ -74,6 +74,9 @@ type Options struct {
 	Planner   Planner
 	Directory Directory
 	Policies  Policies
+	// Overview tells PolicyService.GetStatus how the server does; without it, that tells
+	// of policies alone.
+	Overview func(context.Context) (Overview, error)
 	// Ready says what keeps the server from being ready; nil when it is.
 	Ready  func() error
 	Logger *zap.Logger
@@ -187,7 +190,7 @@ func New(o Options) *Server {
 	}
 	registrar.RegisterService(access.description(), access)
 	verdictv1.RegisterDirectoryServiceServer(registrar, &directoryServer{directory: closingDirectory{o.Directory, closing}})
-	verdictv1.RegisterPolicyServiceServer(registrar, &policyServer{policies: o.Policies})
+	verdictv1.RegisterPolicyServiceServer(registrar, &policyServer{policies: o.Policies, guard: g, ready: o.Ready, overview: o.Overview})
 	for _, register := range o.Further {
 		register(registrar)
 	}

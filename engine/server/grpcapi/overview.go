@@ -1,0 +1,103 @@
+package grpcapi
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/directory"
+)
+
+// An Overview is how a server does, for those who operate it.
+type Overview struct {
+	Version   string
+	StartedAt time.Time
+	// Amiss says what does not work although the server is ready; nil when all does.
+	// Several things are told one by one when it joins them by errors.Join.
+	Amiss error
+	// CacheBytes is the memory of the entities that are kept decoded, of at most
+	// CacheMaxBytes.
+	CacheBytes, CacheMaxBytes int64
+	// GRPCConnections and HTTPConnections are how many there are.
+	GRPCConnections, HTTPConnections int
+	// Directory is where it stands.
+	Directory directory.State
+	// Activities are the tenants'.
+	Activities map[string]Activity
+}
+
+// An Activity is what has been asked of a tenant since the server began.
+type Activity struct {
+	// Allows, Denies and Errors are decisions by how they came out.
+	Allows, Denies, Errors uint64
+	// Searches are pages of them, and Plans filters of rows.
+	Searches, Plans uint64
+	// Within are how many decisions took at most as many seconds as stand at the same
+	// place in Bounds, which rise.
+	Bounds []float64
+	Within []uint64
+}
+
+// addOverview tells of the server in an answer.
+func (s *policyServer) addOverview(ctx context.Context, response *verdictv1.GetStatusResponse) error {
+	overview, err := s.overview(ctx)
+	if err != nil {
+		return err
+	}
+	ready, missing := s.ready(), overview.Amiss
+	if ready != nil {
+		missing = ready
+	}
+	response.Server = &verdictv1.ServerStatus{
+		Version:         overview.Version,
+		StartedAt:       timestampOf(overview.StartedAt),
+		Ready:           ready == nil,
+		Missing:         textsOf(missing),
+		CacheBytes:      uint64(overview.CacheBytes),
+		CacheMaxBytes:   uint64(overview.CacheMaxBytes),
+		CallsUnderWay:   uint64(s.guard.underWay.Load()),
+		GrpcConnections: uint64(overview.GRPCConnections),
+		HttpConnections: uint64(overview.HTTPConnections),
+	}
+	state := overview.Directory
+	response.Directory = &verdictv1.DirectoryStatus{
+		OldestRevision: state.Oldest, LatestRevision: state.Latest,
+		TableBytes: uint64(state.Tables), LogBytes: uint64(state.Logs),
+	}
+	if state.Free >= 0 {
+		free := uint64(state.Free)
+		response.Directory.FreeBytes = &free
+	}
+	for _, policy := range response.Policies {
+		policy.DirectoryRevision = state.LastChanges[policy.Tenant]
+		if activity, counted := overview.Activities[policy.Tenant]; counted {
+			policy.Activity = activity.proto()
+		}
+	}
+	return nil
+}
+
+func (a Activity) proto() *verdictv1.TenantActivity {
+	message := &verdictv1.TenantActivity{Allows: a.Allows, Denies: a.Denies, Errors: a.Errors, Searches: a.Searches, Plans: a.Plans}
+	for i, bound := range a.Bounds {
+		message.Latencies = append(message.Latencies, &verdictv1.LatencyBucket{Seconds: bound, Decisions: a.Within[i]})
+	}
+	return message
+}
+
+// textsOf are the texts of the errors that err joins; none of nil.
+func textsOf(err error) []string {
+	if err == nil {
+		return nil
+	}
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) {
+		return []string{err.Error()}
+	}
+	var all []string
+	for _, one := range joined.Unwrap() {
+		all = append(all, textsOf(one)...)
+	}
+	return all
+}

@@ -1,0 +1,87 @@
+package grpcapi
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/directory"
+)
+
+func TestStatusTellsOfTheServer(t *testing.T) {
+	at := time.Unix(1767225600, 0)
+	overview := Overview{
+		Version: "1.2.3", StartedAt: at, Amiss: errors.Join(errors.New("red has no policy"), errors.New("green has none")),
+		CacheBytes: 10, CacheMaxBytes: 20, GRPCConnections: 3, HTTPConnections: 4,
+		Directory:  directory.State{Oldest: 5, Latest: 9, Tables: 100, Logs: 50, Free: -1, LastChanges: map[string]uint64{"blue": 7}},
+		Activities: map[string]Activity{"blue": {Allows: 1, Denies: 2, Errors: 3, Searches: 4, Plans: 5, Bounds: []float64{1}, Within: []uint64{6}}},
+	}
+	server := func() *verdictv1.ServerStatus {
+		return &verdictv1.ServerStatus{
+			Version: "1.2.3", StartedAt: timestamppb.New(at), Ready: true, Missing: []string{"red has no policy", "green has none"},
+			CacheBytes: 10, CacheMaxBytes: 20, CallsUnderWay: 1, GrpcConnections: 3, HttpConnections: 4,
+		}
+	}
+	free := uint64(0)
+	full := overview
+	full.Directory.Free = 0
+	notReady := server()
+	notReady.Ready, notReady.Missing = false, []string{"closing"}
+	stored := &verdictv1.DirectoryStatus{OldestRevision: 5, LatestRevision: 9, TableBytes: 100, LogBytes: 50}
+	for _, tt := range []struct {
+		name      string
+		overview  Overview
+		ready     error
+		server    *verdictv1.ServerStatus
+		directory *verdictv1.DirectoryStatus
+	}{
+		{"ready, with something amiss", overview, nil, server(), stored},
+		{"not ready: that is why", overview, errors.New("closing"), notReady, stored},
+		{
+			"a full disk is not an unknown one", full, nil, server(),
+			&verdictv1.DirectoryStatus{OldestRevision: 5, LatestRevision: 9, TableBytes: 100, LogBytes: 50, FreeBytes: &free},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, conn := start(t, Options{
+				Policies: policies{{Tenant: "blue"}, {Tenant: "red"}},
+				Ready:    func() error { return tt.ready },
+				Overview: func(context.Context) (Overview, error) { return tt.overview, nil },
+			})
+			got, err := verdictv1.NewPolicyServiceClient(conn).GetStatus(t.Context(), &verdictv1.GetStatusRequest{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := &verdictv1.GetStatusResponse{Server: tt.server, Directory: tt.directory, Policies: []*verdictv1.PolicyStatus{
+				{Tenant: "blue", DirectoryRevision: 7, Activity: &verdictv1.TenantActivity{
+					Allows: 1, Denies: 2, Errors: 3, Searches: 4, Plans: 5, Latencies: []*verdictv1.LatencyBucket{{Seconds: 1, Decisions: 6}},
+				}},
+				{Tenant: "red"},
+			}}
+			if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestStatusOfAClosedDirectory holds that what cannot be told is an error, and not a
+// directory without anything in it.
+func TestStatusOfAClosedDirectory(t *testing.T) {
+	_, conn := start(t, Options{
+		Policies: policies{{Tenant: "blue"}},
+		Overview: func(context.Context) (Overview, error) {
+			return Overview{}, authz.Errorf(authz.Unavailable, "the directory is closed")
+		},
+	})
+	_, err := verdictv1.NewPolicyServiceClient(conn).GetStatus(t.Context(), &verdictv1.GetStatusRequest{})
+	wantStatus(t, err, codes.Unavailable)
+}
