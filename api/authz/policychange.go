@@ -1,5 +1,7 @@
 package authz
 
+import "time"
+
 // A PolicyChange is what became of a tenant's policy: another one became active,
 // or one was refused and the one before stayed.
 type PolicyChange struct {
@@ -13,6 +15,17 @@ type PolicyChange struct {
 	// calls it, the digest is that of what is in it. Empty where it could not be
 	// read.
 	Revision, Digest string
+	// At is when that was.
+	At time.Time
 	// Refused is why the bundle did not become active; empty where it did.
 	Refused string
+}
+
+// Active is the revision of the policy that is active after the change; empty where
+// none is.
+func (p PolicyChange) Active() string {
+	if p.Refused != "" {
+		return p.Before
+	}
+	return p.Revision
 }

@@ -22,6 +22,8 @@ type importer struct {
 	remote
 	data      string
 	keepGoing bool
+	// reason and onBehalfOf stay with the changes.
+	reason, onBehalfOf string
 }
 
 func newImportCommand(p *printer) *cobra.Command {
@@ -45,6 +47,7 @@ With --data and no server running, the lines go straight into the store on
 disk; into one that does not exist yet this is several times faster.`,
 		Example: `  verdict import directory.jsonl
   verdict import --data verdict-data directory.jsonl
+  verdict import --reason "ward rota of June" rota.jsonl
   generate | verdict import -`,
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -73,7 +76,11 @@ disk; into one that does not exist yet this is several times faster.`,
 	i.remote.addFlags(cmd)
 	cmd.Flags().StringVar(&i.data, "data", "", "import into the store in this `directory`, which no server has open")
 	cmd.Flags().BoolVar(&i.keepGoing, "keep-going", false, "import the good lines of a file that has bad ones")
+	cmd.Flags().StringVar(&i.reason, "reason", "", "why, as `TEXT` that stays with the changes")
+	cmd.Flags().StringVar(&i.onBehalfOf, "on-behalf-of", "", "the person, a `ref`, for whom this is written: it is held to what policy lets them change")
 	cmd.MarkFlagsMutuallyExclusive("server", "data")
+	cmd.MarkFlagsMutuallyExclusive("reason", "data")
+	cmd.MarkFlagsMutuallyExclusive("on-behalf-of", "data")
 	return cmd
 }
 
@@ -211,7 +218,7 @@ func (i *importer) send(ctx context.Context, conn grpc.ClientConnInterface, file
 	if err != nil {
 		return nil, err
 	}
-	options := &verdictv1.ImportOptions{Tenant: i.tenant, ValidateOnly: validateOnly, KeepGoing: i.keepGoing}
+	options := &verdictv1.ImportOptions{Tenant: i.tenant, ValidateOnly: validateOnly, KeepGoing: i.keepGoing, Reason: i.reason, OnBehalfOf: i.onBehalfOf}
 	err = stream.Send(&verdictv1.ImportRequest{Part: &verdictv1.ImportRequest_Options{Options: options}})
 	doing := "importing"
 	if validateOnly {

@@ -97,6 +97,7 @@ To ask:                      verdict check user:mina read document:plan`,
 		newExportCommand(p),
 		newDirectoryCommand(p),
 		newStatusCommand(p),
+		newAuditCommand(p),
 		newTestCommand(p),
 		newVersionCommand(p),
 	)

@@ -56,20 +56,28 @@ const tenant = "workforce"
 // newSet is a Set of one tenant over the bundle at a path, on evaluators or else
 // on fake, and what it logs.
 func newSet(path string, evaluators ...eval.Evaluator) (*activation.Set, *observer.ObservedLogs) {
-	if len(evaluators) == 0 {
-		evaluators = []eval.Evaluator{fake{}}
-	}
+	return newSetWith(path, func(o *activation.Options) {
+		if len(evaluators) > 0 {
+			o.Evaluators = evaluators
+		}
+	})
+}
+
+// newSetWith is newSet with other options.
+func newSetWith(path string, change func(*activation.Options)) (*activation.Set, *observer.ObservedLogs) {
 	core, logs := observer.New(zapcore.InfoLevel)
-	return activation.New(activation.Options{
+	options := activation.Options{
 		Tenants: []activation.Tenant{{
 			Name: tenant,
 			Path: path,
 			Load: func() (*bundle.Bundle, error) { return bundle.Read(path) },
 		}},
-		Evaluators: evaluators,
+		Evaluators: []eval.Evaluator{fake{}},
 		Logger:     zap.New(core),
 		Clock:      func() time.Time { return noon },
-	}), logs
+	}
+	change(&options)
+	return activation.New(options), logs
 }
 
 // sound is a bundle that compiles.

@@ -97,6 +97,9 @@ type Options struct {
 	Clock  func() time.Time
 	// Observer is told how each activation ended; nil for nobody.
 	Observer func(tenant string, result Result, took time.Duration)
+	// Record keeps what became of a tenant's policy: that another became active, or
+	// that one was refused for another reason than the one before. Nil keeps nothing.
+	Record func(ctx context.Context, tenant string, change authz.PolicyChange) error
 }
 
 // A Result is how an activation ended.
@@ -120,6 +123,7 @@ type Set struct {
 	logger     *zap.Logger
 	clock      func() time.Time
 	observer   func(tenant string, result Result, took time.Duration)
+	recorder   func(ctx context.Context, tenant string, change authz.PolicyChange) error
 	slots      map[string]*slot
 	watchPath  func(path string) (*changes, error)
 }
@@ -147,6 +151,7 @@ func New(opts Options) *Set {
 		logger:     opts.Logger,
 		clock:      opts.Clock,
 		observer:   opts.Observer,
+		recorder:   opts.Record,
 		slots:      make(map[string]*slot, len(opts.Tenants)),
 		watchPath:  watchPath,
 	}
@@ -214,12 +219,16 @@ func (s *Set) activate(ctx context.Context, slot *slot) error {
 	slot.activating.Lock()
 	defer slot.activating.Unlock()
 	start := s.clock()
-	next, err := s.prepare(ctx, slot)
+	tried := authz.PolicyChange{Path: slot.Path, Before: slot.revision()}
+	next, err := s.prepare(ctx, slot, &tried)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		s.fail(slot, err)
+		if s.fail(slot, err) {
+			tried.Refused = err.Error()
+			s.record(ctx, slot, tried)
+		}
 		s.told(slot, Failed, start)
 		return err
 	}
@@ -229,6 +238,7 @@ func (s *Set) activate(ctx context.Context, slot *slot) error {
 		return nil
 	}
 	slot.active.Store(next)
+	s.record(ctx, slot, tried)
 	s.told(slot, Activated, start)
 	s.logger.Info("policy activated", zap.String("tenant", slot.Name),
 		zap.String("bundle", next.BundleName), zap.String("revision", next.Revision),
@@ -247,29 +257,54 @@ func (s *Set) told(slot *slot, result Result, start time.Time) {
 	}
 }
 
-// fail keeps and logs why an activation failed; one that fails as the one before
-// did is not logged again.
-func (s *Set) fail(slot *slot, err error) {
+// record has it recorded what became of a tenant's policy. The policy is what it is,
+// recorded or not: one that could not be exchanged on a full disk would be worse than
+// a gap, of which the log tells.
+func (s *Set) record(ctx context.Context, slot *slot, change authz.PolicyChange) {
+	if s.recorder == nil {
+		return
+	}
+	change.At = s.clock().UTC()
+	if err := s.recorder(ctx, slot.Name, change); err != nil {
+		s.logger.Error("what became of a policy is not recorded", append(panics.Fields(err), zap.String("tenant", slot.Name),
+			zap.String("bundle", change.Bundle), zap.String("revision", change.Revision), zap.String("refused", change.Refused))...)
+	}
+}
+
+// revision is that of the active policy, empty where there is none.
+func (s *slot) revision() string {
+	if active := s.active.Load(); active != nil {
+		return active.Revision
+	}
+	return ""
+}
+
+// fail keeps and logs why an activation failed, and reports whether that is news: one
+// that fails as the one before did is not logged again.
+func (s *Set) fail(slot *slot, err error) bool {
 	before := slot.failure.Swap(&failure{err: err, at: s.clock()})
 	if before != nil && before.err.Error() == err.Error() {
-		return
+		return false
 	}
 	outcome := "policy not activated, the one before stays active"
 	if slot.active.Load() == nil {
 		outcome = "policy not activated, and the tenant has none: its requests are refused until one is"
 	}
 	s.logger.Error(outcome, append(panics.Fields(err), zap.String("tenant", slot.Name))...)
+	return true
 }
 
 // prepare is the program of the tenant's bundle as it stands, or nil where that
 // is the active one. The digest is compared and not the revision, which an
-// author may leave as it is while editing.
-func (s *Set) prepare(ctx context.Context, slot *slot) (_ *Active, err error) {
+// author may leave as it is while editing. What was tried is told as far as it is
+// known.
+func (s *Set) prepare(ctx context.Context, slot *slot, tried *authz.PolicyChange) (_ *Active, err error) {
 	defer panics.Catch("activation", &err)
 	loaded, err := slot.Load()
 	if err != nil {
 		return nil, err
 	}
+	tried.Bundle, tried.Revision, tried.Digest = loaded.Name, loaded.Revision, loaded.Digest
 	digest := loaded.Digest + loaded.TestDigest
 	if before := slot.active.Load(); before != nil && digest == before.Digest {
 		return nil, nil

@@ -213,3 +213,53 @@ func TestActivateInACanceledContextIsNoFailureOfThePolicy(t *testing.T) {
 		t.Errorf("status tells of a failure: %+v", status)
 	}
 }
+
+func TestActivationsAreRecorded(t *testing.T) {
+	dir := t.TempDir() + "/policies"
+	var recorded []authz.PolicyChange
+	refuse := false
+	set, logs := newSetWith(dir, func(o *activation.Options) {
+		o.Record = func(_ context.Context, of string, change authz.PolicyChange) error {
+			if of != tenant {
+				t.Errorf("a change of tenant %s is recorded", of)
+			}
+			if refuse {
+				return errors.New("the disk is full")
+			}
+			if change.Digest == "" != (change.Bundle == "") || !change.At.Equal(noon) {
+				t.Errorf("recorded is %+v", change)
+			}
+			change.Digest, change.At = "", noon
+			recorded = append(recorded, change)
+			return nil
+		}
+	})
+	attempt := func() { _ = set.Activate(t.Context(), tenant) }
+	attempt()
+	attempt() // which fails as before
+	write(t, dir, sound("r1"))
+	attempt()
+	attempt() // which changes nothing
+	write(t, dir, map[string]string{"data.json": `{"refuse": 1}`})
+	attempt()
+	if len(recorded) != 3 {
+		t.Fatalf("recorded are %+v", recorded)
+	}
+	for i, want := range []struct{ bundle, before, refused string }{
+		{"", "", "does not exist"}, {"policies", "", ""}, {"policies", "r1", "cannot take refuse"},
+	} {
+		got := recorded[i]
+		if got.Bundle != want.bundle || got.Before != want.before || !strings.Contains(got.Refused, want.refused) || (got.Refused == "") != (want.refused == "") || got.Path != dir {
+			t.Errorf("change %d is recorded as %+v", i, got)
+		}
+	}
+	refuse = true
+	write(t, dir, sound("r2"))
+	write(t, dir, map[string]string{"data.json": "{}"})
+	if got := activate(t, set); got.Revision != "r2" {
+		t.Errorf("a policy that cannot be recorded is not active: %v", got)
+	}
+	if logs.FilterMessage("what became of a policy is not recorded").Len() != 1 {
+		t.Errorf("the log does not tell: %v", logs.All())
+	}
+}

@@ -43,12 +43,17 @@ type Options struct {
 	// Committed, if set, is told how long each commit took to come to the disk, and
 	// why it did not.
 	Committed func(took time.Duration, err error)
+	// Guard, if set, says which writes may not be made.
+	Guard Guard
 }
 
 // A Directory is an open directory. It is safe for use by many goroutines.
 type Directory struct {
 	store   *store.Store
 	tenants []string
+	guard   Guard
+	// unrecorded is what waits to be recorded of the tenants' policies.
+	unrecorded unrecordedPolicies
 	// rehearsed is how many bytes the validations that run remember.
 	rehearsed atomic.Int64
 }
@@ -77,7 +82,7 @@ func Open(o Options) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Directory{store: s, tenants: slices.Sorted(slices.Values(o.Tenants))}, nil
+	return &Directory{store: s, tenants: slices.Sorted(slices.Values(o.Tenants)), guard: o.Guard}, nil
 }
 
 func storeOptions(o Options) store.Options {

@@ -24,7 +24,7 @@ const MaxDeletedGrants = authz.MaxBatchChanges
 // Errors are of kind Invalid for what can never be written, FailedPrecondition
 // for a precondition that does not hold and for a cycle, LimitExceeded for a
 // batch that comes to more than one commit holds, NotFound for an unknown
-// tenant. When the context ends first, the batch may have been written; one
+// tenant, and what the guard says. When the context ends first, the batch may have been written; one
 // that is being looked at is given up.
 func (d *Directory) Write(ctx context.Context, tenant string, batch authz.Batch) (uint64, error) {
 	if _, err := d.served(tenant); err != nil {
@@ -45,8 +45,7 @@ func (d *Directory) Write(ctx context.Context, tenant string, batch authz.Batch)
 		return 0, err
 	}
 	preconditions, author := slices.Clone(batch.Preconditions), batch.Author
-	return d.store.Update(ctx, tenant, func(tx *store.Tx) error {
-		tx.By(author)
+	return d.store.Update(ctx, tenant, d.writes(ctx, author, func(tx *store.Tx) error {
 		if err := holds(tx, preconditions); err != nil {
 			return err
 		}
@@ -63,7 +62,7 @@ func (d *Directory) Write(ctx context.Context, tenant string, batch authz.Batch)
 			return err
 		}
 		return authz.Errorf(authz.FailedPrecondition, "changes[%d]: %s", lastPut(changes, cycle), cycleText(cycle))
-	})
+	}))
 }
 
 // lastPut is the last change that makes an edge of a cycle.

@@ -4,58 +4,132 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 )
 
-// EachChangeBefore visits the tenant's change records of the revisions before one,
-// newest first, until visit returns false: all that are kept, those of revisions
-// that can no longer be read as well.
-func (v *View) EachChangeBefore(revision uint64, visit func(ChangeRecord) bool) error {
+// A Lookback says which change records are read, newest first. What they name is
+// found by reading through them: no index of who changed what is kept, since each
+// change would pay for it and few are ever asked for. See BenchmarkLookback.
+type Lookback struct {
+	// Before is the revision after the first that is read.
+	Before uint64
+	// Since leaves out what was committed before it.
+	Since time.Time
+	// Naming leaves out the records that do not have this text in them, such as a
+	// ref. Those that have it may have it anywhere.
+	Naming string
+	// Work bounds what is read, in bytes.
+	Work int
+}
+
+// recordWork is what it takes to come to a record, in bytes of one.
+const recordWork = 512
+
+// EachChangeBack visits the tenant's change records newest first, until visit
+// returns false: all that are kept, those of revisions that can no longer be read as
+// well. Rest is the revision before which to look on if the work came to its bound,
+// and 0 where it did not.
+func (v *View) EachChangeBack(back Lookback, visit func(ChangeRecord) bool) (rest uint64, err error) {
 	space := prefix(v.tenant, spaceChange)
 	from := v.txn()
 	it := from.NewIterator(badger.IteratorOptions{Prefix: space, Reverse: true})
 	defer it.Close()
-	if revision == 0 {
-		return nil
+	if back.Before == 0 {
+		return 0, nil
 	}
-	var at uint64
-	var parts [][]byte // of the record at it, last first
-	finish := func() (more bool, err error) {
-		if at == 0 {
-			return true, nil
-		}
-		var whole []byte
-		for i := len(parts) - 1; i >= 0; i-- {
-			whole = append(whole, parts[i]...)
-		}
-		record, err := decodeChangeRecord(at, whole)
-		if err != nil {
-			return false, from.damaged(changeKey(v.tenant, at, 0), err)
-		}
-		return visit(record), nil
-	}
-	for it.Seek(changeKey(v.tenant, revision-1, math.MaxUint32)); it.Valid(); it.Next() {
+	b := backwards{view: v, Lookback: back, visit: visit}
+	for it.Seek(changeKey(v.tenant, back.Before-1, math.MaxUint32)); it.Valid() && !b.done; it.Next() {
 		item := it.Item()
 		key := item.Key()[len(space):]
 		if len(key) != 12 {
-			return from.damaged(item.KeyCopy(nil), errShort)
+			return 0, from.damaged(item.KeyCopy(nil), errShort)
 		}
-		if next := binary.BigEndian.Uint64(key); next != at {
-			more, err := finish()
-			if err != nil || !more {
-				return err
+		if revision := binary.BigEndian.Uint64(key); revision != b.at {
+			if err := b.finish(); err != nil || b.done {
+				return b.rest, err
 			}
-			at, parts = next, parts[:0]
+			b.at = revision
 		}
 		err := from.valueOf(item, func(part []byte) error {
-			parts = append(parts, bytes.Clone(part))
+			b.parts = append(b.parts, bytes.Clone(part))
 			return nil
 		})
 		if err != nil {
-			return from.damaged(item.KeyCopy(nil), err)
+			return 0, from.damaged(item.KeyCopy(nil), err)
 		}
 	}
-	_, err := finish()
-	return err
+	return b.rest, b.finish()
+}
+
+// backwards is how far a look back has come.
+type backwards struct {
+	Lookback
+	view  *View
+	visit func(ChangeRecord) bool
+	at    uint64   // the revision that is gathered
+	parts [][]byte // of its record, last first
+	work  int
+	rest  uint64
+	done  bool
+}
+
+// finish looks at the record that was gathered.
+func (b *backwards) finish() error {
+	if b.at == 0 || b.done {
+		return nil
+	}
+	whole := b.parts[0]
+	if len(b.parts) > 1 {
+		whole = nil
+		for i := len(b.parts) - 1; i >= 0; i-- {
+			whole = append(whole, b.parts[i]...)
+		}
+	}
+	b.parts = b.parts[:0]
+	if b.work += recordWork + len(whole); b.work >= b.Work {
+		b.rest, b.done = b.at, true
+	}
+	d := decoder{rest: whole}
+	d.uvarint()
+	if committed := time.Unix(0, d.varint()); d.err == nil && committed.Before(b.Since) {
+		b.rest, b.done = 0, true
+		return nil
+	}
+	if !bytes.Contains(whole, []byte(b.Naming)) {
+		return nil
+	}
+	record, err := decodeChangeRecord(b.at, whole)
+	if err != nil {
+		return b.view.txn().damaged(changeKey(b.view.tenant, b.at, 0), err)
+	}
+	if !b.visit(record) {
+		b.rest, b.done = 0, true
+	}
+	return nil
+}
+
+// RevisionAt is the latest revision that was committed before a time, as far as that
+// is known: 0 where all that are kept came later.
+func (v *View) RevisionAt(t time.Time) (uint64, error) {
+	audited, err := readNumber(v.txn(), systemKey(systemAudit))
+	if err != nil {
+		return 0, err
+	}
+	// Commits have notes without gaps from there on, in the order of their times.
+	low, high := audited, v.Revision()
+	for low < high {
+		middle := low + (high-low+1)/2
+		c, err := readCommit(v.txn(), middle)
+		if err != nil {
+			return 0, err
+		}
+		if c.time.Before(t) {
+			low = middle
+		} else {
+			high = middle - 1
+		}
+	}
+	return low, nil
 }

@@ -19,6 +19,9 @@ const (
 	itemSetPolicy    = byte(SetPolicy)
 )
 
+// PolicyMark is what the records name that tell of the policy. No name has it.
+const PolicyMark = "\x00policy\x00"
+
 // maxChunkBytes bounds one part of a change record.
 const maxChunkBytes = 64 << 10
 
@@ -85,7 +88,8 @@ func appendTouch(body []byte, t Touch) []byte {
 		body = appendText(append(body, itemDeleteGrant), t.GrantID)
 		body = appendHeldGrant(body, t.Before)
 	case SetPolicy:
-		body = appendPolicy(append(body, itemSetPolicy), *t.Policy)
+		body = append(append(body, itemSetPolicy), PolicyMark...)
+		body = appendPolicy(body, *t.Policy)
 	}
 	return body
 }
@@ -128,7 +132,7 @@ func appendPolicy(body []byte, p authz.PolicyChange) []byte {
 	for _, text := range []string{p.Bundle, p.Path, p.Before, p.Revision, p.Digest, p.Refused} {
 		body = appendText(body, text)
 	}
-	return body
+	return appendTime(body, p.At)
 }
 
 // decodeChangeRecord reads a change record from its parts, put together.
@@ -169,6 +173,11 @@ func (d *decoder) touch(item byte) Touch {
 		t.Before = d.heldGrant(t.GrantID)
 		return t
 	case itemSetPolicy:
+		for i := range len(PolicyMark) {
+			if d.byte() != PolicyMark[i] {
+				d.fail()
+			}
+		}
 		return Touch{Op: SetPolicy, Policy: d.policy()}
 	case byte(PutEntity), byte(DeleteEntity):
 		return Touch{Op: Op(item), Ref: d.ref()}
@@ -209,5 +218,6 @@ func (d *decoder) policy() *authz.PolicyChange {
 	for _, text := range []*string{&p.Bundle, &p.Path, &p.Before, &p.Revision, &p.Digest, &p.Refused} {
 		*text = d.text()
 	}
+	p.At = d.time()
 	return p
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"testing"
@@ -32,7 +33,7 @@ func everyTouch() []Touch {
 		{Op: PutGrant, GrantID: "g", Author: nobody, After: &grant},
 		{Op: PutGrant, GrantID: "g", Author: nobody, Before: &grant, After: &later},
 		{Op: DeleteGrant, GrantID: "g", Author: nobody, Before: &later},
-		{Op: SetPolicy, Author: nobody, Policy: &authz.PolicyChange{Bundle: "b", Path: "/p", Before: "1", Revision: "2", Digest: "d", Refused: "no"}},
+		{Op: SetPolicy, Author: nobody, Policy: &authz.PolicyChange{Bundle: "b", Path: "/p", Before: "1", Revision: "2", Digest: "d", Refused: "no", At: time.Unix(7, 8).UTC()}},
 	}
 }
 
@@ -130,7 +131,8 @@ func changesBefore(t *testing.T, s *Store, revision uint64) []ChangeRecord {
 	}
 	defer view.Close()
 	var records []ChangeRecord
-	if err := view.EachChangeBefore(revision, func(r ChangeRecord) bool { records = append(records, r); return true }); err != nil {
+	all := Lookback{Before: revision, Work: math.MaxInt}
+	if _, err := view.EachChangeBack(all, func(r ChangeRecord) bool { records = append(records, r); return true }); err != nil {
 		t.Fatal(err)
 	}
 	return records
@@ -256,11 +258,11 @@ func TestChangeRecordsOutliveTheirRevisions(t *testing.T) {
 func TestPolicyChangesAreRecorded(t *testing.T) {
 	s := newStore(t, "")
 	fill(t, s)
-	change := authz.PolicyChange{Bundle: "workforce", Path: "/etc/policy", Before: "1", Revision: "2", Digest: "d"}
+	change := authz.PolicyChange{Bundle: "workforce", Path: "/etc/policy", Before: "1", Revision: "2", Digest: "d", At: time.Unix(7, 8).UTC()}
 	var before authz.PolicyChange
 	if _, err := s.Update(t.Context(), tenant, func(tx *Tx) (err error) {
 		before, err = tx.Policy()
-		tx.SetPolicy(change)
+		tx.RecordPolicy(hrSync, change)
 		return err
 	}); err != nil || before != (authz.PolicyChange{}) {
 		t.Fatal(before, err)
@@ -269,7 +271,9 @@ func TestPolicyChangesAreRecorded(t *testing.T) {
 		t.Errorf("the last change of the policy reads as %+v, %v", before, err)
 	}
 	records := changesBefore(t, s, 3)
-	if !slices.ContainsFunc(records[0].Touches, func(touch Touch) bool { return touch.Op == SetPolicy && *touch.Policy == change }) {
+	if !slices.ContainsFunc(records[0].Touches, func(touch Touch) bool {
+		return touch.Op == SetPolicy && *touch.Policy == change && *touch.Author == hrSync
+	}) {
 		t.Errorf("the record says %+v", records[0])
 	}
 	if err := checkLatest(t, s, t.Context()); err != nil {

@@ -73,8 +73,10 @@ func (tx *Tx) derive() (*effect, error) {
 	for ref := range d.links {
 		d.size += len(d.tenant) + len(ref.Type) + len(ref.ID) + linksOverhead
 	}
-	d.policy(tx.policy)
-	d.items.add(tx.author, d.touches)
+	if len(d.touches) > 0 {
+		d.items.add(tx.author, d.touches)
+	}
+	d.policies(tx.policies)
 	d.size += len(d.items.body)
 	return d, tx.findAboveLeaf(d)
 }
@@ -152,13 +154,18 @@ func (d *effect) grant(id string, c *grantChange) {
 	addLinks(d, grantLinks, c.after, +1, grantsToken)
 }
 
-// policy notes what became of the tenant's policy, if the write tells of that.
-func (d *effect) policy(p *authz.PolicyChange) {
-	if p == nil {
+// policies notes what became of the tenant's policy, if the write tells of that.
+func (d *effect) policies(touches []Touch) {
+	if len(touches) == 0 {
 		return
 	}
-	d.entries = append(d.entries, entry{prefix(d.tenant, spacePolicy), appendPolicy(nil, *p)})
-	d.touches = append(d.touches, Touch{Op: SetPolicy, Policy: p})
+	for _, touch := range touches {
+		d.items.add(touch.Author, []Touch{touch})
+	}
+	d.touches = append(d.touches, touches...)
+	last := entry{prefix(d.tenant, spacePolicy), appendPolicy(nil, *touches[len(touches)-1].Policy)}
+	d.entries = append(d.entries, last)
+	d.size += last.size()
 	d.writes = append(d.writes, d.tokens.of(policyToken, authz.EntityRef{}, ""))
 }
 

@@ -19,11 +19,13 @@ type Tx struct {
 	// naming are the grants that the write has touched and that name an entity
 	// now.
 	naming map[authz.EntityRef]map[string]struct{}
-	links  map[authz.EntityRef]Links // as read
+	links  map[authz.EntityRef]Links             // as read
+	below  map[authz.EntityRef][]authz.EntityRef // see placed; nil before it is asked for
 	tokens tokens
 	reads  []token // what the write rests on
 	author *authz.Author
-	policy *authz.PolicyChange
+	// policies are what became of the tenant's policy, in order, and by whom.
+	policies []Touch
 }
 
 // An entityChange is an entity before and after a write; nil where there is
@@ -55,12 +57,35 @@ func (tx *Tx) Tenant() string { return tx.view.tenant }
 // By says who makes the write.
 func (tx *Tx) By(author authz.Author) { tx.author = &author }
 
-// SetPolicy records what became of the tenant's policy.
-func (tx *Tx) SetPolicy(change authz.PolicyChange) { tx.policy = &change }
+// RecordPolicy records what became of the tenant's policy, by whomever: whoever makes
+// the write need have no part in it.
+func (tx *Tx) RecordPolicy(by authz.Author, change authz.PolicyChange) {
+	tx.policies = append(tx.policies, Touch{Op: SetPolicy, Author: &by, Policy: &change})
+}
+
+// Changed reports whether the write changes any entity or grant.
+func (tx *Tx) Changed() bool {
+	for _, touch := range tx.order {
+		switch touch.Op {
+		case PutEntity:
+			if c := tx.entities[touch.Ref]; !sameEntity(c.before, c.after) {
+				return true
+			}
+		case PutGrant:
+			if c := tx.grants[touch.GrantID]; !sameGrant(c.before, c.after) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // Policy is what became of the tenant's policy last, as far as it was recorded:
 // zero where it never was.
 func (tx *Tx) Policy() (change authz.PolicyChange, err error) {
+	if n := len(tx.policies); n > 0 {
+		return *tx.policies[n-1].Policy, nil
+	}
 	tx.restsOn(policyToken, authz.EntityRef{}, "")
 	_, err = readValue(tx.view.txn(), prefix(tx.Tenant(), spacePolicy), func(value []byte) error {
 		d := decoder{rest: value}
@@ -186,6 +211,7 @@ func (tx *Tx) setEntity(ref authz.EntityRef, to *authz.Entity) (changed bool, er
 	if sameEntity(change.after, to) {
 		return false, nil
 	}
+	tx.below = nil
 	if change.after != nil {
 		for _, parent := range change.after.Parents {
 			tx.children[parent]--

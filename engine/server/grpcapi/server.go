@@ -41,6 +41,7 @@ type Directory interface {
 	Keeper
 	Mover
 	Checker
+	Auditor
 }
 
 // A Keeper writes batches and reads snapshots.
@@ -190,6 +191,7 @@ func New(o Options) *Server {
 	}
 	registrar.RegisterService(access.description(), access)
 	verdictv1.RegisterDirectoryServiceServer(registrar, &directoryServer{directory: closingDirectory{o.Directory, closing}})
+	verdictv1.RegisterAuditServiceServer(registrar, &auditServer{changes: o.Directory})
 	verdictv1.RegisterPolicyServiceServer(registrar, &policyServer{policies: o.Policies, guard: g, ready: o.Ready, overview: o.Overview})
 	for _, register := range o.Further {
 		register(registrar)
