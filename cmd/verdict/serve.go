@@ -86,6 +86,7 @@ the log says why. So does a change to the certificate of --tls-cert and its key.
 
 // serve runs a service on the configured tenants until ctx is done.
 func serve(ctx context.Context, cfg config, logger *zap.Logger) error {
+	cfg = fitResources(cfg, logger)
 	tenants := make([]activation.Tenant, 0, len(cfg.Tenants))
 	for _, name := range slices.Sorted(maps.Keys(cfg.Tenants)) {
 		tenants = append(tenants, bundleAt(name, cfg.Tenants[name]))

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"math"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+	"go.uber.org/zap"
+)
+
+// What a process may take of its machine is decided around it: by a container's limit
+// of memory, and by a limit of open files. Settings that do not fit into these are
+// lowered when the server starts, and the log says so, for what is beyond them does not
+// fail where it could be answered: the kernel ends a process that takes too much
+// memory, and a store that cannot open a file cannot write.
+
+const (
+	// heapShare is the share of the memory that the garbage collector keeps to. The rest
+	// is for stacks, for the kernel's buffers, and for pages of the store that are on
+	// their way to the disk.
+	heapShare = 0.8
+	// cacheShare is the share of that which the cache of entities may have.
+	cacheShare = 0.25
+	// A quarter of the files that may be open, within these bounds, are left to the
+	// store, a table of which takes one, to bundles and to certificates.
+	minSpareFiles, maxSpareFiles = 128, 4096
+	// waysIn is how many addresses have connections.
+	waysIn = 2
+)
+
+// fitResources lowers the settings for which there is no room.
+func fitResources(cfg config, logger *zap.Logger) config {
+	// automemlimit knows of containers in containers and of both kinds of control
+	// groups, and leaves a GOMEMLIMIT that is set. The processors of a container are
+	// Go's own to see to.
+	memory, err := memlimit.Set(memlimit.WithRatio(heapShare))
+	if err != nil {
+		logger.Warn("the limit of memory cannot be read: set GOMEMLIMIT to four fifths of it", zap.Error(err))
+		memory = math.MaxInt64
+	}
+	return fitFiles(fitMemory(cfg, memory, logger), maxOpenFiles(), logger)
+}
+
+// fitMemory lowers the cache to its share of what the garbage collector keeps to.
+func fitMemory(cfg config, memory int64, logger *zap.Logger) config {
+	if memory == math.MaxInt64 {
+		return cfg
+	}
+	most := byteSize(float64(memory) * cacheShare)
+	logger.Info("memory is limited", zap.Stringer("heap", byteSize(memory)), zap.Stringer("directory.cache", min(cfg.Directory.Cache, most)))
+	if cfg.Directory.Cache > most {
+		logger.Warn("directory.cache is lowered to a quarter of the memory that there is: set it lower, or give more memory",
+			zap.Stringer("directory.cache", cfg.Directory.Cache), zap.Stringer("lowered", most))
+		cfg.Directory.Cache = most
+	}
+	return cfg
+}
+
+// fitFiles lowers the connections to the files that the process may open, of which some
+// are left to everything else.
+func fitFiles(cfg config, files uint64, logger *zap.Logger) config {
+	if files == 0 { // not known
+		return cfg
+	}
+	spare := min(max(files/4, minSpareFiles), maxSpareFiles)
+	most := max(count(files-min(files, spare))/waysIn, 1)
+	if cfg.Limits.Connections > most {
+		logger.Warn("limits.connections is lowered to what the limit of open files leaves: set it lower, or raise that limit",
+			zap.Int64("limits.connections", int64(cfg.Limits.Connections)), zap.Int64("lowered", int64(most)), zap.Uint64("open files", files))
+		cfg.Limits.Connections = most
+	}
+	return cfg
+}
