@@ -13,9 +13,11 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/bundles"
 	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/directory"
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/eval/closure"
+	"github.com/verdictpdp/verdict/engine/gate"
 	"github.com/verdictpdp/verdict/engine/pdp"
 	"github.com/verdictpdp/verdict/engine/pip"
 	"github.com/verdictpdp/verdict/engine/server/grpcapi"
@@ -86,6 +88,7 @@ func serve(network, at, tenant string) (string, func(), error) {
 	}
 	server := grpcapi.New(grpcapi.Options{
 		Decider: decisions, Searcher: decisions, Directory: kept, Policies: programs, Ready: func() error { return nil }, Logger: zap.NewNop(),
+		Callers: caller.New(caller.Options{}), Gate: gate.Open{},
 	})
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

@@ -17,7 +17,9 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/directory"
+	"github.com/verdictpdp/verdict/engine/gate"
 	"github.com/verdictpdp/verdict/engine/pdp"
 	"github.com/verdictpdp/verdict/engine/server/grpcapi"
 )
@@ -105,6 +107,7 @@ func startVerdict(tb testing.TB, d *decider, address string, ready func() error)
 	tb.Cleanup(func() { kept.Close() })
 	v := &verdict{tb: tb, address: address, options: grpcapi.Options{
 		Decider: d, Searcher: d, Planner: d, Directory: kept, Policies: policies{}, Ready: ready, Logger: zap.NewNop(),
+		Callers: caller.New(caller.Options{}), Gate: gate.Open{},
 	}}
 	v.start()
 	tb.Cleanup(v.stop)

@@ -51,24 +51,9 @@ func openCertificate(settings tlsConfig, logger *zap.Logger) (*certificate, erro
 // watch reads the files anew until ctx ends; then it returns nil. Those that are
 // not sound change nothing but the log.
 func (c *certificate) watch(ctx context.Context) error {
-	ticks := time.NewTicker(certificateInterval)
-	defer ticks.Stop()
-	for failure := ""; ; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticks.C:
-		}
-		err := c.reload()
-		if err == nil {
-			failure = ""
-			continue
-		}
-		if text := err.Error(); text != failure {
-			failure = text
-			c.logger.Error("the TLS certificate was not replaced: the one before stays", zap.Error(err))
-		}
-	}
+	return again(ctx, c.reload, func(err error) {
+		c.logger.Error("the TLS certificate was not replaced: the one before stays", zap.Error(err))
+	})
 }
 
 // reload reads the files, and shows what they hold from the next handshake on.

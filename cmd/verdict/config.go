@@ -37,6 +37,9 @@ type config struct {
 	TLS         tlsConfig               `yaml:"tls" envPrefix:"VERDICT_TLS_"`
 	ExtAuthz    extAuthzConfig          `yaml:"ext_authz" envPrefix:"VERDICT_EXT_AUTHZ_"`
 	ForwardAuth forwardAuthConfig       `yaml:"forward_auth" envPrefix:"VERDICT_FORWARD_AUTH_"`
+	Callers     callersConfig           `yaml:"callers" envPrefix:"VERDICT_CALLERS_"`
+	Sockets     socketsConfig           `yaml:"sockets" envPrefix:"VERDICT_SOCKETS_"`
+	Insecure    insecureConfig          `yaml:"insecure" envPrefix:"VERDICT_INSECURE_"`
 	Tenants     map[string]tenantConfig `yaml:"tenants"`
 	Limits      limitsConfig            `yaml:"limits" envPrefix:"VERDICT_LIMITS_"`
 	Directory   directoryConfig         `yaml:"directory" envPrefix:"VERDICT_DIRECTORY_"`
@@ -54,6 +57,7 @@ type httpConfig struct {
 	Address   string   `yaml:"address" env:"ADDRESS"`
 	PublicURL string   `yaml:"public_url" env:"PUBLIC_URL"`
 	Context   []string `yaml:"context" env:"CONTEXT"`
+	Hosts     []string `yaml:"hosts" env:"HOSTS"`
 }
 
 // publicURL is the URL that callers know; the zero value where none is set.
@@ -126,7 +130,9 @@ func defaultConfig() config {
 	return config{
 		Data:        "verdict-data",
 		GRPC:        listenConfig{Address: defaultGRPC},
-		HTTP:        httpConfig{Address: defaultHTTP, Context: authzen.MemberNames()},
+		HTTP:        httpConfig{Address: defaultHTTP, Context: authzen.MemberNames(), Hosts: []string{}},
+		Callers:     defaultCallers(),
+		Sockets:     defaultSockets(),
 		ExtAuthz:    defaultExtAuthz(),
 		ForwardAuth: forwardAuthConfig{PolicyHeaders: []string{}},
 		Tenants:     map[string]tenantConfig{},
@@ -308,6 +314,9 @@ func (c *config) validate() error {
 	c.Limits.Intake.validate(refuse)
 	c.Shutdown.validate(refuse)
 	c.validateProxies(refuse)
+	c.validateCallers(refuse)
+	c.validateReach(refuse)
+	c.Sockets.validate(refuse)
 	for _, name := range slices.Sorted(maps.Keys(c.Tenants)) {
 		field := "tenants." + name
 		if err := authz.ValidateTenant(name); err != nil {

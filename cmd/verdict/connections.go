@@ -89,6 +89,9 @@ type boundedConn struct {
 	closed   sync.Once
 }
 
+// NetConn is the connection below, as that of tls.Conn.
+func (c *boundedConn) NetConn() net.Conn { return c.Conn }
+
 // Close implements net.Conn.
 func (c *boundedConn) Close() error {
 	err := c.Conn.Close()

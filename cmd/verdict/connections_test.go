@@ -46,7 +46,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			limited := make(chan authz.Limit, 10)
 			core, logs := observer.New(zapcore.WarnLevel)
-			below, err := openListener("127.0.0.1:0")
+			below, err := openListener("127.0.0.1:0", defaultSockets())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -32,7 +32,7 @@ func speak(t *testing.T, address, text string) net.Conn {
 // service that answers proxies as well.
 func TestAnswersHaveTheIDsOfTheirRequests(t *testing.T) {
 	s := startBehindProxies(t)
-	ask := fmt.Sprintf("Host: x\r\nX-Request-ID: 4711\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(readPlan), readPlan)
+	ask := fmt.Sprintf("Host: localhost\r\nX-Request-ID: 4711\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(readPlan), readPlan)
 	for _, tt := range []struct {
 		name, line string
 		want       int
@@ -42,7 +42,7 @@ func TestAnswersHaveTheIDsOfTheirRequests(t *testing.T) {
 		{"options", "OPTIONS /access/v1/evaluation HTTP/1.1", 405},
 		{"options of all", "OPTIONS * HTTP/1.1", 404},
 		{"options of all over HTTP/1.0", "OPTIONS * HTTP/1.0", 404},
-		{"a tunnel", "CONNECT x:443 HTTP/1.1", 404},
+		{"a tunnel", "CONNECT localhost:443 HTTP/1.1", 404},
 		{"a path with an empty segment", "POST //access/v1/evaluation HTTP/1.1", 404},
 		{"a path with a dot segment", "POST /access/v1/./evaluation HTTP/1.1", 404},
 		{"a path with a dot segment over HTTP/1.0", "POST /access/v1/./evaluation HTTP/1.0", 404},
@@ -70,7 +70,7 @@ func TestAnswersHaveTheIDsOfTheirRequests(t *testing.T) {
 // TestRequestsUnderWayAreFinished ends a service while the body of a request is still
 // coming.
 func TestRequestsUnderWayAreFinished(t *testing.T) {
-	header := fmt.Sprintf("POST /access/v1/evaluation HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(readPlan))
+	header := fmt.Sprintf("POST /access/v1/evaluation HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(readPlan))
 	for _, tt := range []struct {
 		name  string
 		grace time.Duration

@@ -10,7 +10,7 @@ import (
 
 // listen opens a way in, whose connections are bounded and end with it, and what bounds them.
 func (s *service) listen(address string) (net.Listener, *boundedListener, error) {
-	listener, err := openListener(address)
+	listener, err := openListener(address, s.config.Sockets)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -20,7 +20,7 @@ func (s *service) listen(address string) (net.Listener, *boundedListener, error)
 
 // openListener opens host:port or unix:///path. A socket that a dead process left
 // behind is removed; one that answers is not.
-func openListener(address string) (net.Listener, error) {
+func openListener(address string, sockets socketsConfig) (net.Listener, error) {
 	path, isUnix := socketPath(address)
 	if !isUnix {
 		return net.Listen("tcp", address)
@@ -35,7 +35,7 @@ func openListener(address string) (net.Listener, error) {
 			return nil, err
 		}
 	}
-	return net.Listen("unix", path)
+	return sockets.listen(path)
 }
 
 // A hearingListener closes, with itself, the connections on which nothing was ever
@@ -107,6 +107,9 @@ func (c *hearingConn) Write(text []byte) (int, error) {
 	}
 	return c.Conn.Write(text)
 }
+
+// NetConn is the connection below, as that of tls.Conn.
+func (c *hearingConn) NetConn() net.Conn { return c.Conn }
 
 // Close implements net.Conn.
 func (c *hearingConn) Close() error {

@@ -20,8 +20,10 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/intake"
 	"github.com/verdictpdp/verdict/engine/server/authzen"
+	"github.com/verdictpdp/verdict/engine/server/extauthz"
 	"github.com/verdictpdp/verdict/engine/server/grpcapi"
 )
 
@@ -118,6 +120,13 @@ type service struct {
 	http                             *http.Server
 	// certificate is nil where TLS is off.
 	certificate *certificate
+	// callers finds out who calls, and gate says what they may do; authorities, issuers
+	// and callerPolicies are what they rest on, nil where there is nothing of it.
+	callers        *caller.Authenticator
+	gate           grpcapi.Gate
+	authorities    *clientAuthorities
+	issuers        *caller.Issuers
+	callerPolicies *activation.Set
 	// draining is set from when on the service is to end.
 	draining atomic.Bool
 }
@@ -138,6 +147,9 @@ func openService(o pointOptions) (_ *service, err error) {
 	for _, tenant := range o.tenants {
 		s.tenants = append(s.tenants, tenant.Name)
 	}
+	if err := s.openDoors(o.clock); err != nil {
+		return nil, err
+	}
 	if s.grpcListener, s.grpcConnections, err = s.listen(o.config.GRPC.Address); err != nil {
 		return nil, fmt.Errorf("gRPC: %w", err)
 	}
@@ -149,8 +161,8 @@ func openService(o pointOptions) (_ *service, err error) {
 		if s.certificate, err = openCertificate(o.config.TLS, o.logger); err != nil {
 			return nil, err
 		}
-		security = credentials.NewTLS(s.certificate.settings("h2"))
-		s.httpListener = tls.NewListener(s.httpListener, s.certificate.settings("h2", "http/1.1"))
+		security = credentials.NewTLS(s.tlsSettings("h2"))
+		s.httpListener = tls.NewListener(s.httpListener, s.tlsSettings("h2", "http/1.1"))
 	}
 	mapper := s.mapper(o.clock)
 	s.grpc = grpcapi.New(grpcapi.Options{
@@ -161,10 +173,14 @@ func openService(o pointOptions) (_ *service, err error) {
 		Policies:  p.programs,
 		Ready:     s.ready,
 		Logger:    o.logger,
+		Callers:   s.callers,
+		Gate:      s.gate,
 		Security:  security,
 		Further:   s.extAuthz(mapper),
 		Meter:     s.grpcMeter,
 		Overview:  s.overview,
+
+		Operations: extauthz.Operations(),
 
 		Intake:         o.config.Limits.Intake.limits(),
 		Limited:        s.metrics.Limited,
@@ -178,6 +194,7 @@ func openService(o pointOptions) (_ *service, err error) {
 	}
 	s.readMetrics()
 	s.http = o.config.Limits.Intake.httpServer(s.metrics.Requests(s.parting(answers)), o.logger)
+	s.http.ConnContext = authzen.ConnContext
 	return s, nil
 }
 
@@ -197,11 +214,15 @@ func (s *service) authzen(further map[string]http.Handler) (http.Handler, error)
 		Planner:       s.decisions,
 		Ready:         s.ready,
 		Amiss:         s.amiss,
+		Callers:       s.callers,
+		Gate:          s.gate,
+		MeantFor:      s.config.meantFor(),
 		Logger:        s.logger,
 		HasTenant:     func(name string) bool { return slices.Contains(s.tenants, name) },
 		PublicURL:     publicURL,
 		LeaveOut:      leaveOut,
 		Further:       further,
+		Operations:    furtherOperations(),
 		Requests:      intake.NewRequests(intake.Options{Limits: s.config.Limits.Intake.limits(), Limited: s.metrics.Limited, Logger: s.logger}),
 		MaxInputBytes: int(s.config.Limits.Input),
 	}), nil
@@ -230,6 +251,7 @@ func (s *service) run(ctx context.Context) error {
 		zap.String("http", dialable(s.httpListener.Addr())),
 		zap.Bool("tls", s.certificate != nil),
 		zap.Strings("tenants", s.tenants))
+	s.logCallers()
 
 	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))
 	serving, stop := context.WithCancel(failed)
@@ -242,6 +264,7 @@ func (s *service) run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error { return s.programs.Watch(serving) })
+	group.Go(func() error { return s.watchDoors(serving) })
 	if s.certificate != nil {
 		group.Go(func() error { return s.certificate.watch(serving) })
 	}

@@ -50,7 +50,7 @@ func TestBodyLimitsFollowTheInputLimit(t *testing.T) {
 func TestBodyAtTheLimit(t *testing.T) {
 	const input = 1 << 10
 	one, batch := bodyLimits(input)
-	handler := New(Options{Decider: allowReads, Logger: zap.NewNop(), MaxInputBytes: input})
+	handler := newOpen(Options{Decider: allowReads, Logger: zap.NewNop(), MaxInputBytes: input})
 	for path, limit := range map[string]int64{"/access/v1/evaluation": one, "/tenants/blue/access/v1/evaluations": batch} {
 		body := readRecord + strings.Repeat(" ", int(limit)-len(readRecord))
 		if response := post(t, handler, path, body); response.Code != http.StatusOK {
@@ -67,7 +67,7 @@ func TestBodyAtTheLimit(t *testing.T) {
 func TestBodyThatComesInPieces(t *testing.T) {
 	const input = 1 << 10
 	limit, _ := bodyLimits(input)
-	handler := New(Options{Decider: allowReads, Logger: zap.NewNop(), MaxInputBytes: input})
+	handler := newOpen(Options{Decider: allowReads, Logger: zap.NewNop(), MaxInputBytes: input})
 	ask := func(body io.Reader) *httptest.ResponseRecorder {
 		request := httptest.NewRequest(http.MethodPost, evaluationPath, body)
 		request.ContentLength = -1
@@ -208,7 +208,7 @@ func (d waitingDecider) DecideBatch(ctx context.Context, batch pdp.Batch) ([]aut
 }
 
 func TestRequestThatTakesTooLong(t *testing.T) {
-	handler := New(Options{Decider: waitingDecider{}, Logger: zap.NewNop(), MaxTime: time.Millisecond})
+	handler := newOpen(Options{Decider: waitingDecider{}, Logger: zap.NewNop(), MaxTime: time.Millisecond})
 	for path, body := range map[string]string{
 		"/access/v1/evaluation":  readRecord,
 		"/access/v1/evaluations": `{"evaluations":[` + readRecord + `]}`,
@@ -224,7 +224,7 @@ func TestRequestThatTakesTooLong(t *testing.T) {
 func TestBodiesWaitForEachOther(t *testing.T) {
 	const input = 1 << 10
 	started, release := make(chan struct{}, maxBatches+1), make(chan struct{})
-	handler := New(Options{
+	handler := newOpen(Options{
 		Decider: decideFunc(func(*authz.Request) (authz.Decision, error) {
 			started <- struct{}{}
 			<-release
@@ -268,7 +268,7 @@ func TestBodiesWaitForEachOther(t *testing.T) {
 // all but their ends.
 func TestLargeBodiesThatComeSlowly(t *testing.T) {
 	const input = 1 << 10
-	handler := New(Options{Decider: allowReads, Logger: zap.NewNop(), MaxInputBytes: input})
+	handler := newOpen(Options{Decider: allowReads, Logger: zap.NewNop(), MaxInputBytes: input})
 	ask := func(ctx context.Context, length int64, body io.Reader) *httptest.ResponseRecorder {
 		request := httptest.NewRequestWithContext(ctx, http.MethodPost, evaluationsPath, body)
 		request.ContentLength = length
@@ -324,7 +324,7 @@ func TestLargeBodiesThatComeSlowly(t *testing.T) {
 // wait for it.
 func TestCallerThatLeaves(t *testing.T) {
 	started, ended := make(chan struct{}), make(chan error)
-	server := httptest.NewUnstartedServer(New(Options{Logger: zap.NewNop(), MaxTime: time.Hour, Decider: leavingDecider{started, ended}}))
+	server := httptest.NewUnstartedServer(newOpen(Options{Logger: zap.NewNop(), MaxTime: time.Hour, Decider: leavingDecider{started, ended}}))
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
@@ -390,7 +390,7 @@ func (d leavingDecider) DecideBatch(ctx context.Context, _ pdp.Batch) ([]authz.D
 // TestBodyThatTakesTooLong sends a body that does not come to its end before the
 // server stops to read.
 func TestBodyThatTakesTooLong(t *testing.T) {
-	server := httptest.NewUnstartedServer(New(Options{Decider: allowReads, Logger: zap.NewNop(), MaxTime: time.Nanosecond}))
+	server := httptest.NewUnstartedServer(newOpen(Options{Decider: allowReads, Logger: zap.NewNop(), MaxTime: time.Nanosecond}))
 	server.Config.ReadHeaderTimeout = time.Minute
 	server.Config.ReadTimeout = 10 * time.Millisecond
 	server.Start()

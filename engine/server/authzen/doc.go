@@ -6,8 +6,14 @@
 // these it answers /v1/plan/resources, with filters of rows, /healthz and /readyz.
 // Paths are taken as they stand: nothing is redirected.
 //
-// It must not know how a decision is made, and it does not authenticate its
-// callers or terminate TLS.
+// It must not know how a decision is made, and it does not terminate TLS.
+//
+// # Callers
+//
+// Who calls, and what they may do, is asked before a body is read (section 11.2):
+// 401 with WWW-Authenticate is the answer to those who do not show who they are, or
+// show what does not hold, and 403 to those who may not do this in the tenant,
+// whether there is one of that name or not. Metadata and health are anyone's to ask.
 //
 // # Requests
 //

@@ -161,7 +161,7 @@ func TestDecisionContext(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			core, logs := observer.New(zap.DebugLevel)
-			handler := New(Options{
+			handler := newOpen(Options{
 				Decider: decideFunc(func(*authz.Request) (authz.Decision, error) { return tt.decision, nil }),
 				Logger:  zap.New(core),
 			})

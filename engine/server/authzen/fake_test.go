@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/pdp"
 )
 
@@ -51,8 +52,27 @@ func remember(last **authz.Request) decideFunc {
 	}
 }
 
+// An admitFunc is a gate by a function.
+type admitFunc func(ctx context.Context, operation caller.Operation, tenant string) error
+
+func (f admitFunc) Admit(ctx context.Context, operation caller.Operation, tenant string) error {
+	return f(ctx, operation, tenant)
+}
+
+// newOpen makes a handler that everyone may ask everything, unless the options say
+// otherwise.
+func newOpen(o Options) http.Handler {
+	if o.Callers == nil {
+		o.Callers = caller.New(caller.Options{})
+	}
+	if o.Gate == nil {
+		o.Gate = admitFunc(func(context.Context, caller.Operation, string) error { return nil })
+	}
+	return New(o)
+}
+
 func newHandler(decider Decider) http.Handler {
-	return New(Options{Decider: decider, Ready: func() error { return nil }, Logger: zap.NewNop()})
+	return newOpen(Options{Decider: decider, Ready: func() error { return nil }, Logger: zap.NewNop()})
 }
 
 // post sends a JSON body.

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/intake"
 	"github.com/verdictpdp/verdict/engine/panics"
 	"github.com/verdictpdp/verdict/engine/pdp"
@@ -34,8 +35,18 @@ type Options struct {
 	Searcher Searcher
 	// Planner writes decisions as filters of rows. Without one there are no plans.
 	Planner Planner
-	// Ready says what keeps the server from being ready; nil when it is.
-	// Several things are told one by one when it joins them by errors.Join.
+	// Callers and Gate say who may ask. They are asked about everything but the
+	// metadata and the health, which are anyone's to ask. Who calls is in the context
+	// of each request, as package caller carries it. http.Server's ConnContext must be
+	// ConnContext, else nobody is known by the process at a Unix socket.
+	Callers Callers
+	Gate    Gate
+	// MeantFor says whether a request's Host is one that this server is asked under; nil
+	// takes any. Where callers need not show who they are, it keeps a browser out that
+	// another site has sent here under a name of its own.
+	MeantFor func(host string) bool
+	// Ready says what keeps the server from being ready; nil when it is. Whoever may
+	// see the status is told, one by one what errors.Join joins.
 	Ready func() error
 	// Amiss says what does not work although the server is ready; nil when all
 	// does. It is optional, and told as Ready is.
@@ -50,8 +61,10 @@ type Options struct {
 	// LeaveOut are the members of contexts that answers do without.
 	LeaveOut Members
 	// Further are handlers of other packages by their patterns, as http.ServeMux
-	// takes them. Their answers, too, have the ids of their requests.
-	Further map[string]http.Handler
+	// takes them, and Operations what they do, by the same: others are refused. Their
+	// answers, too, have the ids of their requests.
+	Further    map[string]http.Handler
+	Operations map[string]caller.Operation
 	// MaxInputBytes is the decider's limit of the input of one decision; 0 means
 	// pdp.DefaultInputBytes. The bodies of requests are bounded by it, see the
 	// package's Limits.
@@ -74,6 +87,7 @@ func New(o Options) http.Handler {
 	s := &server{
 		decider: o.Decider, searcher: o.Searcher, planner: o.Planner, ready: o.Ready, amiss: o.Amiss, logger: o.Logger,
 		hasTenant: o.HasTenant, publicURL: o.PublicURL, leaveOut: o.LeaveOut,
+		callers: o.Callers, gate: o.Gate, meantFor: o.MeantFor,
 		maxTime:   cmp.Or(o.MaxTime, DefaultMaxTime),
 		receiving: semaphore.NewWeighted(maxReceived * batch),
 		answering: semaphore.NewWeighted(maxBatches * batch),
@@ -94,24 +108,30 @@ func New(o Options) http.Handler {
 	for _, path := range paths {
 		for _, tenant := range []string{"", "/tenants/{tenant}"} {
 			base := path + tenant
-			for endpoint, handler := range s.endpoints(one, batch) {
-				mux.Handle(base+endpoint, s.answer(handler, http.MethodPost))
+			for path, endpoint := range s.endpoints(one, batch) {
+				mux.Handle(base+path, s.answer(endpoint.serve, admitted(endpoint.operation), http.MethodPost))
 			}
-			mux.Handle(wellKnown+base, s.answer(s.metadata, http.MethodGet, http.MethodHead))
+			mux.Handle(wellKnown+base, s.answer(s.metadata, anyone, http.MethodGet, http.MethodHead))
 		}
 	}
-	mux.Handle(healthzPath, s.answer(s.healthz, http.MethodGet, http.MethodHead))
-	mux.Handle(readyzPath, s.answer(s.readyz, http.MethodGet, http.MethodHead))
+	mux.Handle(healthzPath, s.answer(s.healthz, anyone, http.MethodGet, http.MethodHead))
+	mux.Handle(readyzPath, s.answer(s.readyz, anyone, http.MethodGet, http.MethodHead))
 	for pattern, handler := range o.Further {
-		mux.Handle(pattern, handler)
+		mux.Handle(pattern, s.further(handler, o.Operations[pattern]))
 	}
-	nowhere := s.answer(s.nowhere)
+	nowhere := s.answer(s.nowhere, whoeverIsKnown)
 	mux.Handle("/", nowhere)
 	handler := directly(mux, nowhere)
 	if o.Requests != nil {
 		handler = s.bounded(o.Requests, handler)
 	}
-	return s.identified(handler)
+	return s.identified(s.meant(handler))
+}
+
+// An offer is an endpoint and what it does.
+type offer struct {
+	serve     endpoint
+	operation caller.Operation
 }
 
 // bounded bounds all requests but those for what supervises the process, which would end
@@ -136,18 +156,18 @@ const (
 
 // endpoints are those of a decision point, by their default paths, and beside them
 // the one for filters of rows, which AuthZEN does not know.
-func (s *server) endpoints(one, batch int64) map[string]endpoint {
-	all := map[string]endpoint{
-		evaluationPath:  s.withBody(one, s.evaluation),
-		evaluationsPath: s.withBody(batch, s.evaluations),
+func (s *server) endpoints(one, batch int64) map[string]offer {
+	all := map[string]offer{
+		evaluationPath:  {s.withBody(one, s.evaluation), caller.Check},
+		evaluationsPath: {s.withBody(batch, s.evaluations), caller.Check},
 	}
 	if s.searcher != nil {
-		all[searchSubjectPath] = s.withBody(one, s.search(pdp.Subjects))
-		all[searchResourcePath] = s.withBody(one, s.search(pdp.Resources))
-		all[searchActionPath] = s.withBody(one, s.search(pdp.Actions))
+		all[searchSubjectPath] = offer{s.withBody(one, s.search(pdp.Subjects)), caller.Search}
+		all[searchResourcePath] = offer{s.withBody(one, s.search(pdp.Resources)), caller.Search}
+		all[searchActionPath] = offer{s.withBody(one, s.search(pdp.Actions)), caller.Search}
 	}
 	if s.planner != nil {
-		all[planPath] = s.withBody(one, s.plan)
+		all[planPath] = offer{s.withBody(one, s.plan), caller.Plan}
 	}
 	return all
 }
@@ -163,6 +183,10 @@ type server struct {
 	amiss   func() error
 	logger  *zap.Logger
 	maxTime time.Duration
+	// callers, gate and meantFor are those of the Options.
+	callers  Callers
+	gate     Gate
+	meantFor func(host string) bool
 	// hasTenant, publicURL and leaveOut are those of the Options.
 	hasTenant func(string) bool
 	publicURL PublicURL
@@ -182,8 +206,8 @@ type endpoint func(context.Context, *http.Request) (any, error)
 type reply struct {
 	status int
 	body   any
-	// cache is its Cache-Control; empty for none.
-	cache string
+	// cache is its Cache-Control, and challenge its WWW-Authenticate; empty for none.
+	cache, challenge string
 	// retryAfter is its Retry-After, which tells whole seconds; zero for none.
 	retryAfter time.Duration
 }
@@ -196,22 +220,25 @@ type refusal struct {
 
 func (r refusal) Unwrap() error { return r.error }
 
-// answer serves an endpoint to the methods given, or to all of them: it bounds its
-// time, and turns errors into bodies and a panic into 500.
-func (s *server) answer(serve endpoint, methods ...string) http.Handler {
+// answer serves an endpoint to those who have access, by the methods given or by all of
+// them: it bounds its time, and turns errors into bodies and a panic into 500.
+func (s *server) answer(serve endpoint, to access, methods ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(methods) > 0 && !slices.Contains(methods, r.Method) {
+		patience := newPatience(r.Context(), s.maxTime)
+		defer patience.release()
+		ctx, err := s.enter(patience, r, to)
+		if err == nil && len(methods) > 0 && !slices.Contains(methods, r.Method) {
 			w.Header().Set("Allow", strings.Join(methods, ", "))
-			s.write(w, r, s.refuse(r, refusal{http.StatusMethodNotAllowed, authz.Errorf(authz.Invalid,
-				"%s cannot be done here: expected %s", authz.Quote(r.Method), strings.Join(methods, " or "))}))
-			return
+			err = refusal{http.StatusMethodNotAllowed, authz.Errorf(authz.Invalid,
+				"%s cannot be done here: expected %s", authz.Quote(r.Method), strings.Join(methods, " or "))}
 		}
-		ctx := newPatience(r.Context(), s.maxTime)
-		defer ctx.release()
-		body, err := s.call(ctx, serve, r)
+		var body any
+		if err == nil {
+			body, err = s.call(ctx, serve, r)
+		}
 		switch authz.KindOf(err) {
 		case authz.Canceled, authz.DeadlineExceeded:
-			if ctx.isOver() {
+			if patience.isOver() {
 				err = authz.Errorf(authz.DeadlineExceeded, "the request took longer than %v: send it faster, or as several", s.maxTime)
 			} else if gone := r.Context().Err(); gone != nil {
 				err = gone
@@ -232,7 +259,11 @@ func (s *server) refuse(r *http.Request, err error) reply {
 	if errors.As(err, &refused) {
 		body.Status = refused.status
 	}
-	return reply{status: body.Status, body: failure{body}, retryAfter: public.RetryAfter}
+	answer := reply{status: body.Status, body: failure{body}, retryAfter: public.RetryAfter}
+	if body.Status == http.StatusUnauthorized {
+		answer.challenge = challenge(r)
+	}
+	return answer
 }
 
 // call calls an endpoint and turns a panic into an internal error.
@@ -290,14 +321,22 @@ func (s *server) healthz(context.Context, *http.Request) (any, error) {
 	return health{Status: "ok"}, nil
 }
 
-// readyz says whether requests can be decided, and what is missing, be it for all of
-// them or for some.
-func (s *server) readyz(context.Context, *http.Request) (any, error) {
-	err := s.ready()
-	if err == nil {
-		return health{Status: "ready", Missing: texts(s.amiss())}, nil
+// readyz says whether requests can be decided, and to whoever may see the status what is
+// missing, be it for all of them or for some: that names tenants, and shows what is
+// wrong with their policies.
+func (s *server) readyz(ctx context.Context, r *http.Request) (any, error) {
+	answer, missing := reply{status: http.StatusOK}, s.amiss()
+	stands := health{Status: "ready"}
+	if err := s.ready(); err != nil {
+		answer.status, stands.Status, missing = http.StatusServiceUnavailable, "not ready", err
 	}
-	return reply{status: http.StatusServiceUnavailable, body: health{Status: "not ready", Missing: texts(err)}}, nil
+	if missing != nil {
+		if _, refused := s.enter(ctx, r, admitted(caller.Status)); refused == nil {
+			stands.Missing = texts(missing)
+		}
+	}
+	answer.body = stands
+	return answer, nil
 }
 
 type health struct {

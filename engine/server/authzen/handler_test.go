@@ -68,7 +68,7 @@ func TestWhatIsNoDecision(t *testing.T) {
 
 // TestMethodsOfEachPath asks each path by every method but its own.
 func TestMethodsOfEachPath(t *testing.T) {
-	handler := New(Options{
+	handler := newOpen(Options{
 		Decider: allowReads, Searcher: searchFunc(nil), Planner: planFunc(nil), Ready: func() error { return nil }, Logger: zap.NewNop(),
 	})
 	allowed := map[string]string{wellKnown: "GET, HEAD", wellKnown + "/tenants/blue": "GET, HEAD", "/healthz": "GET, HEAD", "/readyz": "GET, HEAD"}
@@ -138,7 +138,7 @@ func TestWhenToTryAgainIsTold(t *testing.T) {
 func TestPanicIsAnInternalErrorAndTheNextRequestIsServed(t *testing.T) {
 	core, logs := observer.New(zap.ErrorLevel)
 	panics := true
-	handler := New(Options{
+	handler := newOpen(Options{
 		Decider: decideFunc(func(*authz.Request) (authz.Decision, error) {
 			if panics {
 				panic("secret state")
@@ -205,7 +205,7 @@ func TestHealth(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			handler := New(Options{Decider: allowReads, Ready: func() error { return tt.ready }, Amiss: func() error { return tt.amiss }, Logger: zap.NewNop()})
+			handler := newOpen(Options{Decider: allowReads, Ready: func() error { return tt.ready }, Amiss: func() error { return tt.amiss }, Logger: zap.NewNop()})
 			response := httptest.NewRecorder()
 			handler.ServeHTTP(response, httptest.NewRequest(http.MethodGet, tt.path, nil))
 			if response.Code != tt.wantStatus {
@@ -252,7 +252,7 @@ func FuzzHandler(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	handler := New(Options{
+	handler := newOpen(Options{
 		Decider: allowReads, Ready: func() error { return nil }, Logger: zap.NewNop(), PublicURL: publicURL,
 		Searcher:  searchFunc(func(s pdp.Search) (pdp.Found, error) { return pdp.Found{IDs: []string{"a"}, Next: s.Token}, nil }),
 		HasTenant: func(name string) bool { return name == "default" },

@@ -51,7 +51,7 @@ func TestMembersThatAreLeftOut(t *testing.T) {
 				t.Fatal(err)
 			}
 			for want, decision := range map[string]authz.Decision{tt.want: decision, tt.wantOfAFailure: failed} {
-				handler := New(Options{
+				handler := newOpen(Options{
 					Decider: decideFunc(func(*authz.Request) (authz.Decision, error) { return decision, nil }),
 					Logger:  zap.NewNop(), LeaveOut: leaveOut,
 				})
@@ -93,7 +93,7 @@ func TestEachSetOfMembers(t *testing.T) {
 			if parsed, err := ParseMembers(names); err != nil || parsed != leaveOut {
 				t.Fatalf("%q stands for %b, %v, want %b", names, parsed, err, leaveOut)
 			}
-			handler := New(Options{
+			handler := newOpen(Options{
 				Decider: decideFunc(func(*authz.Request) (authz.Decision, error) { return decision, nil }),
 				Searcher: searchFunc(func(pdp.Search) (pdp.Found, error) {
 					return pdp.Found{PolicyRevision: "p7", DirectoryRevision: 42, Method: pdp.ByScan}, nil

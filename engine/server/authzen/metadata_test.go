@@ -22,7 +22,7 @@ func metadataHandler(t *testing.T, publicURL string) http.Handler {
 			t.Fatal(err)
 		}
 	}
-	return New(o)
+	return newOpen(o)
 }
 
 func TestMetadata(t *testing.T) {

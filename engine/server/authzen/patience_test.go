@@ -63,7 +63,7 @@ func TestPatienceOfAnImpatientCaller(t *testing.T) {
 // TestDeciderThatOnlyLooks holds that the time of a request ends for those who ask
 // now and then, without waiting.
 func TestDeciderThatOnlyLooks(t *testing.T) {
-	handler := New(Options{Decider: lookingDecider{}, Logger: zap.NewNop(), MaxTime: time.Millisecond})
+	handler := newOpen(Options{Decider: lookingDecider{}, Logger: zap.NewNop(), MaxTime: time.Millisecond})
 	response := post(t, handler, evaluationPath, readRecord)
 	if failed := failureIn(t, response); response.Code != http.StatusGatewayTimeout || !strings.Contains(failed.Message, "longer than 1ms") {
 		t.Errorf("%d %+v, want 504 naming the time", response.Code, failed)

@@ -23,7 +23,7 @@ func (f planFunc) Plan(_ context.Context, q pdp.PlanQuestion) (pdp.Planned, erro
 func TestPlans(t *testing.T) {
 	ask := func(t *testing.T, planner Planner, path, body string) *httptest.ResponseRecorder {
 		t.Helper()
-		handler := New(Options{Decider: allowReads, Planner: planner, Ready: func() error { return nil }, Logger: zap.NewNop()})
+		handler := newOpen(Options{Decider: allowReads, Planner: planner, Ready: func() error { return nil }, Logger: zap.NewNop()})
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(body))
 		request.Header.Set("Content-Type", "application/json")
 		response := httptest.NewRecorder()

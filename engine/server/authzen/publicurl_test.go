@@ -91,7 +91,7 @@ func FuzzParsePublicURL(f *testing.F) {
 		if err != nil || again != u {
 			t.Fatalf("%q is %+v, which reads as %+v, %v", text, u, again, err)
 		}
-		New(Options{
+		newOpen(Options{
 			Decider: allowReads, PublicURL: u, Searcher: searchFunc(nil), Planner: planFunc(nil),
 			Further: map[string]http.Handler{"/proxy/{proxy}": http.NotFoundHandler(), "/tenants/{tenant}/proxy/{proxy}": http.NotFoundHandler()},
 		})

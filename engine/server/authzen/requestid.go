@@ -20,7 +20,7 @@ func (s *server) identified(handler http.Handler) http.Handler {
 	refuse := s.answer(func(context.Context, *http.Request) (any, error) {
 		return nil, authz.Errorf(authz.Invalid,
 			"the X-Request-ID cannot be sent back: expected at most %d bytes without control characters", maxRequestIDBytes)
-	})
+	}, anyone)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ids := r.Header[requestIDHeader]; len(ids) > 0 && ids[0] != "" {
 			if len(ids[0]) > maxRequestIDBytes || strings.ContainsFunc(ids[0], isControl) {

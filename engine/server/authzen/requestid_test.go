@@ -18,7 +18,7 @@ func TestRequestIDComesBackOnEveryAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := New(Options{
+	handler := newOpen(Options{
 		Decider: decideFunc(func(request *authz.Request) (authz.Decision, error) {
 			switch request.Subject.ID {
 			case "panics":

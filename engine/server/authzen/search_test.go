@@ -24,7 +24,7 @@ type searchFunc func(pdp.Search) (pdp.Found, error)
 func (f searchFunc) Search(_ context.Context, s pdp.Search) (pdp.Found, error) { return f(s) }
 
 func searchHandler(search searchFunc, leaveOut Members) http.Handler {
-	return New(Options{
+	return newOpen(Options{
 		Decider: allowReads, Searcher: search, Ready: func() error { return nil }, Logger: zap.NewNop(), LeaveOut: leaveOut,
 	})
 }
@@ -207,7 +207,7 @@ func TestErrorsOfTheSearcher(t *testing.T) {
 func TestBodyOfASearchAtTheLimit(t *testing.T) {
 	const input = 1 << 10
 	limit, _ := bodyLimits(input)
-	handler := New(Options{
+	handler := newOpen(Options{
 		Decider: allowReads, Logger: zap.NewNop(), MaxInputBytes: input,
 		Searcher: searchFunc(func(pdp.Search) (pdp.Found, error) { return pdp.Found{}, nil }),
 	})

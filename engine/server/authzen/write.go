@@ -64,6 +64,9 @@ func (s *server) write(w http.ResponseWriter, r *http.Request, answer any) {
 		const almost = time.Second - 1
 		header.Set("Retry-After", strconv.FormatInt(int64((result.retryAfter+almost)/time.Second), 10))
 	}
+	if result.challenge != "" {
+		header.Set("WWW-Authenticate", result.challenge)
+	}
 	if len(text) >= netHTTPBuffer {
 		header.Set("Content-Length", strconv.Itoa(len(text)))
 	}

@@ -3,7 +3,7 @@
 // and whatever else speaks it, such as Istio and Envoy Gateway.
 //
 // It turns a CheckRequest into a mapping.Message and an Answer back, and knows
-// neither what a request means nor how it is decided. It trusts whoever calls, as
+// neither what a request means nor how it is decided. It trusts whoever may call, as
 // the other services do: an Envoy, which tells method, path and headers as it
 // forwards them, and the identity of a certificate that it has verified.
 //

@@ -18,8 +18,12 @@ import (
 // path, the generated message is read. FuzzCheck holds the two together.
 
 // A question is a CheckRequest, as far as it is asked for. The message's tenant is
-// the one that the context extension names.
+// the one that the context extension names, until Server.handle has found the one that
+// is meant.
 type question struct{ message mapping.Message }
+
+// TenantName is the tenant that is asked: it is known before the question is answered.
+func (q *question) TenantName() string { return q.message.Tenant }
 
 const (
 	requestAttributes = 1<<wire.NumberShift | wire.DelimitedField

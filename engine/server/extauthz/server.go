@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
+	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/mapping"
 )
 
@@ -37,6 +38,11 @@ type Options struct {
 // A Server answers Envoy's checks.
 type Server struct{ Options }
 
+// Operations are what the methods of the service do, by their full names.
+func Operations() map[string]caller.Operation {
+	return map[string]caller.Operation{authv3.Authorization_Check_FullMethodName: caller.Check}
+}
+
 // New makes a Server.
 func New(o Options) *Server { return &Server{o} }
 
@@ -55,6 +61,7 @@ func (s *Server) handle(_ any, ctx context.Context, receive func(any) error, int
 	if err := receive(q); err != nil {
 		return nil, err
 	}
+	q.message.Tenant = s.tenant(&q.message)
 	answer := func(ctx context.Context, q any) (any, error) { return s.check(ctx, q.(*question)) }
 	if interceptor == nil {
 		return answer(ctx, q)
@@ -62,9 +69,8 @@ func (s *Server) handle(_ any, ctx context.Context, receive func(any) error, int
 	return interceptor(ctx, q, &grpc.UnaryServerInfo{Server: s, FullMethod: authv3.Authorization_Check_FullMethodName}, answer)
 }
 
-// check answers one check. Its errors are the Answerer's.
+// check answers one check, of the tenant in its message. Its errors are the Answerer's.
 func (s *Server) check(ctx context.Context, q *question) (*authv3.CheckResponse, error) {
-	q.message.Tenant = s.tenant(&q.message)
 	answer, err := s.Answerer.Answer(ctx, &q.message)
 	if err != nil {
 		return nil, err

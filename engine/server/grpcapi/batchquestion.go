@@ -21,6 +21,9 @@ type batchQuestion struct {
 	refused error
 }
 
+// TenantName is the tenant that is asked.
+func (q *batchQuestion) TenantName() string { return q.batch.Tenant }
+
 // refusal is why an item is not in the batch, or nil.
 func (q *batchQuestion) refusal(item int) error {
 	if q.refusals == nil {

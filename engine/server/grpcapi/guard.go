@@ -19,16 +19,30 @@ import (
 	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
-// A guard stands between every method and the wire: it turns errors into
-// statuses and a panic into INTERNAL, so that the next call is served.
+// A guard stands between every method and the wire: it has callers shown to the
+// door who may not call, turns errors into statuses and a panic into INTERNAL, so that
+// the next call is served.
 type guard struct {
 	logger *zap.Logger
+	door   *door
 	intake *intake.Intake
 	codec  wire.Codec
 	// underWay counts the calls in flight.
 	underWay atomic.Int64
 	// meters are told of the calls of their methods.
 	meters map[string]Meter
+}
+
+// enter is the door of a method with one request, before that is received.
+func (g *guard) enter(ctx context.Context, method string) (context.Context, error) {
+	start := time.Now()
+	ctx, err := g.door.enter(ctx, method)
+	if err != nil {
+		cause := err
+		err = g.status(method, err)
+		g.meter(method).Called(grpcstatus.Code(err), cause, time.Since(start))
+	}
+	return ctx, err
 }
 
 func (g *guard) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (response any, err error) {
@@ -43,6 +57,9 @@ func (g *guard) unary(ctx context.Context, request any, info *grpc.UnaryServerIn
 		err = g.status(info.FullMethod, err)
 		g.meter(info.FullMethod).Called(grpcstatus.Code(err), cause, time.Since(start))
 	}()
+	if err := g.door.admit(ctx, info.FullMethod, request); err != nil {
+		return nil, err
+	}
 	if response, err = handle(ctx, request); err != nil {
 		return nil, err
 	}
@@ -61,7 +78,14 @@ func (g *guard) stream(server any, stream grpc.ServerStream, info *grpc.StreamSe
 		err = g.status(info.FullMethod, err)
 		g.meter(info.FullMethod).Called(grpcstatus.Code(err), cause, time.Since(start))
 	}()
-	return handle(server, announcing{wire.Stream{ServerStream: stream}, g})
+	ctx, err := g.door.enter(stream.Context(), info.FullMethod)
+	if err != nil {
+		return err
+	}
+	ctx, end := untilExpiry(ctx)
+	defer end()
+	err = handle(server, &admittedStream{announcing: announcing{wire.Stream{ServerStream: stream}, g}, ctx: ctx, door: g.door, method: info.FullMethod})
+	return ofExpiry(ctx, err)
 }
 
 // tap stands before a call is read.

@@ -28,6 +28,9 @@ type question struct {
 	refused error
 }
 
+// TenantName is the tenant that is asked.
+func (q *question) TenantName() string { return q.request.Tenant }
+
 const (
 	checkConsistency = 6<<wire.NumberShift | wire.DelimitedField
 	checkExplain     = 7<<wire.NumberShift | wire.VarintField

@@ -16,6 +16,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/directory"
 	"github.com/verdictpdp/verdict/engine/pdp"
 )
@@ -50,6 +51,13 @@ func allowReads(_ context.Context, request *authz.Request, _ pdp.DecideOptions) 
 	return authz.Decision{Allowed: request.Action.Name == "read"}, nil
 }
 
+// An admitFunc is a gate by a function.
+type admitFunc func(ctx context.Context, operation caller.Operation, tenant string) error
+
+func (f admitFunc) Admit(ctx context.Context, operation caller.Operation, tenant string) error {
+	return f(ctx, operation, tenant)
+}
+
 // policies are what a Policies answers.
 type policies []activation.Status
 
@@ -80,6 +88,12 @@ func withDefaults(tb testing.TB, o Options) Options {
 	}
 	if o.Policies == nil {
 		o.Policies = policies{}
+	}
+	if o.Callers == nil {
+		o.Callers = caller.New(caller.Options{})
+	}
+	if o.Gate == nil {
+		o.Gate = admitFunc(func(context.Context, caller.Operation, string) error { return nil })
 	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }

@@ -19,6 +19,7 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/directory"
 	"github.com/verdictpdp/verdict/engine/intake"
 	"github.com/verdictpdp/verdict/engine/pdp"
@@ -67,6 +68,18 @@ type Policies interface {
 	Status() []activation.Status
 }
 
+// A Callers finds out who is at the other end of a connection, and who makes each call
+// on it. *caller.Authenticator is one.
+type Callers interface {
+	Connect(evidence caller.Evidence) *caller.Connection
+}
+
+// A Gate says what the caller in a context may do; the empty tenant means the whole
+// server. *gate.Gate is one.
+type Gate interface {
+	Admit(ctx context.Context, operation caller.Operation, tenant string) error
+}
+
 // Options are the parts and the limits of a server. All parts are required but
 // Security and Further.
 type Options struct {
@@ -81,12 +94,18 @@ type Options struct {
 	// Ready says what keeps the server from being ready; nil when it is.
 	Ready  func() error
 	Logger *zap.Logger
-	// Security is how connections are protected; nil for not at all. What it knows of
-	// the caller is in the context of each call, as a peer.Peer.
+	// Callers and Gate say who may call. They are asked about every call but those of
+	// the health, which is anyone's to ask. Who calls is in the context of each call, as
+	// package caller carries it.
+	Callers Callers
+	Gate    Gate
+	// Security is how connections are protected; nil for not at all.
 	Security credentials.TransportCredentials
 	// Further registers services of other packages, which are guarded and closed as
-	// those of this one.
-	Further []func(grpc.ServiceRegistrar)
+	// those of this one, and Operations are what their methods do, by their full names:
+	// others are refused.
+	Further    []func(grpc.ServiceRegistrar)
+	Operations map[string]caller.Operation
 	// Meter makes what is told of the calls of a method, by its full name; it is asked
 	// once for each that is registered. Nil for nobody.
 	Meter func(method string, streams bool) Meter
@@ -160,9 +179,10 @@ func New(o Options) *Server {
 		MayWait: func(method string) bool { return fromClients[method] },
 	})
 	g := &guard{logger: o.Logger, intake: in, codec: wire.NewCodec()}
+	g.door = newDoor(o)
 	s := &Server{
 		grpc: grpc.NewServer(
-			grpc.Creds(in.Credentials(o.Security)),
+			grpc.Creds(in.Credentials(doorway{o.Security, o.Callers})),
 			grpc.InTapHandle(g.tap),
 			grpc.ReadBufferSize(0), // the intake has one
 			grpc.StaticStreamWindowSize(windowBytes),
@@ -184,7 +204,7 @@ func New(o Options) *Server {
 		closing: closing,
 		close:   closeAll,
 	}
-	registrar := wire.Registrar{Server: s.grpc}
+	registrar := wire.Registrar{Server: s.grpc, Enter: g.enter}
 	access := &accessServer{
 		decider: closingDecider{o.Decider, closing}, searcher: closingSearcher{o.Searcher, closing}, planner: closingPlanner{o.Planner, closing},
 		guard: g, closing: closing,

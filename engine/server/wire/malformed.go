@@ -38,6 +38,10 @@ func (s Stream) RecvMsg(message any) error {
 // envelope. Streams do by Stream.
 type Registrar struct {
 	*grpc.Server
+	// Enter is called before a request of such a method is received, with the method's
+	// full name. Its error, a status, ends the call unread; otherwise the call goes on
+	// in its context. Nil lets every call go on.
+	Enter func(ctx context.Context, method string) (context.Context, error)
 }
 
 // RegisterService registers a service.
@@ -45,9 +49,23 @@ func (r Registrar) RegisterService(service *grpc.ServiceDesc, implementation any
 	wrapped := *service
 	wrapped.Methods = make([]grpc.MethodDesc, len(service.Methods))
 	for i, method := range service.Methods {
-		wrapped.Methods[i] = grpc.MethodDesc{MethodName: method.MethodName, Handler: receiveEnveloped(method.Handler)}
+		handle := receiveEnveloped(method.Handler)
+		if r.Enter != nil {
+			handle = entered(handle, "/"+service.ServiceName+"/"+method.MethodName, r.Enter)
+		}
+		wrapped.Methods[i] = grpc.MethodDesc{MethodName: method.MethodName, Handler: handle}
 	}
 	r.Server.RegisterService(&wrapped, implementation)
+}
+
+func entered(handle grpc.MethodHandler, method string, enter func(context.Context, string) (context.Context, error)) grpc.MethodHandler {
+	return func(server any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+		ctx, err := enter(ctx, method)
+		if err != nil {
+			return nil, err
+		}
+		return handle(server, ctx, receive, interceptor)
+	}
 }
 
 func receiveEnveloped(handle grpc.MethodHandler) grpc.MethodHandler {

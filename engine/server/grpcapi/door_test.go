@@ -1,0 +1,286 @@
+package grpcapi
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/verdictpdp/verdict/api/authz"
+	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/caller"
+)
+
+// withToken is who has a token, and the callers of a server that knows it.
+func withToken(t *testing.T) (ctx context.Context, callers *caller.Authenticator) {
+	t.Helper()
+	token := caller.NewToken()
+	subject := authz.EntityRef{Type: "service", ID: "crm"}
+	ctx = metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+token)
+	return ctx, caller.New(caller.Options{Tokens: []caller.TokenHash{{Subject: subject, Hash: caller.HashOf(token)}}})
+}
+
+func refuseAll(_ context.Context, operation caller.Operation, tenant string) error {
+	return authz.Errorf(authz.PermissionDenied, "no %s in %q", operation, tenant)
+}
+
+// methodsOf are the full names of all methods of a server.
+func methodsOf(server *Server) (methods []string) {
+	for service, info := range server.grpc.GetServiceInfo() {
+		for _, method := range info.Methods {
+			methods = append(methods, "/"+service+"/"+method.Name)
+		}
+	}
+	slices.Sort(methods)
+	return methods
+}
+
+// sendFirst sends one empty message to a method of any kind, and returns how the call
+// ends.
+func sendFirst(ctx context.Context, conn *grpc.ClientConn, method string, message []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, method, grpc.ForceCodecV2(rawCodec{}))
+	if err != nil {
+		return err
+	}
+	if err := stream.SendMsg(message); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if err := stream.CloseSend(); err != nil {
+		return err
+	}
+	var answer []byte
+	return stream.RecvMsg(&answer)
+}
+
+// No method answers a stranger, nor a caller who may do nothing; only the health is
+// anyone's to ask. A method that is added must be given an operation.
+func TestNoMethodAnswersStrangers(t *testing.T) {
+	ctx, callers := withToken(t)
+	server, conn := start(t, Options{Callers: callers, Gate: admitFunc(refuseAll)})
+	methods := methodsOf(server)
+	if len(methods) < 20 {
+		t.Fatalf("only %d methods were found", len(methods))
+	}
+	for _, method := range methods {
+		t.Run(method, func(t *testing.T) {
+			if _, described := server.guard.door.operations[method]; !described {
+				t.Error("the method has no operation: nobody may call it")
+			}
+			stranger, known := codes.Unauthenticated, codes.PermissionDenied
+			switch method {
+			case healthpb.Health_Check_FullMethodName, healthpb.Health_Watch_FullMethodName:
+				stranger, known = codes.OK, codes.OK
+			}
+			wantStatus(t, sendFirst(t.Context(), conn, method, nil), stranger)
+			if method == verdictv1.AccessService_StreamCheckAccess_FullMethodName {
+				return // each of its messages is refused by itself, see below
+			}
+			wantStatus(t, sendFirst(ctx, conn, method, nil), known)
+		})
+	}
+}
+
+func TestAStrangersMessageIsNotRead(t *testing.T) {
+	ctx, callers := withToken(t)
+	_, conn := start(t, Options{Callers: callers})
+	for _, method := range []string{verdictv1.AccessService_CheckAccess_FullMethodName, verdictv1.DirectoryService_Export_FullMethodName} {
+		wantStatus(t, sendFirst(t.Context(), conn, method, []byte{0xff}), codes.Unauthenticated)
+		wantStatus(t, sendFirst(ctx, conn, method, []byte{0xff}), codes.InvalidArgument)
+	}
+}
+
+// The gate is asked about the tenant that the method is then of.
+func TestWhatTheGateIsAsked(t *testing.T) {
+	text := func(field protowire.Number, value string) []byte {
+		return protowire.AppendString(protowire.AppendTag(nil, field, protowire.BytesType), value)
+	}
+	tenant := text(1, "blue")
+	tests := []struct {
+		method    string
+		message   []byte
+		operation caller.Operation
+		tenant    string
+	}{
+		{verdictv1.AccessService_CheckAccess_FullMethodName, nil, caller.Check, "default"},
+		{verdictv1.AccessService_CheckAccess_FullMethodName, tenant, caller.Check, "blue"},
+		// Of two tenants the last counts, which the generated code reads.
+		{verdictv1.AccessService_CheckAccess_FullMethodName, append(text(1, "red"), tenant...), caller.Check, "blue"},
+		{verdictv1.AccessService_BatchCheckAccess_FullMethodName, append(tenant, text(6, "")...), caller.Check, "blue"},
+		{verdictv1.AccessService_BatchCheckAccess_FullMethodName, append(text(6, ""), tenant...), caller.Check, "blue"},
+		{verdictv1.AccessService_StreamCheckAccess_FullMethodName, text(2, string(tenant)), caller.Check, "blue"},
+		{verdictv1.AccessService_SearchSubjects_FullMethodName, tenant, caller.Search, "blue"},
+		{verdictv1.AccessService_SearchActions_FullMethodName, nil, caller.Search, "default"},
+		{verdictv1.AccessService_PlanResources_FullMethodName, tenant, caller.Plan, "blue"},
+		{verdictv1.DirectoryService_Write_FullMethodName, tenant, caller.Write, "blue"},
+		{verdictv1.DirectoryService_GetEntity_FullMethodName, tenant, caller.Read, "blue"},
+		{verdictv1.DirectoryService_ListEntities_FullMethodName, tenant, caller.Read, "blue"},
+		{verdictv1.DirectoryService_ListGrants_FullMethodName, tenant, caller.Read, "blue"},
+		{verdictv1.DirectoryService_CheckDirectory_FullMethodName, tenant, caller.Read, "blue"},
+		{verdictv1.DirectoryService_Import_FullMethodName, text(1, string(tenant)), caller.Import, "blue"},
+		{verdictv1.DirectoryService_Export_FullMethodName, tenant, caller.Export, "blue"},
+		{verdictv1.DirectoryService_Watch_FullMethodName, nil, caller.Watch, "default"},
+		{verdictv1.PolicyService_GetStatus_FullMethodName, tenant, caller.Status, "blue"},
+		{verdictv1.PolicyService_GetStatus_FullMethodName, nil, caller.Status, ""},
+	}
+	ctx, callers := withToken(t)
+	var asked string
+	_, conn := start(t, Options{Callers: callers, Gate: admitFunc(func(ctx context.Context, operation caller.Operation, tenant string) error {
+		asked = fmt.Sprint(caller.From(ctx), " ", operation, " ", tenant)
+		return refuseAll(ctx, operation, tenant)
+	})})
+	for _, tt := range tests {
+		t.Run(tt.method, func(t *testing.T) {
+			asked = ""
+			err := sendFirst(ctx, conn, tt.method, tt.message)
+			if tt.method != verdictv1.AccessService_StreamCheckAccess_FullMethodName {
+				wantStatus(t, err, codes.PermissionDenied)
+			}
+			if want := fmt.Sprint("service:crm ", tt.operation, " ", tt.tenant); asked != want {
+				t.Errorf("the gate is asked %q, want %q", asked, want)
+			}
+		})
+	}
+}
+
+// One tenant's questions on a stream are refused, and another's answered.
+func TestEachQuestionOnAStreamIsAdmitted(t *testing.T) {
+	_, conn := start(t, Options{Gate: admitFunc(func(ctx context.Context, operation caller.Operation, tenant string) error {
+		if tenant == "blue" {
+			return refuseAll(ctx, operation, tenant)
+		}
+		return nil
+	})})
+	stream := newStream(t, conn)
+	for range 2 {
+		refused := stream.ask("1", &verdictv1.CheckAccessRequest{Tenant: "blue", Action: reading().GetAction()}).GetResponse()
+		if refused.GetAllowed() || refused.GetError().GetKind() != verdictv1.ErrorKind_ERROR_KIND_PERMISSION_DENIED {
+			t.Errorf("in a tenant that is refused: %v", refused)
+		}
+		if response := stream.ask("2", reading()).GetResponse(); !response.GetAllowed() {
+			t.Errorf("in another: %v", response)
+		}
+	}
+}
+
+// Who has lost a role is sent nothing more.
+func TestLongCallsEndWithTheRole(t *testing.T) {
+	var revoked atomic.Bool
+	_, conn := start(t, Options{Gate: admitFunc(func(ctx context.Context, operation caller.Operation, tenant string) error {
+		if revoked.Load() && operation != caller.Write {
+			return refuseAll(ctx, operation, tenant)
+		}
+		return nil
+	})})
+	client := verdictv1.NewDirectoryServiceClient(conn)
+	put := func(id string) {
+		t.Helper()
+		if _, err := client.Write(t.Context(), &verdictv1.WriteRequest{Changes: []*verdictv1.Change{putEntity(&verdictv1.Entity{Type: "user", Id: id})}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("mina")
+	watch, err := client.Watch(t.Context(), &verdictv1.WatchRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := watch.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	imported, err := client.Import(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := imported.Send(&verdictv1.ImportRequest{Part: &verdictv1.ImportRequest_Options{Options: &verdictv1.ImportOptions{}}}); err != nil {
+		t.Fatal(err)
+	}
+	put("olga") // and by now the import has begun, or begins without the role
+	revoked.Store(true)
+	put("nils")
+	for err == nil {
+		_, err = watch.Recv()
+	}
+	wantStatus(t, err, codes.PermissionDenied)
+	chunk := &verdictv1.ImportRequest{Part: &verdictv1.ImportRequest_Chunk{Chunk: []byte(`{"entity":{"type":"user","id":"late"}}` + "\n")}}
+	if err := imported.Send(chunk); err != nil && !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	_, err = imported.CloseAndRecv()
+	wantStatus(t, err, codes.PermissionDenied)
+}
+
+// signedToken is a token that holds for a second or two, and who takes it.
+func signedToken(t *testing.T) (token string, callers *caller.Authenticator) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), Use: "sig"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := caller.NewKeys(caller.KeysOptions{Name: "test", Logger: zap.NewNop(), Read: func(context.Context) ([]byte, error) { return set, nil }})
+	if err := keys.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const skew = 30 // seconds, by which clocks may be off
+	token, err = jwt.Signed(signer).Claims(map[string]any{"iss": "test", "aud": "verdict", "sub": "crm", "exp": time.Now().Unix() - skew + 2}).Serialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token, caller.New(caller.Options{Issuers: caller.NewIssuers(caller.Issuer{
+		Name: "test", Audiences: []string{"verdict"}, Algorithms: []string{"ES256"}, SubjectClaim: "sub", SubjectType: "service", Keys: keys,
+	})})
+}
+
+// Streams end when what their caller has shown does, though nobody says a word.
+func TestStreamsEndWithTheProof(t *testing.T) {
+	token, callers := signedToken(t)
+	_, conn := start(t, Options{Callers: callers})
+	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+token), time.Minute)
+	defer cancel()
+	watch, err := verdictv1.NewDirectoryServiceClient(conn).Watch(ctx, &verdictv1.WatchRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := verdictv1.NewAccessServiceClient(conn).StreamCheckAccess(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(&verdictv1.StreamCheckAccessRequest{Id: "1", Request: reading()}); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := stream.Recv(); err != nil || !answer.GetResponse().GetAllowed() {
+		t.Fatal(answer, err)
+	}
+	_, err = stream.Recv()
+	if st := wantStatus(t, err, codes.Unauthenticated); !strings.Contains(st.Message(), "what service:crm has shown has expired") {
+		t.Error(st.Message())
+	}
+	_, err = watch.Recv()
+	wantStatus(t, err, codes.Unauthenticated)
+}
