@@ -76,9 +76,7 @@ func openPoint(o pointOptions) (*point, error) {
 		Logger:     o.logger,
 		Clock:      o.clock,
 		Observer:   counts.Activated,
-		Record: func(ctx context.Context, tenant string, change authz.PolicyChange) error {
-			return dir.RecordPolicy(ctx, tenant, authz.Author{}, change)
-		},
+		Record:     recordPolicies(o.dir, dir),
 	})
 	decisions := pdp.New(pdp.Options{
 		Policy: func(tenant string) (pdp.Policy, error) {
