@@ -26,15 +26,18 @@ type remote struct {
 	tenant string
 	// ca is the file of the authorities by which a server is known over TLS;
 	// empty is without TLS.
-	ca      string
+	ca string
+	// shown is how the command shows who calls.
+	shown   proof
 	timeout timeout
 }
 
-// addFlags offers --server, --ca and --tenant.
+// addFlags offers --server, --ca and --tenant, and what shows who calls.
 func (r *remote) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&r.server, "server", defaultGRPC, "gRPC `address` of the server, host:port or unix:///path")
 	cmd.Flags().StringVar(&r.ca, "ca", "", "talk TLS to a server whose certificate one of those in this `file` (PEM) has signed")
 	cmd.Flags().StringVar(&r.tenant, "tenant", authz.DefaultTenant, "the `tenant` that is meant")
+	r.shown.addFlags(cmd)
 }
 
 // addTimeoutFlag offers --timeout to a command that is over soon.
@@ -74,12 +77,21 @@ func (r *remote) ask() (*client.Client, error) {
 		client.WithoutCoalescing(), client.WithAttempts(1), client.WithPlaintextOverNetwork(),
 		client.WithDialOptions(grpc.WithDisableHealthCheck()),
 	}
+	var security *tls.Config
 	if r.ca != "" {
 		pool, err := authorities(r.ca)
 		if err != nil {
 			return nil, fmt.Errorf("--ca: %w", err)
 		}
-		options = append(options, client.WithTLS(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}))
+		security = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}
+	}
+	shown, err := r.shown.options(security)
+	if err != nil {
+		return nil, err
+	}
+	options = append(options, shown...)
+	if security != nil {
+		options = append(options, client.WithTLS(security))
 	}
 	server := r.server
 	if strings.HasPrefix(server, ":") { // as the address to listen on may be given

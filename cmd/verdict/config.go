@@ -229,7 +229,8 @@ func (c *config) readEnvironment(environ []string) error {
 	slices.Sort(known)
 	for _, line := range environ {
 		name, value, _ := strings.Cut(line, "=")
-		if !strings.HasPrefix(name, environmentPrefix) || serviceLink.MatchString(name) {
+		if !strings.HasPrefix(name, environmentPrefix) || serviceLink.MatchString(name) ||
+			name == tokenVariable || name == tokenFileVariable { // those of commands
 			continue
 		}
 		if !slices.Contains(known, name) {

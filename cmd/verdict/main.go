@@ -99,6 +99,7 @@ To ask:                      verdict check user:mina read document:plan`,
 		newStatusCommand(p),
 		newAuditCommand(p),
 		newTestCommand(p),
+		newTokenCommand(p),
 		newVersionCommand(p),
 	)
 	refuseUnknownTopics(root)

@@ -2,7 +2,6 @@ package activation
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -211,8 +210,8 @@ func (s *Set) slot(tenant string) (*slot, error) {
 	if slot, ok := s.slots[tenant]; ok {
 		return slot, nil
 	}
-	tenants := slices.Sorted(maps.Keys(s.slots))
-	return nil, authz.Errorf(authz.NotFound, "unknown tenant %s: there is %s", authz.Quote(tenant), strings.Join(tenants, ", "))
+	// Which there are is for those to know who may see the status.
+	return nil, authz.Errorf(authz.NotFound, "unknown tenant %s: see tenants in the server's configuration", authz.Quote(tenant))
 }
 
 func (s *Set) activate(ctx context.Context, slot *slot) error {

@@ -3,7 +3,6 @@ package directory
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -150,7 +149,7 @@ func (d *Directory) readOn(tenant string, revision uint64) (*Snapshot, error) {
 func (d *Directory) served(tenant string) (name string, err error) {
 	at, found := slices.BinarySearch(d.tenants, tenant)
 	if !found {
-		return "", authz.Errorf(authz.NotFound, "unknown tenant %s: there is %s", authz.Quote(tenant), strings.Join(d.tenants, ", "))
+		return "", authz.Errorf(authz.NotFound, "unknown tenant %s: see tenants in the server's configuration", authz.Quote(tenant))
 	}
 	return d.tenants[at], nil
 }

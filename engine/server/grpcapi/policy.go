@@ -2,7 +2,6 @@ package grpcapi
 
 import (
 	"context"
-	"strings"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
@@ -19,9 +18,7 @@ type policyServer struct {
 
 func (s *policyServer) GetStatus(ctx context.Context, message *verdictv1.GetStatusRequest) (*verdictv1.GetStatusResponse, error) {
 	response := &verdictv1.GetStatusResponse{}
-	var tenants []string
 	for _, status := range s.policies.Status() {
-		tenants = append(tenants, status.Tenant)
 		if message.GetTenant() != "" && message.GetTenant() != status.Tenant {
 			continue
 		}
@@ -37,7 +34,7 @@ func (s *policyServer) GetStatus(ctx context.Context, message *verdictv1.GetStat
 		})
 	}
 	if message.GetTenant() != "" && len(response.Policies) == 0 {
-		return nil, authz.Errorf(authz.NotFound, "unknown tenant %s: there is %s", authz.Quote(message.GetTenant()), strings.Join(tenants, ", "))
+		return nil, authz.Errorf(authz.NotFound, "unknown tenant %s: see tenants in the server's configuration", authz.Quote(message.GetTenant()))
 	}
 	if s.overview != nil {
 		if err := s.addOverview(ctx, response); err != nil {
