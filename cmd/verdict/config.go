@@ -43,6 +43,7 @@ type config struct {
 	Tenants     map[string]tenantConfig `yaml:"tenants"`
 	Limits      limitsConfig            `yaml:"limits" envPrefix:"VERDICT_LIMITS_"`
 	Directory   directoryConfig         `yaml:"directory" envPrefix:"VERDICT_DIRECTORY_"`
+	Admin       adminConfig             `yaml:"admin" envPrefix:"VERDICT_ADMIN_"`
 	Metrics     metricsConfig           `yaml:"metrics" envPrefix:"VERDICT_METRICS_"`
 	Log         logConfig               `yaml:"log" envPrefix:"VERDICT_LOG_"`
 	Shutdown    shutdownConfig          `yaml:"shutdown" envPrefix:"VERDICT_SHUTDOWN_"`
@@ -314,6 +315,7 @@ func (c *config) validate() error {
 	}
 	c.Limits.Intake.validate(refuse)
 	c.Shutdown.validate(refuse)
+	c.Admin.validate(refuse)
 	c.validateProxies(refuse)
 	c.validateCallers(refuse)
 	c.validateReach(refuse)

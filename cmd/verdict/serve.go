@@ -127,6 +127,8 @@ type service struct {
 	authorities    *clientAuthorities
 	issuers        *caller.Issuers
 	callerPolicies *activation.Set
+	// admin is nil where there is none.
+	admin *admin
 	// draining is set from when on the service is to end.
 	draining atomic.Bool
 }
@@ -193,6 +195,9 @@ func openService(o pointOptions) (_ *service, err error) {
 		return nil, err
 	}
 	s.readMetrics()
+	if err := s.openAdmin(); err != nil {
+		return nil, err
+	}
 	s.http = o.config.Limits.Intake.httpServer(s.metrics.Requests(s.parting(answers)), o.logger)
 	s.http.ConnContext = authzen.ConnContext
 	return s, nil
@@ -265,6 +270,9 @@ func (s *service) run(ctx context.Context) error {
 	})
 	group.Go(func() error { return s.programs.Watch(serving) })
 	group.Go(func() error { return s.watchDoors(serving) })
+	if s.admin != nil {
+		group.Go(func() error { return s.admin.run(serving) })
+	}
 	if s.certificate != nil {
 		group.Go(func() error { return s.certificate.watch(serving) })
 	}
@@ -291,6 +299,9 @@ func (s *service) Close() error {
 		if listener != nil {
 			listener.Close() // closed already when it was served
 		}
+	}
+	if s.admin != nil {
+		s.admin.listener.Close()
 	}
 	return s.point.Close()
 }

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/net/netutil"
+)
+
+// An adminConfig is where those who operate the service look into it.
+type adminConfig struct {
+	Address        string `yaml:"address" env:"ADDRESS"`
+	BeyondLoopback bool   `yaml:"beyond_loopback" env:"BEYOND_LOOPBACK"`
+}
+
+// validate refuses an address that others could reach. Profiles tell of what is in
+// memory, and taking them costs.
+func (c adminConfig) validate(refuse func(field, format string, args ...any)) {
+	if c.Address == "" {
+		return
+	}
+	if err := checkAddress(c.Address); err != nil {
+		refuse("admin.address", "%s", err)
+		return
+	}
+	if _, isUnix := socketPath(c.Address); isUnix || c.BeyondLoopback {
+		return
+	}
+	host, _, _ := net.SplitHostPort(c.Address)
+	if ip := net.ParseIP(host); host != "localhost" && !ip.IsLoopback() {
+		refuse("admin.address", "%q reaches beyond loopback, and whoever reaches it sees into the memory of the service: name 127.0.0.1, [::1] or unix:///path, or set admin.beyond_loopback: true", c.Address)
+	}
+}
+
+const (
+	// adminConnections are at a time: a Prometheus server, and two persons.
+	adminConnections = 16
+	// longestProfile is for how long a profile may be taken.
+	longestProfile = 2 * time.Minute
+)
+
+// An admin is the way in for those who operate the service.
+type admin struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+// openAdmin opens it, if there is to be one.
+func (s *service) openAdmin() error {
+	if s.config.Admin.Address == "" {
+		return nil
+	}
+	listener, err := openListener(s.config.Admin.Address)
+	if err != nil {
+		return fmt.Errorf("admin: %w", err)
+	}
+	if path, isUnix := socketPath(s.config.Admin.Address); isUnix {
+		if err := os.Chmod(path, 0o600); err != nil {
+			return errors.Join(fmt.Errorf("admin: %w", err), listener.Close())
+		}
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", s.metrics.Handler(s.logger))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	s.admin = &admin{
+		listener: netutil.LimitListener(listener, adminConnections),
+		server: &http.Server{
+			Handler:           mux,
+			ReadHeaderTimeout: 5 * time.Second,
+			ReadTimeout:       10 * time.Second,
+			WriteTimeout:      longestProfile,
+			IdleTimeout:       2 * time.Minute,
+			MaxHeaderBytes:    16 << 10,
+			ErrorLog:          zap.NewStdLog(s.logger),
+		},
+	}
+	return nil
+}
+
+// run answers until ctx is done. Nobody waits for a profile that is under way.
+func (a *admin) run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, func() { a.server.Close() })()
+	if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
