@@ -7,7 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"os"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,11 +30,7 @@ func (c adminConfig) validate(refuse func(field, format string, args ...any)) {
 		refuse("admin.address", "%s", err)
 		return
 	}
-	if _, isUnix := socketPath(c.Address); isUnix || c.BeyondLoopback {
-		return
-	}
-	host, _, _ := net.SplitHostPort(c.Address)
-	if ip := net.ParseIP(host); host != "localhost" && !ip.IsLoopback() {
+	if !isLocal(c.Address) && !c.BeyondLoopback {
 		refuse("admin.address", "%q reaches beyond loopback, and whoever reaches it sees into the memory of the service: name 127.0.0.1, [::1] or unix:///path, or set admin.beyond_loopback: true", c.Address)
 	}
 }
@@ -57,14 +53,10 @@ func (s *service) openAdmin() error {
 	if s.config.Admin.Address == "" {
 		return nil
 	}
-	listener, err := openListener(s.config.Admin.Address)
+	// A socket is for the service's own user alone, whatever the others are.
+	listener, err := openListener(s.config.Admin.Address, defaultSockets())
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
-	}
-	if path, isUnix := socketPath(s.config.Admin.Address); isUnix {
-		if err := os.Chmod(path, 0o600); err != nil {
-			return errors.Join(fmt.Errorf("admin: %w", err), listener.Close())
-		}
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.metrics.Handler(s.logger))
@@ -76,7 +68,7 @@ func (s *service) openAdmin() error {
 	s.admin = &admin{
 		listener: netutil.LimitListener(listener, adminConnections),
 		server: &http.Server{
-			Handler:           mux,
+			Handler:           s.config.Admin.notForBrowsers(mux),
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       10 * time.Second,
 			WriteTimeout:      longestProfile,
@@ -95,4 +87,23 @@ func (a *admin) run(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// notForBrowsers refuses what a site has a browser on this machine ask, under a name that
+// the site has pointed to loopback.
+func (c adminConfig) notForBrowsers(handler http.Handler) http.Handler {
+	if _, isUnix := socketPath(c.Address); isUnix || !isLocal(c.Address) {
+		return handler
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if bare, _, err := net.SplitHostPort(host); err == nil {
+			host = bare
+		}
+		if !isLoopbackHost(strings.Trim(host, "[]")) {
+			http.Error(w, "ask for a loopback address by its name or number", http.StatusMisdirectedRequest)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
 }

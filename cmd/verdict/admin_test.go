@@ -78,3 +78,25 @@ func TestProfilesAreHadAtTheAdminAddressAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestTheAdminAddressIsNotForBrowsers asks as a site could have a browser ask.
+func TestTheAdminAddressIsNotForBrowsers(t *testing.T) {
+	cfg := defaultConfig()
+	cfg.Admin.Address = "127.0.0.1:0"
+	s, _ := startService(t, cfg, shippedBundle("workforce"))
+	for host, want := range map[string]int{"127.0.0.1:9": 200, "localhost": 200, "[::1]:9": 200, "site.example:9": 421, "10.0.0.7": 421} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.admin.listener.Addr().String()+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = host
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("asked for %s: %s, want %d", host, response.Status, want)
+		}
+	}
+}
