@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -100,8 +101,16 @@ func serve(ctx context.Context, cfg config, logger *zap.Logger) error {
 	if err := s.activate(ctx); err != nil && ctx.Err() == nil {
 		return errors.Join(err, s.Close())
 	}
+	// Compiling policies and running their tests takes several times the memory that
+	// deciding by them does, and a sidecar that nobody asks would keep it.
+	settled := time.AfterFunc(settling, debug.FreeOSMemory)
+	defer settled.Stop()
 	return errors.Join(s.run(ctx), s.Close())
 }
+
+// settling is how long after the start what it took is given back to the system: by
+// then the bundles have been read once more, which activation.Set.Watch does.
+const settling = 3 * time.Second
 
 // A service is a point with its ways in. openService opens all of it and Close
 // closes all of it; demo and the tests run this same struct.

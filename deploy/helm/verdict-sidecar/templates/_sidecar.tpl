@@ -100,12 +100,13 @@ checksum/verdict: {{ include "verdict-sidecar.config" . | sha256sum }}
 {{- end -}}
 
 {{- define "verdict-sidecar.config" -}}
+{{- $values := index .Values "verdict-sidecar" -}}
 {{- $own := dict
   "data" "/var/lib/verdict"
   "grpc" (dict "address" "unix:///run/verdict/grpc.sock")
   "http" (dict "address" "unix:///run/verdict/http.sock")
-  "tenants" (dict "default" (dict "bundle" "/etc/verdict/bundle")) -}}
-{{- mergeOverwrite (deepCopy (index .Values "verdict-sidecar").config) $own | toYaml -}}
+  "tenants" (dict "default" (dict "bundle" "/etc/verdict/bundle" "skip_tests" $values.skipTests)) -}}
+{{- mergeOverwrite (deepCopy $values.config) $own | toYaml -}}
 {{- end -}}
 
 {{/* A manifest of its own: the settings. */}}
