@@ -34,9 +34,14 @@ type remote struct {
 
 // addFlags offers --server, --ca and --tenant, and what shows who calls.
 func (r *remote) addFlags(cmd *cobra.Command) {
+	r.addServerFlags(cmd)
+	cmd.Flags().StringVar(&r.tenant, "tenant", authz.DefaultTenant, "the `tenant` that is meant")
+}
+
+// addServerFlags is addFlags for a command that means all tenants.
+func (r *remote) addServerFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&r.server, "server", defaultGRPC, "gRPC `address` of the server, host:port or unix:///path")
 	cmd.Flags().StringVar(&r.ca, "ca", "", "talk TLS to a server whose certificate one of those in this `file` (PEM) has signed")
-	cmd.Flags().StringVar(&r.tenant, "tenant", authz.DefaultTenant, "the `tenant` that is meant")
 	r.shown.addFlags(cmd)
 }
 

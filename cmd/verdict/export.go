@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -133,28 +131,4 @@ func (p *point) writeOPA(ctx context.Context, tenant string, w io.Writer) error 
 	}
 	defer snapshot.Close()
 	return pip.NewCache(pip.Options{}).Reader(snapshot, math.MaxInt).WriteDocument(ctx, w)
-}
-
-// replaceFile writes a file beside the one named and puts it in its place when
-// it is complete and on disk.
-func replaceFile(name string, write func(io.Writer) error) error {
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("--file %s: it is there and no regular file", name)
-	}
-	file, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
-	if err != nil {
-		return fmt.Errorf("--file %s: %w", name, err)
-	}
-	err = write(file)
-	if err == nil {
-		err = file.Sync()
-	}
-	err = errors.Join(err, file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), name)
-	}
-	if err != nil {
-		os.Remove(file.Name())
-	}
-	return err
 }

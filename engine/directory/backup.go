@@ -52,3 +52,24 @@ func Restore(ctx context.Context, dir string, backups []*BackupReader, logger *z
 	options := storeOptions(Options{Logger: logger})
 	return store.Restore(ctx, store.RestoreOptions{Dir: dir, Logger: options.Logger}, backups)
 }
+
+// CheckBackups reads backups through, in whichever order they are given: whether
+// each is whole and as it was written, and goes on from the one before it.
+func CheckBackups(ctx context.Context, backups []*BackupReader) (BackupHeader, error) {
+	if err := backup.Chain(backups); err != nil {
+		return BackupHeader{}, err
+	}
+	for _, b := range backups {
+		for n := 0; ; n++ {
+			if _, err := b.Next(); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				return BackupHeader{}, err
+			}
+			if n%1_000 == 0 && ctx.Err() != nil {
+				return BackupHeader{}, ctx.Err()
+			}
+		}
+	}
+	return backups[len(backups)-1].Header(), nil
+}

@@ -30,13 +30,14 @@ type BackupReport struct {
 // A revision to go on from that is not kept, or that is another than the one of
 // the backup before, is an error of kind FailedPrecondition. So is a backup that
 // takes longer than past revisions are kept, for until it ends none of those that
-// it holds is discarded. Other errors are the writer's and the context's. What was
+// it holds is discarded. A store that is damaged is not backed up: the error is of
+// kind Unavailable. Other errors are the writer's and the context's. What was
 // written by then is refused when it is read.
 func (s *Store) Backup(ctx context.Context, o BackupOptions, w io.Writer) (BackupReport, error) {
 	late := authz.Errorf(authz.FailedPrecondition, "the backup has taken longer than past revisions are kept, which is %s: have it go where it is taken faster", s.options.Retention)
 	ctx, cancel := context.WithTimeoutCause(ctx, s.options.Retention, late)
 	defer cancel()
-	d, err := s.newDump(o)
+	d, err := s.newDump(ctx, o)
 	if err != nil {
 		return BackupReport{}, err
 	}

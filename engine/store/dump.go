@@ -30,7 +30,19 @@ type dump struct {
 	began time.Time // when the last frame was begun
 }
 
-func (s *Store) newDump(o BackupOptions) (*dump, error) {
+// backupScrubPace is how many bytes a second are verified before a backup.
+const backupScrubPace = 256 << 20
+
+// newDump begins to read, if the store is whole: what Badger cannot read of a table
+// it would leave out in silence.
+func (s *Store) newDump(ctx context.Context, o BackupOptions) (*dump, error) {
+	err := s.scrub(ctx, backupScrubPace)
+	if damage := s.damage.get(); damage != nil {
+		return nil, authz.Errorf(authz.Unavailable, "the directory is damaged, and so would the backup be: restore it from the one before: %w", damage)
+	}
+	if err != nil {
+		return nil, err
+	}
 	latest, oldest, err := s.pinHistory()
 	if err != nil {
 		return nil, err
@@ -73,7 +85,7 @@ func (d *dump) close() {
 
 // headerAfter is the header of a backup that goes on from a revision.
 func (d *dump) headerAfter(o BackupOptions) (backup.Header, error) {
-	h := backup.Header{StoreFormat: format, From: o.After, To: d.latest.revision, Floor: d.oldest.revision}
+	h := backup.Header{From: o.After, To: d.latest.revision, Floor: d.oldest.revision}
 	switch {
 	case h.From > h.To:
 		return h, authz.Errorf(authz.FailedPrecondition, "no backup can go on from revision %d, for the directory is at revision %d: make a full one", h.From, h.To)
@@ -94,12 +106,15 @@ func (d *dump) headerAfter(o BackupOptions) (backup.Header, error) {
 	if h.Tip, err = tip(txn, h.To); err != nil {
 		return h, err
 	}
+	last, err := readCommit(txn, h.To)
+	if err != nil {
+		return h, err
+	}
 	if h.To > 0 {
-		last, err := readCommit(txn, h.To)
-		if err != nil {
-			return h, err
-		}
 		h.Time = last.time.UTC()
+	}
+	if h.StoreFormat, err = readNumber(txn, systemKey(systemFormat)); err != nil {
+		return h, err
 	}
 	h.Tenants, err = tenantsOf(txn)
 	return h, err

@@ -56,6 +56,9 @@ func newSite(target string, log *zap.Logger, check func(*loadSite) error) (*load
 		err = check(s)
 	}
 	if err != nil {
+		if s.made {
+			_ = os.Remove(s.target)
+		}
 		s.unlock()
 		return nil, err
 	}
@@ -188,7 +191,7 @@ func (s *loadSite) checkStoreUnwritten() error {
 		return fmt.Errorf("closing the store: %w", err)
 	}
 	if latest > 0 {
-		return authz.Errorf(authz.FailedPrecondition, "the store in %s is at revision %d: a load needs an empty one, import into this instead", s.target, latest)
+		return authz.Errorf(authz.FailedPrecondition, "the store in %s is at revision %d, and an empty one is needed: import into this one, or choose another directory", s.target, latest)
 	}
 	return nil
 }

@@ -192,7 +192,7 @@ func TestLoadRefusesWhatIsWritten(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, load(t, written, readMina), authz.FailedPrecondition, "is at revision 1: a load needs an empty one")
+	wantError(t, load(t, written, readMina), authz.FailedPrecondition, "is at revision 1, and an empty one is needed")
 
 	foreign := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(loadDir(foreign), "mine"), 0o700); err != nil {

@@ -43,8 +43,8 @@ func Restore(ctx context.Context, o RestoreOptions, backups []*backup.Reader) (b
 		return backup.Header{}, err
 	}
 	first, last := backups[0].Header(), backups[len(backups)-1].Header()
-	if last.StoreFormat != format {
-		return last, authz.Errorf(authz.FailedPrecondition, "the backup has a store of format %d, and this program reads format %d: restore it with the program that made it, export each tenant, and import that", last.StoreFormat, format)
+	if last.To > 0 && (last.StoreFormat < oldestFormat || last.StoreFormat > format) {
+		return last, authz.Errorf(authz.FailedPrecondition, "the backup has a store of format %d, and this program reads formats %d and %d: restore it with the program that made it, export each tenant, and import that", last.StoreFormat, oldestFormat, format)
 	}
 	check := (*loadSite).checkUnwritten
 	if !first.Full() {
@@ -117,7 +117,7 @@ func (r *restoring) expectBase(from source, latest uint64) error {
 	switch {
 	case err != nil:
 		return err
-	case from.store.format != format || base != r.first.Base:
+	case base != r.first.Base:
 		return authz.Errorf(authz.FailedPrecondition, "the backup goes on from another revision %d than the store's: restore a full one, and those after it, into another directory", latest)
 	}
 	return nil

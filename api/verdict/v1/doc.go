@@ -1,7 +1,7 @@
 // Package verdictv1 is the gRPC API of Verdict, generated from the .proto files
 // beside it, which are its documentation: AccessService decides,
 // DirectoryService keeps what decisions rest on, PolicyService tells which
-// policy decides.
+// policy decides, BackupService copies all that is kept.
 //
 // After a change to a .proto file run
 //

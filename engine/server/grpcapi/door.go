@@ -120,6 +120,7 @@ func operations() map[string]caller.Operation {
 
 		verdictv1.PolicyService_GetStatus_FullMethodName:  caller.Status,
 		verdictv1.AuditService_ListChanges_FullMethodName: caller.Audit,
+		verdictv1.BackupService_Backup_FullMethodName:     caller.Administer,
 	}
 }
 

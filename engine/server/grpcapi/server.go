@@ -43,6 +43,7 @@ type Directory interface {
 	Mover
 	Checker
 	Auditor
+	Backer
 }
 
 // A Keeper writes batches and reads snapshots.
@@ -213,6 +214,7 @@ func New(o Options) *Server {
 	verdictv1.RegisterDirectoryServiceServer(registrar, &directoryServer{directory: closingDirectory{o.Directory, closing}})
 	verdictv1.RegisterAuditServiceServer(registrar, &auditServer{changes: o.Directory})
 	verdictv1.RegisterPolicyServiceServer(registrar, &policyServer{policies: o.Policies, guard: g, ready: o.Ready, overview: o.Overview})
+	verdictv1.RegisterBackupServiceServer(registrar, &backupServer{directory: o.Directory, closing: closing, stall: maxStall})
 	for _, register := range o.Further {
 		register(registrar)
 	}

@@ -31,8 +31,6 @@ func (h Header) Precedes(next Header) error {
 		return authz.Errorf(authz.FailedPrecondition, "a backup is missing: one ends with revision %d, and the next goes on from revision %d", h.To, next.From)
 	case next.Base != h.Tip:
 		return authz.Errorf(authz.FailedPrecondition, "the backups are of different stores: that of revisions %d to %d goes on from another revision %d than the one before it ends with", next.From, next.To, next.From)
-	case next.StoreFormat != h.StoreFormat:
-		return authz.Errorf(authz.FailedPrecondition, "the backups are of different formats of the store, %d and %d: begin again from a full one", h.StoreFormat, next.StoreFormat)
 	}
 	return nil
 }

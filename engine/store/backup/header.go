@@ -18,8 +18,9 @@ const magic = "verdict backup\n"
 type Header struct {
 	// Format is the form of the backup itself; NewWriter sets it.
 	Format int `json:"format"`
-	// StoreFormat is the layout of the keys and values.
-	StoreFormat int `json:"store_format"`
+	// StoreFormat is the layout of the keys and values at revision To; 0 where there
+	// are none.
+	StoreFormat uint64 `json:"store_format"`
 	// From is the revision that the backup goes on from; 0 for a full one, which
 	// needs none. To is the last revision that it holds.
 	From uint64 `json:"from"`

@@ -15,12 +15,16 @@ import (
 // A Reader reads a backup. It hands out nothing that it has not checked, and
 // keeps one frame in memory.
 type Reader struct {
+	// Name is what errors of Next begin with, such as the file's; empty for nothing.
+	Name string
+
 	r       *bufio.Reader
 	frame   []byte // the last that was read
 	rest    []byte // of its payload
 	chain   [sha256.Size]byte
 	header  Header
 	trailer Trailer // what was read so far
+	size    uint64  // all of it, once its end was read
 	last    Version
 	begun   bool   // last was read from the same frame
 	spare   []byte // for the next key
@@ -67,6 +71,9 @@ func (b *Reader) Header() Header { return b.header }
 // Trailer is how much was read so far; all of it once Next has returned io.EOF.
 func (b *Reader) Trailer() Trailer { return b.trailer }
 
+// Size is how long the backup is, in bytes, once Next has returned io.EOF.
+func (b *Reader) Size() uint64 { return b.size }
+
 // Next is the next version, of which key and value are the caller's until the
 // next call. At the end of a whole backup the error is io.EOF; others are as
 // those of NewReader.
@@ -75,6 +82,9 @@ func (b *Reader) Next() (Version, error) {
 		return Version{}, b.err
 	}
 	v, err := b.next()
+	if err != nil && !errors.Is(err, io.EOF) && b.Name != "" {
+		err = fmt.Errorf("%s: %w", b.Name, err)
+	}
 	b.err = err
 	return v, err
 }
@@ -122,7 +132,7 @@ func (b *Reader) finish(payload []byte, before Trailer) error {
 	if told != before {
 		return damaged("its trailer tells of %+v, and there was %+v", told, before)
 	}
-	b.trailer = before
+	b.size, b.trailer = b.trailer.Bytes, before
 	switch _, err := b.r.ReadByte(); {
 	case err == nil:
 		return damaged("something follows its trailer")
