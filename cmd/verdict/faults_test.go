@@ -97,7 +97,7 @@ func (o faultOptions) command(t *testing.T) *faultyServer {
 	command = append(command, "verdict", "serve", "--bundle", filepath.Join(s.dir, "policy"), "--data", s.store,
 		"--grpc", unixPrefix+s.socket("grpc"), "--http", unixPrefix+s.socket("http"))
 	s.process = exec.Command(command[0], command[1:]...)
-	s.process.Env = append(os.Environ(), "VERDICT_LIMITS_EVALUATION=10s") // the machine may be busy
+	s.process.Env = append(os.Environ(), "VERDICT_LIMITS_EVALUATION=10s", "VERDICT_LIMITS_BATCH=1m") // the machine may be busy
 	s.process.Env = append(s.process.Env, o.environment...)
 	s.process.Stderr = s.log
 	s.process.SysProcAttr = dyingWithTest()

@@ -41,6 +41,8 @@ type pointOptions struct {
 	config  config
 	clock   func() time.Time
 	logger  *zap.Logger
+	// lowMemory is set where the process has little.
+	lowMemory bool
 }
 
 // openPoint opens the directory and puts everything together. No policy is
@@ -57,6 +59,7 @@ func openPoint(o pointOptions) (*point, error) {
 		Tenants:   names,
 		Retention: time.Duration(o.config.Directory.Retention),
 		Audit:     time.Duration(o.config.Directory.Audit),
+		LowMemory: o.lowMemory,
 		Clock:     o.clock,
 		Logger:    o.logger,
 		OnCommit: func(tenant string, revision uint64, changed []authz.EntityRef) {

@@ -20,6 +20,9 @@ const (
 	heapShare = 0.8
 	// cacheShare is the share of that which the cache of entities may have.
 	cacheShare = 0.25
+	// muchMemory is what the garbage collector keeps to where the store takes what it
+	// likes to: below it, that would be most of the memory while it is written to.
+	muchMemory = 256 << 20
 	// A quarter of the files that may be open, within these bounds, are left to the
 	// store, a table of which takes one, to bundles and to certificates.
 	minSpareFiles, maxSpareFiles = 128, 4096
@@ -27,8 +30,9 @@ const (
 	waysIn = 2
 )
 
-// fitResources lowers the settings for which there is no room.
-func fitResources(cfg config, logger *zap.Logger) config {
+// fitResources lowers the settings for which there is no room, and tells whether the
+// store has to do with little memory as well.
+func fitResources(cfg config, logger *zap.Logger) (fitting config, lowMemory bool) {
 	// automemlimit knows of containers in containers and of both kinds of control
 	// groups, and leaves a GOMEMLIMIT that is set. The processors of a container are
 	// Go's own to see to.
@@ -37,7 +41,7 @@ func fitResources(cfg config, logger *zap.Logger) config {
 		logger.Warn("the limit of memory cannot be read: set GOMEMLIMIT to four fifths of it", zap.Error(err))
 		memory = math.MaxInt64
 	}
-	return fitFiles(fitMemory(cfg, memory, logger), maxOpenFiles(), logger)
+	return fitFiles(fitMemory(cfg, memory, logger), maxOpenFiles(), logger), memory < muchMemory
 }
 
 // fitMemory lowers the cache to its share of what the garbage collector keeps to.

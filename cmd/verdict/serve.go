@@ -89,12 +89,12 @@ the log says why. So does a change to the certificate of --tls-cert and its key.
 
 // serve runs a service on the configured tenants until ctx is done.
 func serve(ctx context.Context, cfg config, logger *zap.Logger) error {
-	cfg = fitResources(cfg, logger)
+	cfg, lowMemory := fitResources(cfg, logger)
 	tenants := make([]activation.Tenant, 0, len(cfg.Tenants))
 	for _, name := range slices.Sorted(maps.Keys(cfg.Tenants)) {
 		tenants = append(tenants, bundleAt(name, cfg.Tenants[name]))
 	}
-	s, err := openService(pointOptions{dir: cfg.Data, tenants: tenants, config: cfg, clock: time.Now, logger: logger})
+	s, err := openService(pointOptions{dir: cfg.Data, tenants: tenants, config: cfg, clock: time.Now, logger: logger, lowMemory: lowMemory})
 	if err != nil {
 		return err
 	}

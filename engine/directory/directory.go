@@ -30,6 +30,9 @@ type Options struct {
 	// Audit is how long it is kept who changed what: at least as long as the
 	// revisions are. 0 means as long as they are.
 	Audit time.Duration
+	// LowMemory has the directory take a third of the memory while it is written to. A
+	// batch may be a third as large then.
+	LowMemory bool
 	// Clock is the time of commits; nil means the system's.
 	Clock func() time.Time
 	// Logger hears what goes wrong out of a caller's sight; nil means nobody.
@@ -85,7 +88,7 @@ func Open(o Options) (*Directory, error) {
 }
 
 func storeOptions(o Options) store.Options {
-	so := store.Options{Dir: o.Dir, Retention: o.Retention, Audit: o.Audit, Clock: o.Clock, Logger: o.Logger, OnCommit: o.OnCommit, Committed: o.Committed}
+	so := store.Options{Dir: o.Dir, Retention: o.Retention, Audit: o.Audit, LowMemory: o.LowMemory, Clock: o.Clock, Logger: o.Logger, OnCommit: o.OnCommit, Committed: o.Committed}
 	if so.Retention == 0 {
 		so.Retention = DefaultRetention
 	}

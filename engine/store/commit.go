@@ -12,13 +12,8 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 )
 
-// Limits of one commit. Badger takes a transaction of 15 % of a memtable, in
-// bytes and in nodes of its list; what is refused here is refused beforehand
-// and with words.
+// What counts against the limits of one commit.
 const (
-	maxCommitBytes   = 6 << 20 // of 6,920,601
-	maxCommitEntries = 70_000  // of 72,089
-
 	// What an entry takes in a transaction beyond key and value: its
 	// timestamp, flags, size and seal.
 	entryOverhead = 24 + sealSize
@@ -32,6 +27,7 @@ const (
 
 // A group is the writes that become one revision.
 type group struct {
+	size    sizing
 	members []*Write
 	effects []*effect
 	bytes   int
@@ -41,8 +37,8 @@ type group struct {
 	indexed int
 }
 
-func newGroup() *group {
-	return &group{bytes: commitOverheadBytes, entries: commitOverheadEntries, writes: make(map[token]struct{})}
+func newGroup(size sizing) *group {
+	return &group{size: size, bytes: commitOverheadBytes, entries: commitOverheadEntries, writes: make(map[token]struct{})}
 }
 
 // count is how many entries an effect takes at most.
@@ -52,7 +48,7 @@ func (d *effect) count() int {
 
 // fits reports whether an effect fits into the group's transaction.
 func (g *group) fits(d *effect) bool {
-	return g.bytes+d.size <= maxCommitBytes && g.entries+d.count() <= maxCommitEntries
+	return g.bytes+d.size <= g.size.commitBytes && g.entries+d.count() <= g.size.commitEntries
 }
 
 // changes reports whether the group changes any of what a write has read.

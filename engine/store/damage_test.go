@@ -156,7 +156,7 @@ func (left leftStore) expectWhole(t *testing.T) {
 // file that is wrong, or holds what it held.
 func (left leftStore) damaged(t *testing.T, name string) (refused bool) {
 	t.Helper()
-	err := verifyFiles(left.dir)
+	_, err := verifyFiles(left.dir)
 	if err == nil {
 		left.expectWhole(t)
 		return false

@@ -27,6 +27,9 @@ type Options struct {
 	// Retention is how long a past revision stays readable at least, and Audit how
 	// long its change record is kept: never for less.
 	Retention, Audit time.Duration
+	// LowMemory has the store take a third of the memory while it is written to, for
+	// commits of a third of the size. It may be another each time.
+	LowMemory bool
 	// Clock is the time of commits.
 	Clock func() time.Time
 	// Logger hears what goes wrong out of a caller's sight.
@@ -40,10 +43,8 @@ type Options struct {
 	Committed func(took time.Duration, err error)
 }
 
-// Settings of Badger. Memtables, and what writes them as tables, make up most of
-// the memory of an import: larger ones, and a second one that waits to be
-// flushed, take more. How much lies in tables of level zero before they are
-// merged decides how often the levels below are written again.
+// Settings of Badger. How much lies in tables of level zero before they are merged
+// decides how often the levels below are written again.
 const (
 	memTableBytes   = 44 << 20
 	memTables       = 1
@@ -122,7 +123,7 @@ func Open(o Options) (*Store, error) { return open(o, freeBytes) }
 
 func open(o Options, free func(dir string) (bytes int64, known bool)) (*Store, error) {
 	d := disk{o.Dir, free}
-	db, err := openBadger(d, o.Logger)
+	db, err := openBadger(d, o.sizing(), o.Logger)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +158,7 @@ func open(o Options, free func(dir string) (bytes int64, known bool)) (*Store, e
 	return s, nil
 }
 
-func openBadger(d disk, log *zap.Logger) (*badger.DB, error) {
+func openBadger(d disk, size sizing, log *zap.Logger) (*badger.DB, error) {
 	if d.dir != "" {
 		// Badger takes the same lock, and only says in its text that it could
 		// not.
@@ -171,13 +172,13 @@ func openBadger(d disk, log *zap.Logger) (*badger.DB, error) {
 			return nil, err
 		}
 	}
-	return openWith(d, badgerOptions(d.dir, log))
+	return openSized(d, badgerOptions(d.dir, log), size)
 }
 
 // openWith opens what is there only if it is as it was written.
 func openWith(d disk, o badger.Options) (*badger.DB, error) {
 	if !o.InMemory {
-		if err := verifyFiles(o.Dir); err != nil {
+		if _, err := verifyFiles(o.Dir); err != nil {
 			return nil, err
 		}
 	}

@@ -23,29 +23,35 @@ import (
 // the list it removes. So the files are verified before Badger sees them, and
 // nothing is changed in a store that is damaged.
 
+// A verified is what the files of a store come to.
+type verified struct {
+	highest    uint64 // revision that is whole
+	longestLog int64  // bytes of entries
+}
+
 // verifyFiles reads all files of a store that hold records, and refuses one that
 // is damaged with an error of kind FailedPrecondition that names the file.
-func verifyFiles(dir string) error {
+func verifyFiles(dir string) (verified, error) {
+	var v verified
 	acknowledged, err := readAcknowledged(dir)
 	if err != nil {
-		return err
+		return v, err
 	}
 	tables, err := readManifest(dir)
 	if err != nil {
-		return err
+		return v, err
 	}
-	highest, err := verifyTables(dir, tables)
-	if err != nil {
-		return err
+	if v.highest, err = verifyTables(dir, tables); err != nil {
+		return v, err
 	}
-	if highest, err = verifyLogs(dir, highest); err != nil {
-		return err
+	if err := v.logs(dir); err != nil {
+		return v, err
 	}
-	if highest < acknowledged {
-		return authz.Errorf(authz.FailedPrecondition,
-			"the store in %s is damaged: revision %d was acknowledged, and its files reach to revision %d: restore it from a backup", dir, acknowledged, highest)
+	if v.highest < acknowledged {
+		return v, authz.Errorf(authz.FailedPrecondition,
+			"the store in %s is damaged: revision %d was acknowledged, and its files reach to revision %d: restore it from a backup", dir, acknowledged, v.highest)
 	}
-	return nil
+	return v, nil
 }
 
 // damagedFile is the error of a file that is not as it was written. One that
@@ -96,21 +102,23 @@ func verifyTables(dir string, ids []uint64) (highest uint64, err error) {
 	return highest, nil
 }
 
-// verifyLogs verifies the logs of what is in no table yet, which follow on each
-// other and on the tables, and finds the highest revision in them.
-func verifyLogs(dir string, highest uint64) (uint64, error) {
+// logs verifies the logs of what is in no table yet, which follow on each other and
+// on the tables.
+func (v *verified) logs(dir string) error {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.mem"))
 	if err != nil {
-		return 0, fmt.Errorf("looking for the store's logs: %w", err)
+		return fmt.Errorf("looking for the store's logs: %w", err)
 	}
 	// Their names are numbers, of five digits or more.
 	slices.SortFunc(paths, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
 	for _, path := range paths {
-		if highest, err = verifyLog(path, highest); err != nil {
-			return 0, damagedFile(path, err)
+		highest, length, err := verifyLog(path, v.highest)
+		if err != nil {
+			return damagedFile(path, err)
 		}
+		v.highest, v.longestLog = highest, max(v.longestLog, length)
 	}
-	return highest, nil
+	return nil
 }
 
 // readAt reads a part of a file, all of it or none.

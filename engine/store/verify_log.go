@@ -38,37 +38,37 @@ const (
 var endKey = []byte("!badger!txn")
 
 // verifyLog verifies a log that follows on a revision, and tells the highest that
-// is whole in it. A crash may leave the last of the last log in part; then nothing
+// is whole in it, and where the entries end. A crash may leave the last of the last log in part; then nothing
 // follows on it that was written later, for a revision is on disk before the next
 // is begun.
-func verifyLog(path string, highest uint64) (uint64, error) {
+func verifyLog(path string, highest uint64) (whole uint64, end int64, err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer file.Close()
 	header := make([]byte, logHeaderSize)
 	if _, err := io.ReadFull(file, header); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return highest, nil // it was about to be made
+			return highest, 0, nil // it was about to be made
 		}
-		return 0, err
+		return 0, 0, err
 	}
 	if binary.BigEndian.Uint64(header) != 0 {
-		return 0, errors.New("its header says that it is encrypted, as no log of ours is")
+		return 0, 0, errors.New("its header says that it is encrypted, as no log of ours is")
 	}
 	l := &logReader{from: bufio.NewReaderSize(file, maxLogBuffer), at: logHeaderSize, highest: highest}
 	if err := l.revisions(); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	later, err := laterRevision(file, l.at)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if later > l.highest+1 {
-		return 0, fmt.Errorf("it cannot be read behind revision %d, at byte %d, and revision %d follows", l.highest, l.at, later)
+		return 0, 0, fmt.Errorf("it cannot be read behind revision %d, at byte %d, and revision %d follows", l.highest, l.at, later)
 	}
-	return l.highest, nil
+	return l.highest, l.at, nil
 }
 
 type logReader struct {

@@ -119,6 +119,7 @@ func (w *Write) answer(revision uint64, err error) {
 // disk it joins writes to the next.
 type writer struct {
 	store   *Store
+	size    sizing
 	current *commit  // on its way to the disk, or nil
 	next    *group   // accepted
 	waiting []*Write // for current, for next, or behind one that waits
@@ -127,7 +128,8 @@ type writer struct {
 // write is the writer's goroutine.
 func (s *Store) write() {
 	defer close(s.stopped)
-	w := &writer{store: s, next: newGroup()}
+	w := &writer{store: s, size: s.options.sizing()}
+	w.next = newGroup(w.size)
 	for {
 		queue, landed := s.queue, (chan error)(nil)
 		if len(w.waiting) >= maxGroupWrites {
@@ -182,7 +184,7 @@ func (w *writer) proceed() {
 			return
 		}
 		group := w.next
-		w.next = newGroup()
+		w.next = newGroup(w.size)
 		var err error
 		if w.current, err = w.store.begin(group); err != nil {
 			group.answer(0, err)
@@ -226,10 +228,10 @@ func (w *writer) join(write *Write) bool {
 		write.answer(0, err)
 	case len(d.touches) == 0:
 		write.answer(view.Revision(), nil)
-	case !newGroup().fits(d):
+	case !newGroup(w.size).fits(d):
 		write.answer(0, authz.Exceeded(authz.WriteLimit,
 			"the batch comes to %d bytes and %d keys with its indexes: one batch may come to %d bytes and %d keys, send several smaller ones",
-			d.size, d.count(), maxCommitBytes-commitOverheadBytes, maxCommitEntries-commitOverheadEntries))
+			d.size, d.count(), w.size.commitBytes-commitOverheadBytes, w.size.commitEntries-commitOverheadEntries))
 	case !w.next.fits(d):
 		return false
 	default:
