@@ -62,6 +62,7 @@ func TestChartsRefuse(t *testing.T) {
 		{"no tenant", "verdict", "tenants: {default: null}", "/tenants"},
 		{"a tenant without a bundle", "verdict", "tenants: {other: {}}", "configMap"},
 		{"a tenant's name that Verdict refuses", "verdict", "tenants: {Shop: {configMap: c}}", "Shop"},
+		{"callers that show nothing", "verdict", "config: {callers: {tokens: []}}", "config.callers"},
 		{"no certificate", "verdict", "tls: {secret: ''}", "/tls/secret"},
 		{"a store elsewhere", "verdict", "config: {data: /tmp/store}", "/config"},
 		{"an address of one's own", "verdict", "config: {grpc: {address: ':9000'}}", "/config"},

@@ -137,8 +137,8 @@ func TestSidecarHasNoPort(t *testing.T) {
 		}
 	}
 	server := containers[1]
-	if server.RestartPolicy == nil || *server.RestartPolicy != corev1.ContainerRestartPolicyAlways {
-		t.Error("the server does not run beside the application")
+	if server.RestartPolicy == nil || *server.RestartPolicy != corev1.ContainerRestartPolicyAlways || server.StartupProbe == nil {
+		t.Error("the application does not wait until the server is ready")
 	}
 	for _, volume := range pod.Spec.Volumes {
 		if empty := volume.EmptyDir; empty != nil && empty.SizeLimit.IsZero() {

@@ -40,8 +40,10 @@ func TestServerTakesWhatIsRendered(t *testing.T) {
 				"/etc/verdict/tls/", dir+"/",
 				"/var/lib/verdict", filepath.Join(dir, "data"),
 				"/run/verdict/", dir+"/",
-				`:8181`, `127.0.0.1:0`,
-				`:8182`, `127.0.0.1:0`,
+				// Not the name that is known to be loopback, so that the server asks for
+				// all that it asks for beyond.
+				`:8181`, `LOCALHOST:0`,
+				`:8182`, `LOCALHOST:0`,
 			).Replace(settings)
 			writeFile(t, filepath.Join(dir, "verdict.yaml"), settings)
 			for _, tenant := range []string{"default", "work_force"} {
@@ -53,7 +55,43 @@ func TestServerTakesWhatIsRendered(t *testing.T) {
 			if status := get(t, address, "/readyz"); status != http.StatusOK {
 				t.Errorf("it is not ready: %d", status)
 			}
+			for name, text := range rendered(t, form.chart, form.values) {
+				if strings.HasSuffix(name, "deployment.yaml") {
+					probe(t, verdict, podOf(t, text), dir)
+				}
+			}
 		})
+	}
+}
+
+// probe runs what a sidecar's kubelet would run to see whether it is ready.
+func probe(t *testing.T, verdict string, pod corev1.PodTemplateSpec, dir string) {
+	t.Helper()
+	probed := 0
+	for _, container := range verdictContainers(t, pod.Spec) {
+		for _, probe := range []*corev1.Probe{container.StartupProbe, container.ReadinessProbe} {
+			if probe == nil || probe.Exec == nil {
+				continue
+			}
+			var command []string
+			for _, argument := range probe.Exec.Command {
+				command = append(command, strings.ReplaceAll(argument, "/run/verdict/", dir+"/"))
+			}
+			if command[0] != "/verdict" {
+				t.Fatalf("%q is not in the image", command[0])
+			}
+			if out, err := exec.CommandContext(t.Context(), verdict, command[1:]...).CombinedOutput(); err != nil {
+				t.Errorf("%q: %v\n%s", command, err, out)
+			}
+			command[3] += ".not"
+			if err := exec.CommandContext(t.Context(), verdict, command[1:]...).Run(); err == nil {
+				t.Errorf("%q finds a server", command)
+			}
+			probed++
+		}
+	}
+	if probed == 0 {
+		t.Error("nothing probes the sidecar")
 	}
 }
 

@@ -8,7 +8,7 @@ application: the sockets are that user's, and nobody else opens them.
 */}}
 
 {{/* For the pod's initContainers: the directory is loaded, and then the server runs
-beside all that follows. */}}
+beside all that follows, which waits until it is ready. */}}
 {{- define "verdict-sidecar.initContainers" -}}
 {{- $values := index .Values "verdict-sidecar" -}}
 - name: verdict-import
@@ -26,6 +26,18 @@ beside all that follows. */}}
   # It starts before the application and ends after it.
   restartPolicy: Always
   args: [serve, --config, /etc/verdict/verdict.yaml]
+  # There is no port that the kubelet could ask at: the program asks itself.
+  startupProbe:
+    exec:
+      command: [/verdict, status, --server, "unix:///run/verdict/grpc.sock", --timeout, 5s]
+    periodSeconds: 1
+    timeoutSeconds: 6
+    failureThreshold: 120
+  readinessProbe:
+    exec:
+      command: [/verdict, status, --server, "unix:///run/verdict/grpc.sock", --timeout, 5s]
+    periodSeconds: 10
+    timeoutSeconds: 6
   volumeMounts:
     - name: verdict-data
       mountPath: /var/lib/verdict

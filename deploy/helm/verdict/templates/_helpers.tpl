@@ -30,6 +30,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{/* What Verdict reads as /etc/verdict/verdict.yaml: the values' config, and over it
 what the chart mounts and opens. */}}
 {{- define "verdict.config" -}}
+{{- $callers := .Values.config.callers | default dict -}}
+{{- $known := or $callers.tokens $callers.issuers (dig "certificates" "ca" "" $callers) -}}
+{{- if not (or $known (dig "insecure" "anyone_beyond_loopback" false .Values.config)) -}}
+{{- fail "config.callers: callers have to show who they are, so set tokens, issuers or certificates, and roles (docs/callers.md)" -}}
+{{- end -}}
 {{- $tenants := dict -}}
 {{- range $name, $tenant := .Values.tenants -}}
 {{- $bundle := dict "bundle" (printf "/etc/verdict/policies/%s" $name) -}}
