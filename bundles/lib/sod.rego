@@ -56,3 +56,44 @@ done_by(resource, duty) := one | several if {
 	one := {who | who := resource.attributes.duties[duty]; is_string(who)}
 	several := {who | some who in resource.attributes.duties[duty]}
 }
+
+# METADATA
+# title: Grants that give a subject roles that exclude each other
+# description: >-
+#   Texts that name both grants, the subject's own or inherited ones. Roles are
+#   compared with what they inherit, and only those grants conflict whose times
+#   overlap from now on. For the rule violations of package verdict.invariants,
+#   by which a write that would lead to such grants is refused.
+grant_conflicts(subject, exclusive) := {text |
+	some group in exclusive
+	some first in subject.grants
+	some role in group
+	_gives(first, role)
+	some second in subject.grants
+	_overlap(first, second)
+	some other in group
+	other != role
+	_gives(second, other)
+	_ordered(first, role, second, other)
+	text := sprintf("%s cannot have %s by grant %s and %s by grant %s at a time", [subject.ref, role, first.id, other, second.id])
+}
+
+_gives(grant, role) if grant.role == role
+
+_gives(grant, role) if data.directory.ref[grant.role].ancestors[role]
+
+_overlap(a, b) if {
+	a.not_before_ns < b.not_after_ns
+	b.not_before_ns < a.not_after_ns
+	now := time.now_ns()
+	now < a.not_after_ns
+	now < b.not_after_ns
+}
+
+# Each pair once, and one grant of both roles as well.
+_ordered(first, _, second, _) if first.id < second.id
+
+_ordered(first, role, second, other) if {
+	first.id == second.id
+	role < other
+}

@@ -61,3 +61,54 @@ test_duties_that_do_not_exclude_each_other if conflicts("user:mina", "pay") == s
 test_nothing_done_yet if {
 	sod.duty_conflicts({"ref": "user:mina"}, {"attributes": {}}, "approve", exclusive_duties) == set()
 }
+
+bounded(id, role, from, until) := {
+	"id": id, "subject": "user:mina", "role": role, "scope": fixture.root,
+	"not_before_ns": from, "not_after_ns": until,
+}
+
+grant_conflicts(grants, exclusive, now) := found if {
+	mina := object.union(fixture.entities.user["mail:x"], {"ref": "user:mina", "grants": grants})
+	found := sod.grant_conflicts(mina, exclusive) with data.directory as fixture.directory
+		with time.now_ns as now
+}
+
+always(id, role) := bounded(id, role, 0, fixture.unbounded)
+
+test_grants_of_exclusive_roles_conflict if {
+	grant_conflicts([always("a", "role:nurse"), always("b", "role:auditor")], exclusive_roles, fixture.now) == {"user:mina cannot have role:nurse by grant a and role:auditor by grant b at a time"}
+	grant_conflicts([always("b", "role:nurse"), always("a", "role:auditor")], exclusive_roles, fixture.now) == {"user:mina cannot have role:auditor by grant a and role:nurse by grant b at a time"}
+}
+
+test_grants_conflict_by_roles_that_are_inherited if {
+	grant_conflicts([always("a", "role:nurse"), always("b", "role:clerk")], exclusive_roles, fixture.now) == {"user:mina cannot have role:reader by grant a and role:clerk by grant b at a time"}
+}
+
+test_one_grant_of_both_roles_conflicts if {
+	grant_conflicts([always("a", "role:nurse")], [["role:nurse", "role:reader"]], fixture.now) == {"user:mina cannot have role:nurse by grant a and role:reader by grant a at a time"}
+}
+
+test_grants_of_a_role_that_the_directory_does_not_know_conflict if {
+	count(grant_conflicts([always("a", "role:new"), always("b", "role:nurse")], [["role:new", "role:nurse"]], fixture.now)) == 1
+}
+
+test_grants_that_exclude_nothing_do_not_conflict if {
+	grant_conflicts([always("a", "role:nurse"), always("b", "role:super"), always("c", "role:nurse")], [["role:nurse", "role:auditor"]], fixture.now) == set()
+	grant_conflicts([always("a", "role:nurse"), always("b", "role:nurse")], exclusive_roles, fixture.now) == set()
+	grant_conflicts([], exclusive_roles, fixture.now) == set()
+}
+
+test_grants_one_after_the_other_do_not_conflict if {
+	grant_conflicts([bounded("a", "role:nurse", 0, fixture.end), bounded("b", "role:auditor", fixture.end, fixture.unbounded)], exclusive_roles, fixture.now) == set()
+	count(grant_conflicts([bounded("a", "role:nurse", 0, fixture.end), bounded("b", "role:auditor", fixture.end - 1, fixture.unbounded)], exclusive_roles, fixture.now)) == 1
+}
+
+test_grants_in_the_future_conflict if {
+	count(grant_conflicts([bounded("a", "role:nurse", fixture.end, fixture.unbounded), bounded("b", "role:auditor", fixture.end, fixture.unbounded)], exclusive_roles, fixture.now)) == 1
+}
+
+test_a_conflict_that_is_over_is_none if {
+	grants := [bounded("a", "role:nurse", 0, fixture.end), always("b", "role:auditor")]
+	count(grant_conflicts(grants, exclusive_roles, fixture.end - 1)) == 1
+	grant_conflicts(grants, exclusive_roles, fixture.end) == set()
+}

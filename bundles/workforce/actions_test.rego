@@ -27,7 +27,7 @@ test_candidates_by_type if {
 	candidates("user:mina", "patient_record:p-102") == {"read"}
 	candidates("user:omar", "patient_record:p-102") == {"read", "write"}
 	candidates("user:carla", "payment:pay-1") == {"prepare"}
-	candidates("user:dora", "payment:pay-1") == {"approve", "prepare"}
+	candidates("user:dora", "payment:pay-1") == {"prepare"}
 	candidates("user:nils", "repository:apollo-core") == {"read", "write"}
 	candidates("user:stella", "school:science") == {"administer"}
 	candidates("user:sam", "server:db-1") == {"administer"}

@@ -137,10 +137,11 @@ func (p *point) loadSample(ctx context.Context, tenant string) error {
 	if err != nil {
 		return err
 	}
-	if err := importAll(ctx, p.directory, tenant, name, bytes.NewReader(lines)); err != nil {
+	// The policy first: it is asked about what is written.
+	if err := p.programs.Activate(ctx, tenant); err != nil {
 		return err
 	}
-	return p.programs.Activate(ctx, tenant)
+	return importAll(ctx, p.directory, tenant, name, bytes.NewReader(lines))
 }
 
 // A sample is one line of a bundle's requests.jsonl: a request, and what the

@@ -20,6 +20,7 @@ import (
 	"github.com/verdictpdp/verdict/engine/metrics"
 	"github.com/verdictpdp/verdict/engine/pdp"
 	"github.com/verdictpdp/verdict/engine/pip"
+	"github.com/verdictpdp/verdict/engine/writepolicy"
 	"github.com/verdictpdp/verdict/policy/bundle"
 	"github.com/verdictpdp/verdict/policy/suite"
 )
@@ -43,6 +44,9 @@ type pointOptions struct {
 	logger  *zap.Logger
 	// lowMemory is set where the process has little.
 	lowMemory bool
+	// offline lets every write be made, whatever the policy says of writes: a
+	// directory is looked at as it is.
+	offline bool
 }
 
 // openPoint opens the directory and puts everything together. No policy is
@@ -54,6 +58,7 @@ func openPoint(o pointOptions) (*point, error) {
 	for i, tenant := range o.tenants {
 		names[i] = tenant.Name
 	}
+	var programs *activation.Set
 	dir, err := directory.Open(directory.Options{
 		Dir:       o.dir,
 		Tenants:   names,
@@ -67,14 +72,15 @@ func openPoint(o pointOptions) (*point, error) {
 			counts.Changed(tenant, revision, changed)
 		},
 		Committed: counts.Committed,
+		Guard:     o.guard(func(tenant string) (*activation.Active, error) { return programs.Active(tenant) }),
 	})
 	if err != nil {
 		return nil, err
 	}
-	programs := activation.New(activation.Options{
+	programs = activation.New(activation.Options{
 		Tenants:    o.tenants,
 		Evaluators: evaluators(),
-		Rules:      o.config.rules(),
+		Rules:      append(o.config.rules(), writepolicy.RuleNames()...),
 		Faults:     o.config.faults(),
 		Logger:     o.logger,
 		Clock:      o.clock,
@@ -191,6 +197,7 @@ func openLocal(ctx context.Context, tenant string, cfg tenantConfig, directoryFi
 		config:  settings,
 		clock:   clock,
 		logger:  zap.NewNop(),
+		offline: true,
 	})
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/store"
@@ -91,6 +92,19 @@ func (s *ProposalSide) EachID(string, string, func(string) bool) error { return 
 // EachType refuses, as EachID does.
 func (s *ProposalSide) EachType(func(string) bool) error { return errIterates }
 
+// guarded is what the guard says against a write.
+type guarded struct{ error }
+
+func (g guarded) Unwrap() error { return g.error }
+
+// isRefusal reports whether an error is the guard's no to a write, and not what kept it
+// from an answer.
+func isRefusal(err error) bool {
+	var g guarded
+	kind := authz.KindOf(err)
+	return errors.As(err, &g) && (kind == authz.FailedPrecondition || kind == authz.PermissionDenied)
+}
+
 // writes is a write by an author, as the store runs it: it makes the changes, asks the
 // guard, and records what waits to be recorded of the policy.
 func (d *Directory) writes(ctx context.Context, author authz.Author, changes func(*store.Tx) error) func(*store.Tx) error {
@@ -101,7 +115,7 @@ func (d *Directory) writes(ctx context.Context, author authz.Author, changes fun
 		}
 		if d.guard != nil {
 			if err := d.guard(ctx, &Proposal{tx, author}); err != nil {
-				return err
+				return guarded{err}
 			}
 		}
 		return d.unrecorded.record(tx)

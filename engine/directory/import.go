@@ -64,8 +64,9 @@ type LineError struct {
 //
 // A line that is refused ends the import with an error of kind Invalid, with
 // nothing of its batch written, unless the options say otherwise; with
-// ValidateOnly or KeepGoing refused lines are in the report alone. Other
-// errors are those of Write, the reader's, and the context's. The report is
+// ValidateOnly or KeepGoing refused lines are in the report alone. What the guard
+// refuses is an error of its kind, and with KeepGoing a refused line; ValidateOnly does
+// not ask it. Other errors are those of Write, the reader's, and the context's. The report is
 // true up to the error.
 //
 // ValidateOnly looks at one revision. When that is no longer kept before all
@@ -167,14 +168,14 @@ func (im *importer) flush() error {
 	return nil
 }
 
-// put puts some lines, in two halves when they come to more than one commit
-// takes. Meanwhile the batch before is put on disk.
+// put puts some lines, in two halves when they come to more than one commit takes, or
+// when some that the guard refuses are to be left out. Meanwhile the batch before is put on disk.
 func (im *importer) put(lines []parsedLine, tolerant bool) error {
 	done, err := im.sink.put(lines, tolerant)
 	if err := im.settle(); err != nil {
 		return err
 	}
-	if authz.KindOf(err) == authz.LimitExceeded && !endsImport(err) {
+	if authz.KindOf(err) == authz.LimitExceeded && !endsImport(err) || tolerant && isRefusal(err) {
 		if len(lines) > 1 {
 			half := len(lines) / 2
 			if err := im.put(lines[:half], tolerant); err != nil {
