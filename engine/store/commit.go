@@ -168,7 +168,10 @@ func (s *Store) finish(c *commit, err error) {
 func (s *Store) plan(g *group, after *version) (plan, error) {
 	read := s.at(after.revision)
 	defer read.Discard()
-	p := plan{revision: after.revision + 1, time: s.options.Clock()}
+	now := s.options.Clock()
+	// Rounding takes away the process's own time, by which two readings would be
+	// compared although the clock was set back between them.
+	p := plan{revision: after.revision + 1, time: now.Round(0)}
 	if p.time.Before(s.lastTime) {
 		p.time = s.lastTime // so that the order of revisions is one of times
 	}
@@ -176,7 +179,7 @@ func (s *Store) plan(g *group, after *version) (plan, error) {
 	if p.entries, p.tenants, err = s.entriesOf(g, read, p.revision, p.time); err != nil {
 		return p, err
 	}
-	p.expired, err = s.expire(read, p.time)
+	p.expired, err = s.expire(read, now)
 	p.entries = append(p.entries, p.expired.entries...)
 	return p, err
 }

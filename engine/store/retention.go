@@ -31,20 +31,21 @@ type expiry struct {
 // it. Those that leave the audit lose their change records.
 func (s *Store) expire(read source, now time.Time) (expiry, error) {
 	e := expiry{floor: s.floor.Load(), next: s.expiring, audited: s.audited, nextAudit: s.unaudit}
-	if err := s.expireRevisions(read, now.Add(-s.options.Retention), &e); err != nil {
+	s.ageing.note(now, s.published.Load().revision, s.options.Retention)
+	if err := s.expireRevisions(read, s.ageing.left(now, s.options.Retention), &e); err != nil {
 		return e, err
 	}
-	return e, s.expireRecords(read, now.Add(-max(s.options.Audit, s.options.Retention)), &e)
+	return e, s.expireRecords(read, s.ageing.left(now, max(s.options.Audit, s.options.Retention)), &e)
 }
 
-func (s *Store) expireRevisions(read source, before time.Time, e *expiry) error {
-	if e.next.revision == 0 || e.next.time.After(before) {
+func (s *Store) expireRevisions(read source, left hasLeft, e *expiry) error {
+	if e.next.revision == 0 || !left(e.next.revision, e.next.time) {
 		return nil
 	}
 	floor, expired := e.floor, 0
 	err := eachCommit(read, floor+1, func(revision uint64, c commitRecord) bool {
 		e.next = expiring{revision, c.time}
-		if c.time.After(before) || expired >= maxExpired {
+		if !left(revision, c.time) || expired >= maxExpired {
 			return false
 		}
 		expired++
@@ -59,14 +60,14 @@ func (s *Store) expireRevisions(read source, before time.Time, e *expiry) error 
 
 // expireRecords leaves the note of the last revision that it takes, so that there
 // always is one of the latest.
-func (s *Store) expireRecords(read source, before time.Time, e *expiry) error {
-	if e.nextAudit.revision == 0 || e.nextAudit.time.After(before) {
+func (s *Store) expireRecords(read source, left hasLeft, e *expiry) error {
+	if e.nextAudit.revision == 0 || !left(e.nextAudit.revision, e.nextAudit.time) {
 		return nil
 	}
 	audited, deleted := e.audited, len(e.entries)
 	err := eachCommit(read, audited+1, func(revision uint64, c commitRecord) bool {
 		e.nextAudit = expiring{revision, c.time}
-		if c.time.After(before) || revision > e.floor || len(e.entries)-deleted >= maxExpired {
+		if !left(revision, c.time) || revision > e.floor || len(e.entries)-deleted >= maxExpired {
 			return false
 		}
 		if e.audited > 0 {

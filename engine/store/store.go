@@ -104,6 +104,7 @@ type Store struct {
 	unaudit  expiring  // above that
 	format   uint64    // that the store has on disk
 	lastTime time.Time // of the last commit
+	ageing   *ageing
 	// commitAt commits a transaction as a revision, on disk.
 	commitAt func(txn *badger.Txn, revision uint64) error
 
@@ -222,6 +223,7 @@ func (s *Store) recover() error {
 		}
 		s.lastTime = last.time
 	}
+	s.ageing = newAgeing(s.options.Logger, s.options.Clock(), s.lastTime, head)
 	s.publish(&version{revision: head, opened: head, epochs: map[string]uint64{}, superseded: make(chan struct{})})
 	s.setFloor(floor)
 	return nil

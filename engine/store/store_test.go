@@ -315,7 +315,7 @@ func TestVersionsBelowTheFloorAreDiscarded(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A store discards when it compacts; closing with this option does.
-	s = &Store{options: Options{Logger: zaptest.NewLogger(t)}}
+	s = &Store{options: Options{Clock: time.Now, Logger: zaptest.NewLogger(t)}}
 	if s.db, err = badger.OpenManaged(badgerOptions(dir, s.options.Logger).WithCompactL0OnClose(true)); err != nil {
 		t.Fatal(err)
 	}
