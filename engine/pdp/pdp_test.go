@@ -48,6 +48,7 @@ type world struct {
 	now       time.Time
 	closed    int
 	logged    *observer.ObservedLogs
+	told      told
 }
 
 // closing counts the snapshots that are closed.
@@ -88,6 +89,8 @@ func newPDPOf(p eval.Program, limits pdp.Limits) (*pdp.PDP, *world) {
 		Clock:  func() time.Time { return w.now },
 		NewID:  func() string { return "d1" },
 		Logger: zap.New(core),
+
+		Observer: &w.told,
 	}), w
 }
 
