@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/verdictpdp/verdict/engine/caller"
+	"github.com/verdictpdp/verdict/engine/server/forwardauth"
 )
 
 // maxOpening is how long a start waits for the keys of issuers.
@@ -46,6 +47,14 @@ func (s *service) tlsSettings(protocols ...string) *tls.Config {
 		settings.ClientAuth = tls.RequestClientCert
 	}
 	return settings
+}
+
+// proxyCredentials are where proxies show who they are, by the patterns of what they ask.
+func proxyCredentials() map[string]string {
+	return map[string]string{
+		"/proxy/{proxy}":                  forwardauth.CallerHeader,
+		"/tenants/{tenant}/proxy/{proxy}": forwardauth.CallerHeader,
+	}
 }
 
 // furtherOperations are what the handlers of further patterns do.

@@ -237,6 +237,7 @@ func (s *service) authzen(further map[string]http.Handler) (http.Handler, error)
 		LeaveOut:      leaveOut,
 		Further:       further,
 		Operations:    furtherOperations(),
+		Credentials:   proxyCredentials(),
 		Requests:      intake.NewRequests(intake.Options{Limits: s.config.Limits.Intake.limits(), Limited: s.metrics.Limited, Logger: s.logger}),
 		MaxInputBytes: int(s.config.Limits.Input),
 	}), nil

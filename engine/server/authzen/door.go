@@ -27,6 +27,16 @@ type access struct {
 	// anyone need not be known, and whoever is known need not be admitted.
 	anyone, known bool
 	operation     caller.Operation
+	// header is the one with the caller's credentials; empty for Authorization.
+	header string
+}
+
+// credentials are what a request brings to show who makes it.
+func (a access) credentials(r *http.Request) []string {
+	if a.header != "" {
+		return r.Header.Values(a.header)
+	}
+	return r.Header["Authorization"]
 }
 
 var (
@@ -72,7 +82,7 @@ func (s *server) enter(ctx context.Context, r *http.Request, to access) (context
 	v.once.Do(func() {
 		v.connection = s.callers.Connect(caller.Evidence{TLS: r.TLS, Process: v.process, Address: v.address})
 	})
-	c, err := v.connection.Caller(r.Header["Authorization"]...)
+	c, err := v.connection.Caller(to.credentials(r)...)
 	if err != nil {
 		return ctx, err
 	}
@@ -92,10 +102,10 @@ func (s *server) enter(ctx context.Context, r *http.Request, to access) (context
 	return ctx, s.gate.Admit(ctx, to.operation, tenant)
 }
 
-// further serves a handler of another package to those who may do an operation.
-func (s *server) further(handler http.Handler, operation caller.Operation) http.Handler {
+// further serves a handler of another package to those who have access.
+func (s *server) further(handler http.Handler, to access) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, err := s.enter(r.Context(), r, admitted(operation))
+		ctx, err := s.enter(r.Context(), r, to)
 		if err != nil {
 			s.write(w, r, s.refuse(r, err))
 			return

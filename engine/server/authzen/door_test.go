@@ -40,6 +40,8 @@ func newGuarded(t *testing.T, admit admitFunc) (handler http.Handler, token stri
 		PublicURL:  publicURL,
 		Further:    map[string]http.Handler{"/proxy": echo, "/tenants/{tenant}/proxy": echo, "/metrics": echo, "/forgotten": echo},
 		Operations: map[string]caller.Operation{"/proxy": caller.Check, "/tenants/{tenant}/proxy": caller.Check, "/metrics": caller.Status},
+
+		Credentials: map[string]string{"/tenants/{tenant}/proxy": "X-Verdict-Authorization"},
 	}), token
 }
 
@@ -80,7 +82,7 @@ func TestNoPathAnswersStrangers(t *testing.T) {
 		{"GET", "/access/v1/evaluation", 401, 403, "service:crm check default"},
 		{"OPTIONS", "/access/v1/evaluation", 401, 403, "service:crm check default"},
 		{"GET", "/proxy", 401, 403, "service:crm check default"},
-		{"GET", "/tenants/blue/proxy", 401, 403, "service:crm check blue"},
+		{"GET", "/tenants/blue/proxy", 401, 401, ""}, // by another header, see below
 		{"GET", "/metrics", 401, 403, "service:crm status "},
 		{"GET", "/forgotten", 401, 403, ""},
 		{"GET", "/", 401, 404, ""},
@@ -143,6 +145,33 @@ func TestCallersWhoMay(t *testing.T) {
 		}
 		if got := ask(handler, method, path, "Bearer "+token, readRecord).Body.String(); !strings.Contains(got, want) {
 			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}
+
+// A proxy passes on the Authorization of the request that it asks about, and shows who it
+// is itself in a header of its own.
+func TestCallersThatSpeakForOthers(t *testing.T) {
+	handler, token := newGuarded(t, func(context.Context, caller.Operation, string) error { return nil })
+	for _, tt := range []struct {
+		name, own, passedOn string
+		want                int
+	}{
+		{"both", "Bearer " + token, "Bearer of-a-client", 200},
+		{"its own alone", "Bearer " + token, "", 200},
+		{"that of another alone", "", "Bearer " + token, 401},
+		{"a wrong one", "Bearer x", "Bearer " + token, 401},
+	} {
+		request := httptest.NewRequest("GET", "/tenants/blue/proxy", nil)
+		for name, value := range map[string]string{"X-Verdict-Authorization": tt.own, "Authorization": tt.passedOn} {
+			if value != "" {
+				request.Header.Set(name, value)
+			}
+		}
+		response := httptest.NewRecorder()
+		handler.ServeHTTP(response, request)
+		if response.Code != tt.want {
+			t.Errorf("%s: status %d, want %d", tt.name, response.Code, tt.want)
 		}
 	}
 }

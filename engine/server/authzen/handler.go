@@ -65,6 +65,9 @@ type Options struct {
 	// answers, too, have the ids of their requests.
 	Further    map[string]http.Handler
 	Operations map[string]caller.Operation
+	// Credentials names, by the same, the header in which the caller shows who it is
+	// where Authorization is that of a request which it asks about.
+	Credentials map[string]string
 	// MaxInputBytes is the decider's limit of the input of one decision; 0 means
 	// pdp.DefaultInputBytes. The bodies of requests are bounded by it, see the
 	// package's Limits.
@@ -117,7 +120,7 @@ func New(o Options) http.Handler {
 	mux.Handle(healthzPath, s.answer(s.healthz, anyone, http.MethodGet, http.MethodHead))
 	mux.Handle(readyzPath, s.answer(s.readyz, anyone, http.MethodGet, http.MethodHead))
 	for pattern, handler := range o.Further {
-		mux.Handle(pattern, s.further(handler, o.Operations[pattern]))
+		mux.Handle(pattern, s.further(handler, access{operation: o.Operations[pattern], header: o.Credentials[pattern]}))
 	}
 	nowhere := s.answer(s.nowhere, whoeverIsKnown)
 	mux.Handle("/", nowhere)

@@ -25,6 +25,9 @@
 // there; the principal may be missing, for nginx sends no header that it sets to
 // nothing.
 //
+// Who the proxy is, it shows by its connection, or by CallerHeader, which is no part of
+// the request.
+//
 // # Answers
 //
 // 200 lets the request go on, and has the headers that the proxy is to copy to it.

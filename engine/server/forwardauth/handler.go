@@ -45,6 +45,10 @@ const DefaultMaxTime = 20 * time.Second
 // StatusHeader holds the status that nginx is not told otherwise.
 const StatusHeader = "X-Verdict-Status"
 
+// CallerHeader holds the credentials of the proxy itself, if it has any. Authorization is
+// that of the request which it asks about.
+const CallerHeader = "X-Verdict-Authorization"
+
 // A dialect is the headers by which a proxy tells of a request.
 type dialect struct {
 	method, target, host, scheme string
@@ -126,7 +130,7 @@ func (s server) message(r *http.Request) (*mapping.Message, error) {
 
 // clients are the headers that are the client's, as far as anybody knows.
 func (s server) clients(headers http.Header) map[string]string {
-	proxys := []string{s.dialect.method, s.dialect.target, s.dialect.host, s.dialect.scheme, http.CanonicalHeaderKey(s.PrincipalHeader), "Connection"}
+	proxys := []string{s.dialect.method, s.dialect.target, s.dialect.host, s.dialect.scheme, http.CanonicalHeaderKey(s.PrincipalHeader), "Connection", CallerHeader}
 	clients := make(map[string]string, len(headers))
 	for name, values := range headers {
 		if slices.Contains(proxys, name) {
