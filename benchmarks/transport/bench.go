@@ -14,6 +14,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/verdictpdp/verdict/api/client"
@@ -120,6 +121,9 @@ func (b *bench) start(ctx context.Context, binaries builds) error {
 			}
 		}
 	}
+	if err := writeCertificate(b.dir); err != nil {
+		return err
+	}
 	p, err := startEcho(b.dir)
 	if err != nil {
 		return err
@@ -130,12 +134,16 @@ func (b *bench) start(ctx context.Context, binaries builds) error {
 			return err
 		}
 	}
-	return b.layOut(ctx, ways, servers)
+	asking, err := b.callersGroups(ctx, binaries, p, servers["TCP"][0])
+	if err != nil {
+		return err
+	}
+	return b.layOut(ctx, ways, servers, asking)
 }
 
 // dial connects to a server.
-func (b *bench) dial(name string, p *process, address string) (row, error) {
-	c, err := dial(address)
+func (b *bench) dial(name string, p *process, address string, options ...grpc.DialOption) (row, error) {
+	c, err := dial(address, options...)
 	if err != nil {
 		return row{}, err
 	}
@@ -178,7 +186,7 @@ func (b *bench) add(g group) {
 	}
 }
 
-func (b *bench) layOut(ctx context.Context, ways []string, servers map[string][]row) error {
+func (b *bench) layOut(ctx context.Context, ways []string, servers map[string][]row, asking []group) error {
 	for _, tenant := range []string{customer, constant} {
 		var checks, batches []proto.Message
 		for i := range 5 * customers {
@@ -205,6 +213,14 @@ func (b *bench) layOut(ctx context.Context, ways []string, servers map[string][]
 					g.most = targets[l.decisions]
 				}
 				b.add(g)
+				if tenant == customer && way == ways[0] && l.decisions == 1 {
+					for _, g := range asking {
+						for i, r := range g.rows {
+							g.rows[i].drive = r.caller.with(l)
+						}
+						b.add(g)
+					}
+				}
 			}
 			for _, server := range servers[way][1:] {
 				g, err := b.gathering(tenant, way, server)
@@ -315,7 +331,7 @@ func (b *bench) print(out io.Writer) error {
 			}
 			ratio, target, verdict := quantile(ratios, 0.5), "", ""
 			if k > 0 && g.most > 0 {
-				target, verdict = fmt.Sprintf("≤ %.1f", g.most), "missed"
+				target, verdict = fmt.Sprintf("≤ %.4g", g.most), "missed"
 				if ratio <= g.most {
 					verdict = "met"
 				}

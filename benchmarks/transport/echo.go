@@ -12,6 +12,7 @@ import (
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/protobuf/proto"
 
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
@@ -74,7 +75,7 @@ func (e echo) BatchCheckAccess(_ context.Context, request *verdictv1.BatchCheckA
 
 // serveEcho is the process of the echo: grpc-go as it comes, on a TCP port and
 // on a Unix socket in a directory, in which it finds its answers, and net/http as it
-// comes on another port. It prints the addresses of the ports, and ends with its
+// comes on another port, and grpc-go over TLS on a third. It prints the addresses of the ports, and ends with its
 // standard input.
 func serveEcho(_ context.Context, args []string) error {
 	dir := args[1]
@@ -102,17 +103,28 @@ func serveEcho(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	server := grpc.NewServer()
+	secured, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	security, err := credentials.NewServerTLSFromFile(certificateIn(dir), keyIn(dir))
+	if err != nil {
+		return err
+	}
+	server, overTLS := grpc.NewServer(), grpc.NewServer(grpc.Creds(security))
 	verdictv1.RegisterAccessServiceServer(server, e)
+	verdictv1.RegisterAccessServiceServer(overTLS, e)
 	authv3.RegisterAuthorizationServer(server, proxied)
-	ended := make(chan error, 3)
+	ended := make(chan error, 4)
+	go func() { ended <- overTLS.Serve(secured) }()
 	go func() { ended <- server.Serve(port) }()
 	go func() { ended <- server.Serve(socket) }()
 	go func() { ended <- http.Serve(web, echoHTTP(e.evaluations())) }()
-	fmt.Println(port.Addr(), web.Addr())
+	fmt.Println(port.Addr(), web.Addr(), secured.Addr())
 	go func() {
 		_, _ = os.Stdin.Read(make([]byte, 1))
 		server.Stop()
+		overTLS.Stop()
 	}()
 	return <-ended
 }

@@ -105,7 +105,7 @@ func newHTTPLoad(tenant string) (load, error) {
 			return load{}, err
 		}
 		l.messages = append(l.messages, fmt.Appendf(nil,
-			"POST /tenants/%s/access/v1/evaluation HTTP/1.1\r\nHost: pdp.example.com\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+			"POST /tenants/%s/access/v1/evaluation HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 			tenant, len(body), body))
 	}
 	return l, nil

@@ -30,6 +30,11 @@
 //
 //	go run ./benchmarks/transport -only ext_authz
 //
+// The rows of callers are those of a server that asks who calls, and whether they may:
+// over TLS, beside the echo over TLS, and at a Unix socket, beside the echo over TCP.
+//
+//	go run ./benchmarks/transport -only callers
+//
 // With -verdict name=path, which may be repeated, binaries that were built
 // before are measured instead, beside each other: so a change is compared with
 // what it changes in one run.

@@ -23,8 +23,9 @@ import (
 type process struct {
 	command *exec.Cmd
 	stdin   io.Closer
-	// address is where it listens, as gRPC dials it, and http where it answers HTTP.
-	address, http string
+	// address is where it listens, as gRPC dials it, and http where it answers HTTP;
+	// secured is where the echo listens over TLS.
+	address, http, secured string
 }
 
 // stop ends the process.
@@ -54,7 +55,7 @@ func startEcho(dir string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := fmt.Fscan(stdout, &p.address, &p.http); err != nil {
+	if _, err := fmt.Fscan(stdout, &p.address, &p.http, &p.secured); err != nil {
 		return nil, errors.Join(fmt.Errorf("the echo did not start: %w", err), p.stop())
 	}
 	return p, nil
