@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/verdictpdp/verdict/bundles"
 )
@@ -111,4 +112,13 @@ func prepare(ctx context.Context, binary, dir string) error {
 		}
 	}
 	return os.WriteFile(filepath.Join(dir, "verdict.yaml"), config.Bytes(), 0o600)
+}
+
+// cpuTime is what the process has taken, zero where the system does not tell.
+func (s *server) cpuTime() time.Duration {
+	took, err := cpuTime(s.command.Process.Pid)
+	if err != nil {
+		return 0
+	}
+	return took
 }

@@ -70,6 +70,8 @@ type summary struct {
 	late, wrong                int
 	failed                     map[string]int
 	p50, p99, p999, refusedP99 time.Duration
+	// cpu is what the server's process took for each call that it answered.
+	cpu time.Duration
 }
 
 func (r *record) summary(over time.Duration) summary {

@@ -17,6 +17,8 @@ type bench struct {
 	over   time.Duration
 	// peak is how many single checks a second the server answers at most.
 	peak float64
+	// cpu is what it takes for one then.
+	cpu time.Duration
 }
 
 // window is how many checks under way bring the server to its peak.
@@ -33,7 +35,7 @@ func (b *bench) warmUp(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.peak = s.accepted
+		b.peak, b.cpu = s.accepted, s.cpu
 	}
 	return nil
 }
@@ -43,8 +45,9 @@ func (b *bench) closed(ctx context.Context, messages []message, window int, over
 	if err != nil {
 		return summary{}, err
 	}
+	began := b.server.cpuTime()
 	err = l.closed(ctx, window, over)
-	return l.record.summary(over), errors.Join(err, l.close())
+	return b.summary(l, over, began), errors.Join(err, l.close())
 }
 
 // open is what becomes of a rate, after a time to get used to it.
@@ -55,10 +58,20 @@ func (b *bench) open(ctx context.Context, messages []message, rate float64) (sum
 	}
 	err = l.open(ctx, rate, time.Second)
 	l.record.reset()
+	began := b.server.cpuTime()
 	if err == nil {
 		err = l.open(ctx, rate, b.over)
 	}
-	return l.record.summary(b.over), errors.Join(err, l.close())
+	return b.summary(l, b.over, began), errors.Join(err, l.close())
+}
+
+// summary has what the server took as well, from when on it had taken some.
+func (b *bench) summary(l *load, over, began time.Duration) summary {
+	s := l.record.summary(over)
+	if answered := s.accepted * over.Seconds(); answered > 0 {
+		s.cpu = time.Duration(float64(b.server.cpuTime()-began) / answered)
+	}
+	return s
 }
 
 // refusal is single checks at shares of the peak.
@@ -67,7 +80,7 @@ func (b *bench) refusal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t := newTable(fmt.Sprintf("single checks, peak %.0f/s", b.peak))
+	t := newTable(fmt.Sprintf("single checks, peak %.0f/s at %v", b.peak, b.cpu.Round(10*time.Nanosecond)))
 	for _, share := range []float64{0.5, 1, 1.5, 2, 3} {
 		s, err := b.open(ctx, messages, share*b.peak)
 		if err != nil {
@@ -158,7 +171,7 @@ type table struct{ out *tabwriter.Writer }
 
 func newTable(title string) *table {
 	t := &table{tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)}
-	fmt.Fprintf(t.out, "%s\toffered/s\tanswered/s\trefused/s\tp50\tp99\tp99.9\trefused in, p99\tlate\twrong\tfailed\t\n", title)
+	fmt.Fprintf(t.out, "%s\toffered/s\tanswered/s\trefused/s\tp50\tp99\tp99.9\trefused in, p99\tCPU per answer\tlate\twrong\tfailed\t\n", title)
 	return t
 }
 
@@ -168,8 +181,8 @@ func (t *table) row(name string, s summary) {
 	for _, status := range slices.Sorted(maps.Keys(s.failed)) {
 		failed += fmt.Sprintf("%s: %d ", status, s.failed[status])
 	}
-	fmt.Fprintf(t.out, "%s\t%.0f\t%.0f\t%.0f\t%v\t%v\t%v\t%v\t%d\t%d\t%s\t\n", name, s.offered, s.accepted, s.refused,
-		round(s.p50), round(s.p99), round(s.p999), round(s.refusedP99), s.late, s.wrong, failed)
+	fmt.Fprintf(t.out, "%s\t%.0f\t%.0f\t%.0f\t%v\t%v\t%v\t%v\t%v\t%d\t%d\t%s\t\n", name, s.offered, s.accepted, s.refused,
+		round(s.p50), round(s.p99), round(s.p999), round(s.refusedP99), s.cpu.Round(10*time.Nanosecond), s.late, s.wrong, failed)
 }
 
 func (t *table) print() error {

@@ -46,6 +46,7 @@ type config struct {
 	Admin       adminConfig             `yaml:"admin" envPrefix:"VERDICT_ADMIN_"`
 	Metrics     metricsConfig           `yaml:"metrics" envPrefix:"VERDICT_METRICS_"`
 	Log         logConfig               `yaml:"log" envPrefix:"VERDICT_LOG_"`
+	Admission   admissionConfig         `yaml:"admission" envPrefix:"VERDICT_ADMISSION_"`
 	Shutdown    shutdownConfig          `yaml:"shutdown" envPrefix:"VERDICT_SHUTDOWN_"`
 }
 
@@ -88,6 +89,7 @@ type tenantConfig struct {
 	Package   string   `yaml:"package"`
 	Builtins  []string `yaml:"builtins"`
 	SkipTests bool     `yaml:"skip_tests"`
+	Weight    count    `yaml:"weight"`
 }
 
 type limitsConfig struct {
@@ -151,6 +153,7 @@ func defaultConfig() config {
 		Directory: directoryConfig{Retention: duration(directory.DefaultRetention), Audit: defaultAudit, Cache: pip.DefaultCacheBytes},
 		Metrics:   metricsConfig{Enabled: true},
 		Log:       logConfig{Level: logLevel(zapcore.InfoLevel), Format: "json"},
+		Admission: defaultAdmission(),
 		Shutdown:  defaultShutdown(),
 	}
 }
@@ -316,6 +319,7 @@ func (c *config) validate() error {
 	c.Limits.Intake.validate(refuse)
 	c.Shutdown.validate(refuse)
 	c.Admin.validate(refuse)
+	c.validateAdmission(refuse)
 	c.validateProxies(refuse)
 	c.validateCallers(refuse)
 	c.validateReach(refuse)

@@ -107,6 +107,7 @@ func openPoint(o pointOptions) (*point, error) {
 			return snapshot, nil
 		},
 		Cache:    cache,
+		Turns:    newTurns(o.config),
 		Clock:    o.clock,
 		Observer: counts,
 		Logger:   o.logger,

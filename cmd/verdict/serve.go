@@ -21,6 +21,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/intake"
 	"github.com/verdictpdp/verdict/engine/server/authzen"
@@ -138,6 +139,8 @@ type service struct {
 	callerPolicies *activation.Set
 	// admin is nil where there is none.
 	admin *admin
+	// door is where calls are counted, and refused while there are too many.
+	door *admission.Door
 	// draining is set from when on the service is to end.
 	draining atomic.Bool
 }
@@ -176,6 +179,7 @@ func openService(o pointOptions) (_ *service, err error) {
 		s.httpListener = tls.NewListener(s.httpListener, s.tlsSettings("h2", "http/1.1"))
 	}
 	mapper := s.mapper(o.clock)
+	s.door = s.newDoor()
 	s.grpc = grpcapi.New(grpcapi.Options{
 		Decider:   p.decisions,
 		Searcher:  p.decisions,
@@ -198,6 +202,7 @@ func openService(o pointOptions) (_ *service, err error) {
 		MaxHeaderBytes: int(o.config.Limits.Intake.Headers),
 		MaxCalls:       int(o.config.Limits.Intake.CallsPerConnection),
 		Idle:           time.Duration(o.config.Limits.Intake.Idle),
+		Admission:      s.door,
 	})
 	answers, err := s.authzen(s.withMetrics(s.forwardAuth(mapper)))
 	if err != nil {
@@ -231,6 +236,7 @@ func (s *service) authzen(further map[string]http.Handler) (http.Handler, error)
 		Callers:       s.callers,
 		Gate:          s.gate,
 		MeantFor:      s.config.meantFor(),
+		Admission:     s.door,
 		Logger:        s.logger,
 		HasTenant:     func(name string) bool { return slices.Contains(s.tenants, name) },
 		PublicURL:     publicURL,
@@ -283,6 +289,7 @@ func (s *service) run(ctx context.Context) error {
 	if s.admin != nil {
 		group.Go(func() error { return s.admin.run(serving) })
 	}
+	group.Go(func() error { return s.door.Run(serving) })
 	if s.certificate != nil {
 		group.Go(func() error { return s.certificate.watch(serving) })
 	}

@@ -36,7 +36,8 @@ func AddressOf(remote net.Addr) string {
 		return ""
 	case *net.TCPAddr:
 		return remote.IP.String()
-	case *net.UnixAddr:
+	}
+	if remote.Network() == "unix" { // in whatever it is wrapped
 		return "unix"
 	}
 	if host, _, err := net.SplitHostPort(remote.String()); err == nil {

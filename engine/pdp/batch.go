@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/eval"
 )
 
@@ -52,16 +53,27 @@ func (p *PDP) DecideBatch(ctx context.Context, batch Batch) ([]authz.Decision, e
 	if err := batch.Consistency.Validate(); err != nil {
 		return nil, err
 	}
-	pinned, err := p.pin(ctx, batch.Tenant, batch.Consistency)
+	pinned, err := p.pin(ctx, batch.Tenant, batch.Consistency, (*admission.Turns).Check)
 	if err != nil {
 		return nil, err
 	}
-	defer pinned.snapshot.Close()
+	defer pinned.release()
 	pinned.parts = eval.PartsOf(batch.Requests)
 	end := pinned.start.Add(p.limits.Batch)
 	decisions := make([]authz.Decision, 0, len(batch.Requests))
+	began := pinned.start
 	for _, request := range batch.Requests {
-		decision, err := p.decideItem(ctx, &pinned, &batch, request, end)
+		now := time.Now()
+		if now.Sub(began) > piece {
+			if err := pinned.turn.Yield(ctx, batch.Tenant); err != nil {
+				return nil, err
+			}
+			// The time in which others had their turn is none of the batch's.
+			began = time.Now()
+			end = end.Add(began.Sub(now))
+			now = began
+		}
+		decision, err := p.decideItem(ctx, &pinned, &batch, request, now, end)
 		if err != nil {
 			return nil, err
 		}
@@ -73,13 +85,12 @@ func (p *PDP) DecideBatch(ctx context.Context, batch Batch) ([]authz.Decision, e
 	return decisions, nil
 }
 
-// decideItem decides one request of a batch that has until end. Only the end of
+// decideItem decides one request of a batch that has from now until end. Only the end of
 // the context is an error.
-func (p *PDP) decideItem(ctx context.Context, on *pin, batch *Batch, request *authz.Request, end time.Time) (authz.Decision, error) {
+func (p *PDP) decideItem(ctx context.Context, on *pin, batch *Batch, request *authz.Request, now, end time.Time) (authz.Decision, error) {
 	if ctx.Err() != nil {
 		return authz.Decision{}, undecided(ctx, nil)
 	}
-	now := time.Now()
 	if !now.Before(end) {
 		return p.denied(on, now, request, authz.Exceeded(authz.BatchLimit, "the batch did not come to this request within the batch time %v: send smaller batches", p.limits.Batch)), nil
 	}

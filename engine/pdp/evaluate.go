@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/panics"
 )
@@ -95,11 +96,11 @@ func (p *PDP) Ask(ctx context.Context, tenant, rule string, document authz.Objec
 	if err != nil {
 		return nil, false, err
 	}
-	pinned, err := p.pin(ctx, tenant, authz.Consistency{})
+	pinned, err := p.pin(ctx, tenant, authz.Consistency{}, (*admission.Turns).Check)
 	if err != nil {
 		return nil, false, err
 	}
-	defer pinned.snapshot.Close()
+	defer pinned.release()
 	asked := pinned.policy.Rules[rule]
 	if asked == nil {
 		return nil, false, nil

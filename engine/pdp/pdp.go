@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/panics"
 	"github.com/verdictpdp/verdict/engine/pip"
@@ -37,6 +38,8 @@ type Options struct {
 	Cache *pip.Cache
 	// Limits bound each decision; a zero limit means its default.
 	Limits Limits
+	// Turns bound how much is evaluated at a time; nil for no bound.
+	Turns *admission.Turns
 	// Clock yields the time of decisions; nil means time.Now.
 	Clock func() time.Time
 	// NewID names decisions; nil means a UUID that sorts by time.
@@ -88,6 +91,7 @@ type PDP struct {
 	snapshot func(ctx context.Context, tenant string, consistency authz.Consistency) (Snapshot, error)
 	cache    *pip.Cache
 	limits   Limits
+	turns    *admission.Turns
 	clock    func() time.Time // nil for the system's
 	newID    func(now time.Time) string
 	tokens   *searchTokens
@@ -99,7 +103,7 @@ type PDP struct {
 // New makes a PDP.
 func New(o Options) *PDP {
 	p := &PDP{
-		policy: o.Policy, snapshot: o.Snapshot, cache: o.Cache, limits: o.Limits.withDefaults(),
+		policy: o.Policy, snapshot: o.Snapshot, cache: o.Cache, limits: o.Limits.withDefaults(), turns: o.Turns,
 		clock: o.Clock, newID: new(idSource).next, tokens: newSearchTokens(), searches: newSearches(),
 		observer: o.Observer, logger: cmp.Or(o.Logger, zap.NewNop()),
 	}
@@ -120,8 +124,8 @@ type DecideOptions struct {
 //
 // An error means that there is no decision: the request is Invalid, its tenant
 // NotFound or its policy Unavailable, the revision asked for is not to be had
-// (FailedPrecondition) or did not come in time (DeadlineExceeded), or the
-// context ended (Canceled, DeadlineExceeded).
+// (FailedPrecondition) or did not come in time (DeadlineExceeded), there is too much
+// to decide (Overloaded), or the context ended (Canceled, DeadlineExceeded).
 // Anything else that goes wrong is a decision with an Err, which denies.
 func (p *PDP) Decide(ctx context.Context, request *authz.Request, options DecideOptions) (authz.Decision, error) {
 	if err := options.Consistency.Validate(); err != nil {
@@ -131,11 +135,11 @@ func (p *PDP) Decide(ctx context.Context, request *authz.Request, options Decide
 	if err != nil {
 		return authz.Decision{}, err
 	}
-	pinned, err := p.pin(ctx, request.Tenant, options.Consistency)
+	pinned, err := p.pin(ctx, request.Tenant, options.Consistency, (*admission.Turns).Check)
 	if err != nil {
 		return authz.Decision{}, err
 	}
-	defer pinned.snapshot.Close()
+	defer pinned.release()
 	return p.decide(ctx, &pinned, pinned.start, request, size, options.Explain)
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/eval"
 )
 
@@ -15,17 +16,30 @@ type pin struct {
 	start    time.Time   // of the evaluation, for its limits
 	now      time.Time   // as policies see it
 	parts    *eval.Parts // of a batch
+	turn     admission.Turn
 }
 
-// pin takes the snapshot first, which may have to wait for its revision, and so
-// the policy that is active when the evaluation begins.
-func (p *PDP) pin(ctx context.Context, tenant string, consistency authz.Consistency) (pin, error) {
+// release gives back what is held.
+func (on *pin) release() {
+	on.turn.Release()
+	on.snapshot.Close()
+}
+
+// pin takes the snapshot first, which may have to wait for its revision, then a turn
+// to evaluate, and so the policy that is active when the evaluation begins.
+func (p *PDP) pin(ctx context.Context, tenant string, consistency authz.Consistency, take func(*admission.Turns, context.Context, string) (admission.Turn, error)) (pin, error) {
 	snapshot, err := p.awaitSnapshot(ctx, tenant, consistency)
 	if err != nil {
 		return pin{}, err
 	}
+	turn, err := take(p.turns, ctx, tenant)
+	if err != nil {
+		snapshot.Close()
+		return pin{}, err
+	}
 	policy, err := p.policy(tenant)
 	if err != nil {
+		turn.Release()
 		snapshot.Close()
 		return pin{}, err
 	}
@@ -34,7 +48,7 @@ func (p *PDP) pin(ctx context.Context, tenant string, consistency authz.Consiste
 	if p.clock != nil {
 		now = p.clock()
 	}
-	return pin{policy: policy, snapshot: snapshot, start: start, now: now}, nil
+	return pin{policy: policy, snapshot: snapshot, start: start, now: now, turn: turn}, nil
 }
 
 // prepareSearch compiles what searches need of a policy, when it is first asked for,
@@ -59,3 +73,6 @@ func (p *PDP) awaitSnapshot(ctx context.Context, tenant string, consistency auth
 	}
 	return snapshot, err
 }
+
+// piece is how long work that is long goes on before others have their turn.
+const piece = 200 * time.Microsecond

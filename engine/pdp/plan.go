@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/eval/residual"
 	"github.com/verdictpdp/verdict/engine/plan"
 	"github.com/verdictpdp/verdict/policy/rego"
@@ -41,11 +42,11 @@ func (p *PDP) Plan(ctx context.Context, q PlanQuestion) (Planned, error) {
 	if err != nil {
 		return Planned{}, err
 	}
-	pinned, err := p.pin(ctx, request.Tenant, q.Consistency)
+	pinned, err := p.pin(ctx, request.Tenant, q.Consistency, (*admission.Turns).Long)
 	if err != nil {
 		return Planned{}, err
 	}
-	defer pinned.snapshot.Close()
+	defer pinned.release()
 	policy := pinned.policy.Compiled
 	if policy == nil {
 		return Planned{}, authz.Errorf(authz.FailedPrecondition, "the policy cannot be evaluated in part")

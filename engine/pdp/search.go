@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/eval"
 )
 
@@ -117,11 +118,11 @@ func (p *PDP) Search(ctx context.Context, s Search) (Found, error) {
 		}
 		s.Consistency = authz.Consistency{Exact: token.directory}
 	}
-	pinned, err := p.pin(ctx, request.Tenant, s.Consistency)
+	pinned, err := p.pin(ctx, request.Tenant, s.Consistency, (*admission.Turns).Long)
 	if err != nil {
 		return Found{}, err
 	}
-	defer pinned.snapshot.Close()
+	defer pinned.release()
 	if token.isSet() {
 		if !token.policy.is(pinned.policy) {
 			return Found{}, authz.Errorf(authz.FailedPrecondition, "another policy has become active since the search began: begin it again")
@@ -349,14 +350,23 @@ const (
 // allowed decides the first of some candidates, in parallel where they are many: all
 // of them, or where the page's time is over fewer, but one of the page at least.
 func (d *deciding) allowed(ctx context.Context, ids []string) ([]bool, error) {
-	parts := make([]part, min(runtime.GOMAXPROCS(0), 1+len(ids)/fewCandidates))
+	parts := make([]part, 1, min(runtime.GOMAXPROCS(0), 1+len(ids)/fewCandidates))
 	allowed := make([]bool, len(ids))
 	var taken atomic.Int64
 	var others sync.WaitGroup
-	for i := range parts[1:] {
-		others.Go(func() { parts[1+i] = d.allowedOf(ctx, ids, allowed, &taken) })
+	for len(parts) < cap(parts) {
+		turn, free := d.pdp.turns.Another(d.request.Tenant)
+		if !free {
+			break
+		}
+		parts = append(parts, part{})
+		mine := &parts[len(parts)-1]
+		others.Go(func() {
+			defer turn.Release()
+			*mine = d.allowedOf(ctx, &turn, ids, allowed, &taken)
+		})
 	}
-	parts[0] = d.allowedOf(ctx, ids, allowed, &taken)
+	parts[0] = d.allowedOf(ctx, &d.on.turn, ids, allowed, &taken)
 	others.Wait()
 	if ctx.Err() != nil {
 		return nil, undecided(ctx, nil)
@@ -374,14 +384,20 @@ type part struct {
 }
 
 // allowedOf decides candidates, some at once, until all are taken, one cannot be
-// decided, or the time is over.
-func (d *deciding) allowedOf(ctx context.Context, ids []string, allowed []bool, taken *atomic.Int64) part {
+// decided, or the time is over. Others have their turn between.
+func (d *deciding) allowedOf(ctx context.Context, turn *admission.Turn, ids []string, allowed []bool, taken *atomic.Int64) part {
 	request := *d.request // this goroutine's own
 	place, err := d.what.place(&request)
 	if err != nil {
 		return part{0, err}
 	}
-	for {
+	for began := time.Now(); ; {
+		if time.Since(began) > piece {
+			if turn.Yield(ctx, request.Tenant) != nil {
+				return part{min(int(taken.Load()), len(ids)), nil} // as the context's end is told
+			}
+			began = time.Now()
+		}
 		first := int(taken.Add(atOnce)) - atOnce
 		for i := first; i < min(first+atOnce, len(ids)); i++ {
 			now := time.Now()

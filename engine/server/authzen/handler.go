@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/intake"
 	"github.com/verdictpdp/verdict/engine/panics"
@@ -52,6 +53,8 @@ type Options struct {
 	// does. It is optional, and told as Ready is.
 	Amiss  func() error
 	Logger *zap.Logger
+	// Admission refuses requests while there are too many; nil for none.
+	Admission *admission.Door
 	// HasTenant says whether there is a tenant of a name. Without it there is none
 	// but the one at the root whose metadata can be had.
 	HasTenant func(name string) bool
@@ -88,7 +91,7 @@ const DefaultMaxTime = 20 * time.Second
 func New(o Options) http.Handler {
 	one, batch := bodyLimits(cmp.Or(o.MaxInputBytes, pdp.DefaultInputBytes))
 	s := &server{
-		decider: o.Decider, searcher: o.Searcher, planner: o.Planner, ready: o.Ready, amiss: o.Amiss, logger: o.Logger,
+		decider: o.Decider, searcher: o.Searcher, planner: o.Planner, ready: o.Ready, amiss: o.Amiss, logger: o.Logger, counted: o.Admission,
 		hasTenant: o.HasTenant, publicURL: o.PublicURL, leaveOut: o.LeaveOut,
 		callers: o.Callers, gate: o.Gate, meantFor: o.MeantFor,
 		maxTime:   cmp.Or(o.MaxTime, DefaultMaxTime),
@@ -161,8 +164,8 @@ const (
 // the one for filters of rows, which AuthZEN does not know.
 func (s *server) endpoints(one, batch int64) map[string]offer {
 	all := map[string]offer{
-		evaluationPath:  {s.withBody(one, s.evaluation), caller.Check},
-		evaluationsPath: {s.withBody(batch, s.evaluations), caller.Check},
+		evaluationPath:  {s.counting(s.withBody(one, s.evaluation)), caller.Check},
+		evaluationsPath: {s.counting(s.withBody(batch, s.evaluations)), caller.Check},
 	}
 	if s.searcher != nil {
 		all[searchSubjectPath] = offer{s.withBody(one, s.search(pdp.Subjects)), caller.Search}
@@ -185,6 +188,7 @@ type server struct {
 	// amiss is that of the Options, never nil.
 	amiss   func() error
 	logger  *zap.Logger
+	counted *admission.Door
 	maxTime time.Duration
 	// callers, gate and meantFor are those of the Options.
 	callers  Callers
@@ -199,6 +203,19 @@ type server struct {
 	// until they are answered, and answering those of the bodies that are being
 	// answered.
 	receiving, answering *semaphore.Weighted
+}
+
+// counting refuses requests before their bodies are read while there are too many, and
+// counts the others until they are answered.
+func (s *server) counting(serve endpoint) endpoint {
+	return func(ctx context.Context, r *http.Request) (any, error) {
+		call, err := s.counted.Arrive(s.counted.Of(tenantOf(r)), false)
+		if err != nil {
+			return nil, err
+		}
+		defer call.Leave()
+		return serve(ctx, r)
+	}
 }
 
 // An endpoint answers a request with something to be written as JSON, while a

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/mem"
 
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
@@ -19,6 +20,7 @@ type accessServer struct {
 	searcher Searcher
 	planner  Planner
 	guard    *guard
+	counted  *admission.Door
 	closing  context.Context
 }
 
@@ -62,6 +64,7 @@ func answering[Question any](name, fullName string, answerTo func(context.Contex
 }
 
 func (s *accessServer) checkAccess(ctx context.Context, q *question) (wire.Answer, error) {
+	arrivalOf(ctx).isOf(s.counted.Of(q.request.Tenant))
 	data, err := s.appendAnswer(ctx, nil, q)
 	if err != nil {
 		return nil, err

@@ -26,7 +26,9 @@ type guard struct {
 	logger *zap.Logger
 	door   *door
 	intake *intake.Intake
-	codec  wire.Codec
+	// entrance is where calls are counted.
+	entrance *entrance
+	codec    wire.Codec
 	// underWay counts the calls in flight.
 	underWay atomic.Int64
 	// meters are told of the calls of their methods.
@@ -36,7 +38,10 @@ type guard struct {
 // enter is the door of a method with one request, before that is received.
 func (g *guard) enter(ctx context.Context, method string) (context.Context, error) {
 	start := time.Now()
-	ctx, err := g.door.enter(ctx, method)
+	err := arrivalOf(ctx).err()
+	if err == nil {
+		ctx, err = g.door.enter(ctx, method)
+	}
 	if err != nil {
 		cause := err
 		err = g.status(method, err)
@@ -60,6 +65,11 @@ func (g *guard) unary(ctx context.Context, request any, info *grpc.UnaryServerIn
 	if err := g.door.admit(ctx, info.FullMethod, request); err != nil {
 		return nil, err
 	}
+	a := arrivalOf(ctx)
+	if longMethods[info.FullMethod] {
+		a.leave()
+	}
+	defer a.leave()
 	if response, err = handle(ctx, request); err != nil {
 		return nil, err
 	}
@@ -90,8 +100,16 @@ func (g *guard) stream(server any, stream grpc.ServerStream, info *grpc.StreamSe
 
 // tap stands before a call is read.
 func (g *guard) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
-	ctx, err := g.intake.Tap(ctx, info)
-	return ctx, g.status(info.FullMethodName, err)
+	ctx, err := g.entrance.arrive(ctx, info)
+	if err != nil {
+		return ctx, err
+	}
+	held, err := g.intake.Tap(ctx, info)
+	if err != nil {
+		arrivalOf(ctx).leave()
+		return ctx, g.status(info.FullMethodName, err)
+	}
+	return held, nil
 }
 
 // An announcing is a stream whose answers the intake is told of.

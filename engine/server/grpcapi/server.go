@@ -19,6 +19,7 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/directory"
 	"github.com/verdictpdp/verdict/engine/intake"
@@ -110,6 +111,8 @@ type Options struct {
 	// Meter makes what is told of the calls of a method, by its full name; it is asked
 	// once for each that is registered. Nil for nobody.
 	Meter func(method string, streams bool) Meter
+	// Admission refuses calls while there are too many; nil for none.
+	Admission *admission.Door
 	// MaxMessageBytes bounds a message received; 0 means 16 MiB. A larger one
 	// is refused with RESOURCE_EXHAUSTED.
 	MaxMessageBytes int
@@ -181,6 +184,7 @@ func New(o Options) *Server {
 	})
 	g := &guard{logger: o.Logger, intake: in, codec: wire.NewCodec()}
 	g.door = newDoor(o)
+	g.entrance = &entrance{door: o.Admission, meter: g.meter}
 	s := &Server{
 		grpc: grpc.NewServer(
 			grpc.Creds(in.Credentials(doorway{o.Security, o.Callers})),
@@ -208,7 +212,7 @@ func New(o Options) *Server {
 	registrar := wire.Registrar{Server: s.grpc, Enter: g.enter}
 	access := &accessServer{
 		decider: closingDecider{o.Decider, closing}, searcher: closingSearcher{o.Searcher, closing}, planner: closingPlanner{o.Planner, closing},
-		guard: g, closing: closing,
+		guard: g, counted: o.Admission, closing: closing,
 	}
 	registrar.RegisterService(access.description(), access)
 	verdictv1.RegisterDirectoryServiceServer(registrar, &directoryServer{directory: closingDirectory{o.Directory, closing}})
@@ -235,7 +239,7 @@ func (s *Server) Serve(listener net.Listener) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go s.intake.Run(ctx)
-	err := s.grpc.Serve(listener)
+	err := s.grpc.Serve(s.guard.entrance.listen(listener))
 	if errors.Is(err, grpc.ErrServerStopped) {
 		return nil
 	}

@@ -116,5 +116,10 @@ func (c *conversation) appendAnswer(data []byte, q *question) (answered []byte, 
 			err = c.server.guard.panicked(streamMethod, cause)
 		}
 	}()
+	call, err := c.server.counted.Arrive(c.server.counted.Of(q.request.Tenant), false)
+	if err != nil {
+		return data, err
+	}
+	defer call.Leave()
 	return c.server.appendAnswer(c.ctx, data, q)
 }
