@@ -16,6 +16,11 @@
 // users/s, µs/decision, the ratio between two sizes in one run. Absolute figures
 // depend on the machine; ratios within a run are what to compare.
 //
+//	go run ./benchmarks/soak -time 1h
+//
+// runs the real server under all that happens to one, at once, and fails where it
+// does not come out as it went in.
+//
 // No benchmark fails because a machine is slow. The tests hold that the
 // scenarios mean something.
 package benchmarks
