@@ -32,5 +32,5 @@ func (o *pointOptions) guard(active func(tenant string) (*activation.Active, err
 			Steps:      int64(o.config.Limits.Steps),
 			Entities:   int(o.config.Limits.Entities),
 		},
-	}).Guard
+	})
 }

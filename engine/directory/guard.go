@@ -8,11 +8,16 @@ import (
 	"github.com/verdictpdp/verdict/engine/store"
 )
 
-// A Guard says why a write may not be made: nil where it may. It is asked when all
-// changes of the write are made and before any is committed, and what it reads stays
-// as it is until the write is made. It may be asked about one write more than once,
-// and never about two at a time.
-type Guard func(ctx context.Context, proposal *Proposal) error
+// A Guard says which writes may not be made.
+type Guard interface {
+	// Asks reports whether it has anything to say of an author's writes of a tenant.
+	Asks(tenant string, by authz.Author) bool
+	// Check is why a write may not be made: nil where it may. All changes of the write
+	// are made then and none is committed, and what it reads stays as it is until the
+	// write is made. It may be called about one write more than once, and about several
+	// at a time.
+	Check(ctx context.Context, proposal *Proposal) error
+}
 
 // A Proposal is a write that is about to be made.
 type Proposal struct {
@@ -97,27 +102,71 @@ type guarded struct{ error }
 
 func (g guarded) Unwrap() error { return g.error }
 
+// isGuards reports whether an error comes from the guard.
+func isGuards(err error) bool {
+	var g guarded
+	return errors.As(err, &g)
+}
+
 // isRefusal reports whether an error is the guard's no to a write, and not what kept it
 // from an answer.
 func isRefusal(err error) bool {
-	var g guarded
 	kind := authz.KindOf(err)
-	return errors.As(err, &g) && (kind == authz.FailedPrecondition || kind == authz.PermissionDenied)
+	return isGuards(err) && (kind == authz.FailedPrecondition || kind == authz.PermissionDenied)
 }
 
-// writes is a write by an author, as the store runs it: it makes the changes, asks the
-// guard, and records what waits to be recorded of the policy.
-func (d *Directory) writes(ctx context.Context, author authz.Author, changes func(*store.Tx) error) func(*store.Tx) error {
-	return func(tx *store.Tx) error {
+// begin begins a write by an author, after another if there is one: it makes the
+// changes, asks the guard, and records what waits to be recorded of the policy.
+//
+// The guard is asked beforehand, while others write. Its answer counts if nothing of the
+// tenant has changed when the write is made; else it is asked again, and others wait.
+func (d *Directory) begin(ctx context.Context, tenant string, author authz.Author, after *store.Write, changes func(*store.Tx) error) (*store.Write, error) {
+	guarded := d.guard != nil && d.guard.Asks(tenant, author)
+	var rehearsed *store.Rehearsal
+	if guarded {
+		if after != nil { // the guard is to see what it has written
+			if _, err := after.Wait(ctx); err != nil {
+				return nil, err
+			}
+		}
+		var err error
+		if rehearsed, err = d.store.Rehearse(tenant, d.asking(ctx, author, changes)); isGuards(err) {
+			return nil, err
+		}
+		// Any other error is the write's own.
+	}
+	return d.store.Begin(ctx, tenant, after, func(tx *store.Tx) error {
 		tx.By(author)
 		if err := changes(tx); err != nil || !tx.Changed() {
 			return err
 		}
-		if d.guard != nil {
-			if err := d.guard(ctx, &Proposal{tx, author}); err != nil {
-				return guarded{err}
-			}
+		stands, err := !guarded, error(nil)
+		if rehearsed != nil {
+			stands, err = tx.Stands(rehearsed)
+		}
+		if err == nil && !stands {
+			err = d.check(ctx, tx, author)
+		}
+		if err != nil {
+			return err
 		}
 		return d.unrecorded.record(tx)
+	})
+}
+
+// asking is a write that only asks the guard.
+func (d *Directory) asking(ctx context.Context, author authz.Author, changes func(*store.Tx) error) func(*store.Tx) error {
+	return func(tx *store.Tx) error {
+		if err := changes(tx); err != nil || !tx.Changed() {
+			return err
+		}
+		return d.check(ctx, tx, author)
 	}
+}
+
+func (d *Directory) check(ctx context.Context, tx *store.Tx, author authz.Author) error {
+	if err := d.guard.Check(ctx, &Proposal{tx, author}); err != nil {
+		return guarded{err}
+	}
+	return nil
 }

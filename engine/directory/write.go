@@ -45,7 +45,7 @@ func (d *Directory) Write(ctx context.Context, tenant string, batch authz.Batch)
 		return 0, err
 	}
 	preconditions, author := slices.Clone(batch.Preconditions), batch.Author
-	return d.store.Update(ctx, tenant, d.writes(ctx, author, func(tx *store.Tx) error {
+	begun, err := d.begin(ctx, tenant, author, nil, func(tx *store.Tx) error {
 		if err := holds(tx, preconditions); err != nil {
 			return err
 		}
@@ -62,7 +62,11 @@ func (d *Directory) Write(ctx context.Context, tenant string, batch authz.Batch)
 			return err
 		}
 		return authz.Errorf(authz.FailedPrecondition, "changes[%d]: %s", lastPut(changes, cycle), cycleText(cycle))
-	}))
+	})
+	if err != nil {
+		return 0, err
+	}
+	return begun.Wait(ctx)
 }
 
 // lastPut is the last change that makes an edge of a cycle.

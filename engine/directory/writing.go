@@ -111,11 +111,11 @@ func (w *writing) snapshot() (*Snapshot, error) {
 // running.
 func (w *writing) update(write func(*store.Tx, *result) error) (done result, err error) {
 	var completed atomic.Pointer[result]
-	begun, err := w.directory.store.Begin(w.ctx, w.tenant, w.last, w.directory.writes(w.ctx, w.author, func(tx *store.Tx) error {
+	begun, err := w.directory.begin(w.ctx, w.tenant, w.author, w.last, func(tx *store.Tx) error {
 		r := new(result)
 		defer completed.Store(r)
 		return write(tx, r)
-	}))
+	})
 	if r := completed.Load(); r != nil {
 		done = *r
 	}

@@ -42,11 +42,12 @@
 //
 // # What it costs, and what it holds up
 //
-// A tenant whose bundle has neither package pays for two look-ups a write. Otherwise
-// the policy is asked within the write, where everything that it reads counts as what
-// the write rests on: no other write changes it meanwhile, and none is made meanwhile.
-// So the time of a policy is that of all writes, and is bounded.
+// A tenant whose bundle has neither package pays for a look-up a write (see
+// BenchmarkWrite). Otherwise everything that the policy reads counts as what the write
+// rests on: no other write changes it before the write is made. The policy is asked
+// beforehand, while others write; if one has changed the tenant since, it is asked again
+// within the write, and the others wait for that. So its time is bounded.
 //
 // The package must not know how the directory is kept or who may call. Start with
-// Policy.Guard.
+// Policy.Check.
 package writepolicy

@@ -41,7 +41,7 @@ type Options struct {
 	Limits Limits
 }
 
-// A Policy says which writes may be made. It is safe for use by many goroutines.
+// A Policy says which writes may be made: it is a directory.Guard. It is safe for use by many goroutines.
 type Policy struct {
 	Options
 	// cache stays empty, since nothing that is read here is kept.
@@ -53,10 +53,17 @@ func New(o Options) *Policy {
 	return &Policy{Options: o, cache: pip.NewCache(pip.Options{MaxBytes: 1 << 20})}
 }
 
-// Guard is a directory.Guard: nil where the write may be made. What keeps the policy
-// from being asked to its end refuses the write, with the kind LimitExceeded for a
-// limit: a smaller write may stay within it.
-func (p *Policy) Guard(ctx context.Context, proposal *directory.Proposal) error {
+// Asks reports whether the tenant's policy has rules that an author's writes are held to,
+// or is not there to have any.
+func (p *Policy) Asks(tenant string, by authz.Author) bool {
+	rules, err := p.Rules(tenant)
+	return err != nil || rules[violationsRule] != nil || !by.OnBehalfOf.IsZero()
+}
+
+// Check is nil where the write may be made. What keeps the policy from being asked to its
+// end refuses the write, with the kind LimitExceeded for a limit: a smaller write may
+// stay within it.
+func (p *Policy) Check(ctx context.Context, proposal *directory.Proposal) error {
 	rules, err := p.Rules(proposal.Tenant())
 	if err != nil {
 		return fmt.Errorf("it is not known what may be written: %w", err)

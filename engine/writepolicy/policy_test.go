@@ -66,7 +66,7 @@ func newDirectory(tb testing.TB, rules func(tenant string) (map[string]eval.Rule
 		Rules: rules, Clock: func() time.Time { return noon },
 		Limits: writepolicy.Limits{Evaluation: time.Minute, Steps: eval.DefaultSteps, Entities: 10_000},
 	})
-	d, err := directory.Open(directory.Options{Tenants: []string{tenant}, Guard: guard.Guard})
+	d, err := directory.Open(directory.Options{Tenants: []string{tenant}, Guard: guard})
 	if err != nil {
 		tb.Fatal(err)
 	}

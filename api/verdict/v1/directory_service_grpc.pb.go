@@ -42,8 +42,10 @@ const (
 // while the server is not ready or is closing; DEADLINE_EXCEEDED and CANCELLED.
 type DirectoryServiceClient interface {
 	// Write applies a batch, all of it or none, as one revision, and returns once
-	// it is on disk. FAILED_PRECONDITION when a precondition does not hold or a
-	// parent would close a cycle, which the message names.
+	// it is on disk. FAILED_PRECONDITION when a precondition does not hold, a parent
+	// would close a cycle, or the tenant's policy does not let be what it leads to: the
+	// message names what. PERMISSION_DENIED when it is written on behalf of a person
+	// who, by that policy, may not make these changes.
 	Write(ctx context.Context, in *WriteRequest, opts ...grpc.CallOption) (*WriteResponse, error)
 	// GetEntity reads one entity. NOT_FOUND when the directory does not know it.
 	GetEntity(ctx context.Context, in *GetEntityRequest, opts ...grpc.CallOption) (*GetEntityResponse, error)
@@ -60,7 +62,8 @@ type DirectoryServiceClient interface {
 	// part; running it again is safe, and what is there already counts as
 	// unchanged. INVALID_ARGUMENT, naming the lines, when one is refused, unless
 	// the options say otherwise: to keep a file with errors out as a whole, send
-	// it with validate_only first.
+	// it with validate_only first. What the tenant's policy refuses is refused as by
+	// Write, batch by batch; validate_only does not ask it.
 	Import(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ImportRequest, ImportResponse], error)
 	// Export streams everything in the import format, read at one revision:
 	// entities by type and id, then grants by id. Importing it into an empty
@@ -203,8 +206,10 @@ func (c *directoryServiceClient) CheckDirectory(ctx context.Context, in *CheckDi
 // while the server is not ready or is closing; DEADLINE_EXCEEDED and CANCELLED.
 type DirectoryServiceServer interface {
 	// Write applies a batch, all of it or none, as one revision, and returns once
-	// it is on disk. FAILED_PRECONDITION when a precondition does not hold or a
-	// parent would close a cycle, which the message names.
+	// it is on disk. FAILED_PRECONDITION when a precondition does not hold, a parent
+	// would close a cycle, or the tenant's policy does not let be what it leads to: the
+	// message names what. PERMISSION_DENIED when it is written on behalf of a person
+	// who, by that policy, may not make these changes.
 	Write(context.Context, *WriteRequest) (*WriteResponse, error)
 	// GetEntity reads one entity. NOT_FOUND when the directory does not know it.
 	GetEntity(context.Context, *GetEntityRequest) (*GetEntityResponse, error)
@@ -221,7 +226,8 @@ type DirectoryServiceServer interface {
 	// part; running it again is safe, and what is there already counts as
 	// unchanged. INVALID_ARGUMENT, naming the lines, when one is refused, unless
 	// the options say otherwise: to keep a file with errors out as a whole, send
-	// it with validate_only first.
+	// it with validate_only first. What the tenant's policy refuses is refused as by
+	// Write, batch by batch; validate_only does not ask it.
 	Import(grpc.ClientStreamingServer[ImportRequest, ImportResponse]) error
 	// Export streams everything in the import format, read at one revision:
 	// entities by type and id, then grants by id. Importing it into an empty
