@@ -95,7 +95,7 @@ func TestReadOnlyStore(t *testing.T) {
 	first.mustWrite("mina")
 	first.end(syscall.SIGTERM)
 	text := refusedToStart(t, faultOptions{within: within, dir: first.dir})
-	if !strings.Contains(text, "read-only file system") || !strings.Contains(text, first.store) {
+	if !strings.Contains(text, "read-only file system") || !strings.Contains(text, first.store+" cannot be written to") {
 		t.Errorf("the server says %s", text)
 	}
 	again := startFaulty(t, faultOptions{dir: first.dir})

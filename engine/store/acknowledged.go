@@ -46,6 +46,15 @@ func readAcknowledged(dir string) (uint64, error) {
 	return binary.BigEndian.Uint64(text), nil
 }
 
+// expectWritable refuses a store's directory that cannot be written to.
+func expectWritable(dir string) error {
+	file, err := os.OpenFile(filepath.Join(dir, acknowledgedFile), os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return authz.Errorf(authz.Unavailable, "the store in %s cannot be written to, as it has to be: mount it for writing, and let the user write who runs this: %w", dir, err)
+	}
+	return file.Close()
+}
+
 // openAcknowledged opens the file of a store that is opened.
 func (s *Store) openAcknowledged() error {
 	if s.disk.dir == "" {

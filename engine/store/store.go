@@ -168,6 +168,9 @@ func openBadger(d disk, size sizing, log *zap.Logger) (*badger.DB, error) {
 			return nil, err
 		}
 		err = adopt(d.dir, os.Rename)
+		if err == nil {
+			err = expectWritable(d.dir)
+		}
 		unlock()
 		if err != nil {
 			return nil, err
