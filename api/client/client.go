@@ -29,9 +29,14 @@ type Client struct {
 	toOne *grpc.ClientConn
 	pages verdictv1.AccessServiceClient
 	// gather is nil where every check goes alone.
-	gather  *coalescer
-	closing sync.Once
-	closed  chan struct{}
+	gather *coalescer
+	// attempts is how often a call is made at most, again what is spent on those that
+	// were refused for overload, and throttle what keeps others from being made.
+	attempts int
+	again    budget
+	throttle throttle
+	closing  sync.Once
+	closed   chan struct{}
 }
 
 // CheckOptions say how requests are decided. The zero value asks for the latest
@@ -53,8 +58,9 @@ type CheckOptions struct {
 //
 // Errors are of kind Invalid for a request that can never be decided, NotFound
 // for a tenant that the server does not have, Unavailable where no server can be
-// reached or is ready, DeadlineExceeded and Canceled for the context's end, and
-// FailedPrecondition where the server does not accept the caller.
+// reached or is ready, Overloaded where there is more to do than can be done,
+// DeadlineExceeded and Canceled for the context's end, and Unauthenticated or
+// PermissionDenied where the server does not accept the caller.
 func (c *Client) Check(ctx context.Context, request authz.Request) (authz.Decision, error) {
 	return c.CheckWith(ctx, request, CheckOptions{})
 }
@@ -132,18 +138,46 @@ func (c *Client) Close() error {
 	return err
 }
 
-// inTime makes a call within its time, unless it is hopeless.
+// inTime makes a call within its time, unless it is hopeless, and again when the server
+// says that it may be where there was too much.
 func inTime[Response any](ctx context.Context, c *Client, call func(context.Context) (Response, error)) (response Response, err error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	if err := c.hopeless(ctx); err != nil {
-		return response, err
+	for attempt := 1; ; attempt++ {
+		if err := c.hopeless(ctx); err != nil {
+			return response, err
+		}
+		if !c.throttle.lets(time.Now()) {
+			return response, c.failure(ctx, errThrottled)
+		}
+		answer, err := call(ctx)
+		if err == nil {
+			c.throttle.ended(time.Now(), false)
+			c.again.earn()
+			return answer, nil
+		}
+		after, overloaded := overload(err)
+		c.throttle.ended(time.Now(), overloaded)
+		if !overloaded || attempt >= c.attempts || !c.again.spend() || !c.wait(ctx, after) {
+			return response, c.failure(ctx, err)
+		}
 	}
-	answer, err := call(ctx)
-	if err != nil {
-		return response, c.failure(ctx, err)
+}
+
+// wait waits until a call may be made again; false where its time would be over, or is.
+func (c *Client) wait(ctx context.Context, after time.Duration) bool {
+	if deadline, has := ctx.Deadline(); has && time.Until(deadline) <= after {
+		return false
 	}
-	return answer, nil
+	timer := time.NewTimer(after)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+	case <-c.closed:
+	}
+	return false
 }
 
 // bounded gives a context without a deadline the client's.

@@ -291,7 +291,10 @@ func (c *coalescer) call(ctx context.Context, questions []*question) (responses 
 // unknown tenant or a server that is gone, each item alone would fail for too.
 func mayBeOfOne(err error) bool {
 	switch status.Code(err) {
-	case codes.InvalidArgument, codes.ResourceExhausted, codes.Internal:
+	case codes.ResourceExhausted:
+		_, overloaded := overload(err)
+		return !overloaded
+	case codes.InvalidArgument, codes.Internal:
 		return true
 	default:
 		return false

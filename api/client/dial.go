@@ -74,6 +74,7 @@ func New(target string, options ...Option) (*Client, error) {
 	c := &Client{
 		target: target, tenant: s.tenant, timeout: s.timeout, bearer: token,
 		conn: conn, access: verdictv1.NewAccessServiceClient(conn), closed: make(chan struct{}),
+		attempts: s.attempts, again: newBudget(),
 	}
 	c.pages = c.access
 	if maySeveral(servers) {

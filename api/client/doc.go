@@ -34,6 +34,11 @@
 // the deadline, and only for as long as most calls succeed, so that an outage is
 // not made worse.
 //
+// So is a call that the server refuses because it has too much to do: not before the time
+// that the server names, within the deadline, and from a budget. While it refuses most
+// calls, some fail here with the kind Overloaded and are not sent, for even a refusal
+// takes the server time.
+//
 // # What it must not know
 //
 // The package speaks api/authz to its callers and verdict.v1 to the server. It

@@ -51,7 +51,7 @@ func (c *Client) failure(ctx context.Context, err error) error {
 // failureOf is what a status says.
 func failureOf(err error) *authz.Error {
 	if e, is := errors.AsType[*authz.Error](err); is {
-		return &authz.Error{Kind: e.Kind, Message: e.Message, Violations: e.Violations, Err: err}
+		return &authz.Error{Kind: e.Kind, Message: e.Message, Violations: e.Violations, RetryAfter: e.RetryAfter, Err: err}
 	}
 	st := status.Convert(err)
 	var violations []authz.Violation
@@ -64,6 +64,10 @@ func failureOf(err error) *authz.Error {
 	}
 	e := &authz.Error{Kind: kindOfCode(st.Code()), Message: withoutViolations(st.Message(), violations), Violations: violations, Err: err}
 	switch st.Code() {
+	case codes.ResourceExhausted:
+		if after, overloaded := overload(err); overloaded {
+			e.Kind, e.RetryAfter = authz.Overloaded, after
+		}
 	case codes.Unavailable:
 		// Of what gRPC says about several attempts, the last is what matters.
 		if at := strings.LastIndex(e.Message, unavailableText); at >= 0 {
@@ -81,6 +85,21 @@ func failureOf(err error) *authz.Error {
 		e.Message = "this is no Verdict server, or an older one: " + e.Message
 	}
 	return e
+}
+
+// overload is after how long a call may be made again that a server refused for
+// overload; false for other errors. Without the hint, what was exhausted is a limit.
+func overload(err error) (after time.Duration, overloaded bool) {
+	st := status.Convert(err)
+	if st.Code() != codes.ResourceExhausted {
+		return 0, false
+	}
+	for _, detail := range st.Details() {
+		if info, is := detail.(*errdetails.RetryInfo); is {
+			return max(0, info.GetRetryDelay().AsDuration()), true
+		}
+	}
+	return 0, false
 }
 
 const unavailableText = "rpc error: code = Unavailable desc = "

@@ -151,7 +151,7 @@ func WithoutCoalescing() Option {
 }
 
 // WithAttempts sets how often a check is asked at most while no server can be
-// reached, the first time included, from 1, never again, to 5; 3 otherwise.
+// reached, or has too much to do, the first time included, from 1, never again, to 5; 3 otherwise.
 func WithAttempts(attempts int) Option {
 	return func(s *settings) {
 		if attempts < 1 || attempts > maxAttempts {
