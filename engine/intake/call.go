@@ -13,7 +13,7 @@ type call struct {
 	// isTapped is whether gRPC has begun it, so that it is one of those that are
 	// bounded.
 	isTapped bool
-	// isPatient is whether its client may say nothing for long.
+	// isPatient is whether its client may go on without end, and say nothing for long.
 	isPatient bool
 	opened    time.Duration
 
@@ -25,8 +25,8 @@ type call struct {
 	// arriving is how much has come of the message under way, which began at began.
 	arriving int64
 	began    time.Duration
-	// hasArrived is whether a message has come to its end.
-	hasArrived bool
+	// isWhole is whether its client has said all that it will.
+	isWhole bool
 
 	// unsent is how much of its answers is not on its way, of which the last was sent,
 	// or the first of them made, at moved.
@@ -58,7 +58,7 @@ func (c *call) receive(data []byte, now time.Duration) {
 		c.arriving += int64(n)
 		data = data[n:]
 		if c.have == prefixBytes && c.left == 0 {
-			c.have, c.arriving, c.hasArrived = 0, 0, true
+			c.have, c.arriving = 0, 0
 		}
 	}
 }
@@ -82,8 +82,8 @@ func (c *call) lateness(now, most time.Duration) string {
 	switch {
 	case c.have > 0 && now-c.began > most:
 		return "its message has not come to its end"
-	case c.isTapped && !c.hasArrived && !c.isPatient && now-c.opened > most:
-		return "its message has not come"
+	case c.isTapped && !c.isWhole && !c.isPatient && now-c.opened > most:
+		return "its request has not come to its end"
 	case c.unsent > 0 && now-c.moved > most:
 		return "its answer is not taken"
 	}

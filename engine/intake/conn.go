@@ -30,9 +30,10 @@ type conn struct {
 	local  localAddr
 
 	// What is read, by one goroutine.
-	reader   *bufio.Reader
-	incoming frames
-	data     dataPart
+	reader    *bufio.Reader
+	incoming  frames
+	data      dataPart
+	isEntered bool // whether the intake knows of the connection
 
 	// What is written. out orders it.
 	out      sync.Mutex
@@ -44,7 +45,7 @@ type conn struct {
 	held atomic.Int64
 
 	mu sync.Mutex
-	// peer is nil before the first call. The intake's mutex guards it then, too.
+	// peer is nil before the first frame. The intake's mutex guards it, too.
 	peer     *peer
 	isClosed bool
 	calls    map[uint32]*call
@@ -103,10 +104,22 @@ func (c *conn) Read(p []byte) (int, error) {
 		if n > 0 {
 			return n, c.received(p[:n])
 		}
-		if err != nil && !(errors.Is(err, os.ErrDeadlineExceeded) && c.hasResets.Load()) {
+		if err != nil && !(errors.Is(err, os.ErrDeadlineExceeded) && c.resume()) {
 			return 0, err
 		}
 	}
+}
+
+// resume goes on reading if it was interrupted for the sake of resets, be it to come to
+// the end of a frame first.
+func (c *conn) resume() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.resets) == 0 {
+		return false
+	}
+	_ = c.Conn.SetReadDeadline(time.Time{}) // an error comes from reading
+	return true
 }
 
 // readReset reads what the client has not sent, between two frames that it has.
@@ -139,13 +152,21 @@ func (c *conn) received(p []byte) error {
 				c.receive(c.incoming.stream, data)
 			}
 		}
+		if of != nothing && c.incoming.left == 0 && c.incoming.endsRequest() {
+			c.change(c.incoming.stream, func(call *call) { call.isWhole = true })
+		}
 		p = p[n:]
 	}
 	return nil
 }
 
-// begin follows a header of the client's.
+// begin follows a header of the client's. Before the first, gRPC may leave a connection
+// without closing it here.
 func (c *conn) begin(f frame) error {
+	if !c.isEntered {
+		c.isEntered = true
+		c.enter()
+	}
 	switch f.kind {
 	case dataFrame:
 		c.data = dataOf(f)
@@ -158,15 +179,20 @@ func (c *conn) begin(f frame) error {
 		if len(c.calls) >= maxOpen {
 			return errTooManyStreams
 		}
-		if c.peer == nil {
-			c.intake.enter(c)
-		}
 		c.last = f.stream
 		c.calls[f.stream] = &call{conn: c, id: f.stream, opened: c.intake.now()}
 	case resetFrame:
 		c.end(f.stream)
 	}
 	return nil
+}
+
+func (c *conn) enter() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.isClosed {
+		c.intake.enter(c)
+	}
 }
 
 // end ends a call, if it is open.

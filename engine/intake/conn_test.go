@@ -6,9 +6,11 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"go.uber.org/zap"
@@ -23,16 +25,31 @@ import (
 // half takes what it is given.
 type script struct {
 	net.Conn
-	said    io.Reader
-	written bytes.Buffer
+	said     io.Reader
+	written  bytes.Buffer
+	deadline time.Time
+	timeouts int
 }
 
-func (s *script) Read(p []byte) (int, error)      { return s.said.Read(p) }
-func (s *script) Write(p []byte) (int, error)     { return s.written.Write(p) }
-func (s *script) Close() error                    { return nil }
-func (s *script) SetReadDeadline(time.Time) error { return nil }
-func (s *script) LocalAddr() net.Addr             { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
-func (s *script) RemoteAddr() net.Addr            { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2), Port: 2} }
+func (s *script) Read(p []byte) (int, error) {
+	if !s.deadline.IsZero() {
+		if s.timeouts++; s.timeouts > 100 {
+			return 0, errors.New("it is read again and again past the deadline")
+		}
+		return 0, os.ErrDeadlineExceeded
+	}
+	return s.said.Read(p)
+}
+
+func (s *script) SetReadDeadline(deadline time.Time) error {
+	s.deadline = deadline
+	return nil
+}
+
+func (s *script) Write(p []byte) (int, error) { return s.written.Write(p) }
+func (s *script) Close() error                { return nil }
+func (s *script) LocalAddr() net.Addr         { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
+func (s *script) RemoteAddr() net.Addr        { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2), Port: 2} }
 
 func newIntake(limits Limits) *Intake {
 	return New(Options{Limits: limits, MayWait: func(string) bool { return false }, Logger: zap.NewNop()})
@@ -251,20 +268,19 @@ func TestResetsStandBetweenFrames(t *testing.T) {
 		name string
 		said func(*http2.Framer)
 		cut  int // how many bytes of it are left to read when the call is reset
-		last bool
 	}{
-		{"within a header", func(f *http2.Framer) { f.WritePing(false, [8]byte{}) }, 12, false},
-		{"within a payload", func(f *http2.Framer) { f.WritePing(false, [8]byte{}) }, 3, false},
+		{"within a header", func(f *http2.Framer) { f.WritePing(false, [8]byte{}) }, 12},
+		{"within a payload", func(f *http2.Framer) { f.WritePing(false, [8]byte{}) }, 3},
 		{"before a block of headers has ended", func(f *http2.Framer) {
 			f.WriteHeaders(http2.HeadersFrameParam{StreamID: 3, BlockFragment: []byte{0x83}})
 			f.WriteContinuation(3, true, []byte{0x86})
-		}, 10, false},
-		{"behind all frames", func(f *http2.Framer) { f.WritePing(false, [8]byte{}) }, 0, true},
+		}, 10},
+		{"behind all frames", func(f *http2.Framer) { f.WritePing(false, [8]byte{}) }, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			i := newIntake(Limits{})
 			said := client(func(f *http2.Framer) { open(f, 1); tt.said(f) })
-			c := i.follow(&script{said: bytes.NewReader(said)}).(*conn)
+			c := i.follow(&script{said: iotest.OneByteReader(bytes.NewReader(said))}).(*conn) // which nothing is read ahead of
 			if _, err := io.ReadFull(c, make([]byte, len(said)-tt.cut)); err != nil {
 				t.Fatal(err)
 			}
@@ -287,15 +303,16 @@ func TestLateness(t *testing.T) {
 		do   func(*call)
 		want string // at most; in time before
 	}{
-		{"no message", call{isTapped: true}, func(*call) {}, "its message has not come"},
+		{"no message", call{isTapped: true}, func(*call) {}, "its request has not come to its end"},
+		{"a message and no end", call{isTapped: true}, func(c *call) { c.receive(message(10), 0) }, "its request has not come to its end"},
 		{"no message of one who may say nothing", call{isTapped: true, isPatient: true}, func(*call) {}, ""},
 		{"no message of a call that gRPC has not begun", call{}, func(*call) {}, ""},
 		{"half a message", call{isTapped: true, isPatient: true}, arriving, "its message has not come to its end"},
 		{"half a message more and more", call{isTapped: true}, func(c *call) { arriving(c); c.receive([]byte{1}, most) }, "its message has not come to its end"},
-		{"a message", call{isTapped: true}, func(c *call) { c.receive(message(10), 0) }, ""},
-		{"an answer", call{hasArrived: true}, func(c *call) { c.answer(10, 0) }, "its answer is not taken"},
-		{"half an answer", call{hasArrived: true}, func(c *call) { c.answer(10, -most); c.send(5, 0) }, "its answer is not taken"},
-		{"an answer that was taken", call{hasArrived: true}, func(c *call) { c.answer(10, 0); c.send(10, 0) }, ""},
+		{"a message and the end", call{isTapped: true, isWhole: true}, func(c *call) { c.receive(message(10), 0) }, ""},
+		{"an answer", call{isWhole: true}, func(c *call) { c.answer(10, 0) }, "its answer is not taken"},
+		{"half an answer", call{isWhole: true}, func(c *call) { c.answer(10, -most); c.send(5, 0) }, "its answer is not taken"},
+		{"an answer that was taken", call{isWhole: true}, func(c *call) { c.answer(10, 0); c.send(10, 0) }, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -306,6 +323,25 @@ func TestLateness(t *testing.T) {
 			}
 			if late := c.lateness(most+1, most); late != tt.want {
 				t.Errorf("late: %q, want %q", late, tt.want)
+			}
+		})
+	}
+}
+
+func TestTheEndOfARequest(t *testing.T) {
+	for name, end := range map[string]func(*http2.Framer){
+		"with the message":  func(f *http2.Framer) { f.WriteData(1, true, message(10)) },
+		"by an empty frame": func(f *http2.Framer) { f.WriteData(1, true, nil) },
+		"by trailers": func(f *http2.Framer) {
+			f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte{0x83}, EndHeaders: true, EndStream: true})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			said := client(func(f *http2.Framer) { open(f, 1); end(f) })
+			for cut, want := range map[int]bool{0: true, 1: false} {
+				if c := follow(t, newIntake(Limits{}), said[:len(said)-cut], 3); c.calls[1].isWhole != want {
+					t.Errorf("without the last %d bytes: ended %t, want %t", cut, c.calls[1].isWhole, want)
+				}
 			}
 		})
 	}

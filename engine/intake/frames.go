@@ -39,6 +39,11 @@ type frame struct {
 
 func (f frame) has(flag byte) bool { return f.flags&flag != 0 }
 
+// endsRequest reports whether a frame of a client's is the last one of a call.
+func (f frame) endsRequest() bool {
+	return (f.kind == dataFrame || f.kind == headersFrame) && f.has(endStream)
+}
+
 // A part is what a piece belongs to.
 type part int
 

@@ -69,7 +69,7 @@ type Intake struct {
 	relieving sync.Mutex
 }
 
-// A peer is whoever connections are from, as long as one has a call.
+// A peer is whoever connections are from.
 type peer struct {
 	prefix      netip.Prefix
 	conns       int
@@ -138,7 +138,7 @@ func (i *Intake) connections() []*conn {
 	return all
 }
 
-// enter counts a connection that has its first call.
+// enter counts a connection that begins.
 func (i *Intake) enter(c *conn) {
 	prefix := PeerOf(c.RemoteAddr())
 	i.mu.Lock()

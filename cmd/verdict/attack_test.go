@@ -1,0 +1,393 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc/codes"
+	grpcstatus "google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+)
+
+const (
+	checkMethod  = verdictv1.AccessService_CheckAccess_FullMethodName
+	streamMethod = verdictv1.AccessService_StreamCheckAccess_FullMethodName
+	writeMethod  = verdictv1.DirectoryService_Write_FullMethodName
+)
+
+// underAttack serves, with calls that may last no longer than a second to come or to be
+// taken.
+func underAttack(t *testing.T, set func(*config)) (address string, r *remote) {
+	t.Helper()
+	cfg := defaultConfig()
+	cfg.Limits.Intake.Transfer = minTransfer
+	set(&cfg)
+	s, r := startService(t, cfg, bundleAt("default", constantBundle(t)))
+	return s.grpcListener.Addr().String(), r
+}
+
+func asItIs(*config) {}
+
+// TestSlowMessages has one client send messages slowly or not at all, whose other calls
+// go on.
+func TestSlowMessages(t *testing.T) {
+	authority := newAuthority(t)
+	for name, files := range map[string]tlsConfig{"over TLS": authority.issue(t, t.TempDir(), 1), "without TLS": {}} {
+		t.Run(name, func(t *testing.T) {
+			address, r := underAttack(t, func(cfg *config) { cfg.TLS = files })
+			var over *tls.Config
+			if files.on() {
+				r.ca, over = authority.file, authority.client()
+				over.ServerName, over.NextProtos = "127.0.0.1", []string{"h2"}
+			}
+			defer bystanding(t, r)()
+			a := attack(t, address, over).listen()
+			idle := a.open(streamMethod)
+			slow := []uint32{a.open(checkMethod), a.open(checkMethod), a.open(checkMethod), a.open(streamMethod)}
+			a.send(slow[1], prefixOf(1000)[:3])
+			a.send(slow[2], append(prefixOf(1000), make([]byte, 500)...))
+			a.send(slow[3], append(prefixOf(1000), make([]byte, 500)...))
+			a.check()
+			areReset := func() bool {
+				for _, stream := range slow {
+					if a.resets[stream] != http2.ErrCodeEnhanceYourCalm {
+						return false
+					}
+				}
+				return true
+			}
+			for range 20 { // a byte now and then helps nothing
+				time.Sleep(100 * time.Millisecond)
+				a.send(slow[3], []byte{0})
+			}
+			a.await("the slow calls are reset", areReset)
+			a.check()
+			// A stream may be without a message for long.
+			a.sendMessage(idle, &verdictv1.StreamCheckAccessRequest{Id: "1", Request: aboutPlan()})
+			a.await("an answer on the stream", func() bool { return a.data[idle] > 0 })
+		})
+	}
+}
+
+// TestCallsOfAPeer has one peer open all the calls that it may, and two all that there
+// are.
+func TestCallsOfAPeer(t *testing.T) {
+	address, r := underAttack(t, func(cfg *config) { cfg.Limits.Intake.Calls, cfg.Limits.Intake.CallsPerPeer = 4, 3 })
+	first, second := attack(t, address, nil).listen(), attack(t, address, nil).listen()
+	open := []uint32{first.open(streamMethod), first.open(streamMethod), first.open(streamMethod)}
+	first.sendMessage(open[2], &verdictv1.StreamCheckAccessRequest{Id: "1", Request: aboutPlan()})
+	first.await("an answer on the last", func() bool { return first.data[open[2]] > 0 })
+	refused := second.open(checkMethod)
+	second.await("a call beyond the peer's", func() bool {
+		return strings.HasPrefix(second.status[refused], "8 ") && strings.Contains(second.status[refused], "limits.calls_per_peer")
+	})
+
+	conn, err := r.dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	stream, err := verdictv1.NewAccessServiceClient(conn).StreamCheckAccess(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(&verdictv1.StreamCheckAccessRequest{Id: "1", Request: aboutPlan()}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Errorf("the last call that there is: %v", err)
+	}
+	_, err = verdictv1.NewAccessServiceClient(conn).CheckAccess(t.Context(), aboutPlan())
+	if code := grpcstatus.Code(err); code != codes.ResourceExhausted || !strings.Contains(err.Error(), "limits.calls ") {
+		t.Errorf("a call beyond all: %v", err)
+	}
+	if err := first.framer.WriteRSTStream(open[0], http2.ErrCodeCancel); err != nil {
+		t.Fatal(err)
+	}
+	second.checkUntilServed()
+}
+
+// TestBytesInFlight has one peer send halves of the largest messages, on several
+// connections, as fast as they are taken.
+func TestBytesInFlight(t *testing.T) {
+	address, r := underAttack(t, func(cfg *config) {
+		cfg.Limits.Intake.InFlight, cfg.Limits.Intake.Transfer = maxInput, duration(patience)
+	})
+	before := measureFootprint()
+	stop := bystanding(t, r)
+	half := make([]byte, maxInput/2)
+	var attackers []*attacker
+	var sending sync.WaitGroup
+	for range 4 {
+		a := attack(t, address, nil).listen()
+		attackers = append(attackers, a)
+		for range 4 {
+			stream := a.open(writeMethod)
+			a.send(stream, prefixOf(int(maxInput)))
+			sending.Go(func() { a.send(stream, half) })
+		}
+	}
+	sending.Wait()
+	// 128 MiB were sent, of which 16 may stay. The race detector and what is free to be
+	// taken again are in it.
+	before.checkGrowth(t, 64<<20)
+	resets := 0
+	for _, a := range attackers {
+		a.mu.Lock()
+		resets += len(a.resets)
+		a.mu.Unlock()
+	}
+	if resets < 13 {
+		t.Errorf("%d of 16 calls were reset, want all but 3 at most", resets)
+	}
+	stop()
+	for _, a := range attackers {
+		a.conn.Close()
+	}
+	before.awaitReturn(t)
+}
+
+// TestTinyFrames has messages come a byte a frame.
+func TestTinyFrames(t *testing.T) {
+	address, r := underAttack(t, asItIs)
+	before := measureFootprint()
+	defer bystanding(t, r)()
+	a := attack(t, address, nil).listen()
+	var streams []uint32
+	for range 8 {
+		stream := a.open(writeMethod)
+		a.send(stream, prefixOf(1<<20))
+		streams = append(streams, stream)
+	}
+	var frames bytes.Buffer
+	framer := http2.NewFramer(&frames, nil)
+	for range 5_000 { // of each stream: as much as all their windows take
+		for _, stream := range streams {
+			if err := framer.WriteData(stream, false, []byte{0}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := a.conn.Write(frames.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	before.checkGrowth(t, 32<<20)
+	a.await("the calls are reset", func() bool { return len(a.resets) == len(streams) })
+	a.check()
+}
+
+// TestRapidReset has calls reset as soon as they are made.
+func TestRapidReset(t *testing.T) {
+	address, r := underAttack(t, func(cfg *config) { cfg.Limits.Intake.CallsPerPeer = 50 })
+	before := measureFootprint()
+	stop := bystanding(t, r)
+	a := attack(t, address, nil).listen()
+	for range 20_000 {
+		if err := a.framer.WriteRSTStream(a.open(checkMethod), http2.ErrCodeCancel); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.checkUntilServed()
+	before.checkGrowth(t, 32<<20)
+	stop()
+	a.conn.Close()
+	before.awaitReturn(t)
+}
+
+// TestPings has a client ask whether the server is there without end.
+func TestPings(t *testing.T) {
+	address, r := underAttack(t, asItIs)
+	defer bystanding(t, r)()
+	a := attack(t, address, nil).listen()
+	for !a.hasHeard(func() bool { return a.goAway != 0 || a.ended != nil }) {
+		if a.framer.WritePing(false, [8]byte{}) != nil {
+			break
+		}
+	}
+	a.await("it is sent away", func() bool { return a.goAway == http2.ErrCodeEnhanceYourCalm })
+}
+
+// TestNothingIsRead has clients have much to be told and read none of it.
+func TestNothingIsRead(t *testing.T) {
+	settings := bytes.Repeat([]byte{0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 9}, 1000)
+	pings := bytes.Repeat([]byte("\x00\x00\x08\x06\x00\x00\x00\x00\x00--------"), 1000)
+	for name, flood := range map[string][]byte{"of settings": settings, "of pings": pings} {
+		t.Run(name, func(t *testing.T) {
+			address, r := underAttack(t, asItIs)
+			before := measureFootprint()
+			stop := bystanding(t, r)
+			a := attack(t, address, nil)
+			if err := a.conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+				t.Fatal(err)
+			}
+			for err := error(nil); err == nil; {
+				_, err = a.conn.Write(flood)
+				if errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Error("the server has not closed the connection")
+				}
+			}
+			before.checkGrowth(t, 32<<20)
+			stop()
+			before.awaitReturn(t)
+		})
+	}
+}
+
+// TestHeadersWithoutEnd has a block of headers go on and on.
+func TestHeadersWithoutEnd(t *testing.T) {
+	for name, fragment := range map[string][]byte{
+		"of many fields":  bytes.Repeat([]byte{0x84}, 16<<10), // ":path: /" each
+		"of one field":    append([]byte{0x40, 1, 'a', 0x7f, 0x80, 0x80, 0x80, 0x80, 1}, make([]byte, 1<<10)...),
+		"of empty frames": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			address, r := underAttack(t, asItIs)
+			before := measureFootprint()
+			stop := bystanding(t, r)
+			a := attack(t, address, nil).listen()
+			if err := a.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: a.block(checkMethod)}); err != nil {
+				t.Fatal(err)
+			}
+			for range 50_000 {
+				if a.framer.WriteContinuation(1, false, fragment) != nil {
+					break
+				}
+			}
+			before.checkGrowth(t, 16<<20)
+			if fragment != nil && !a.hasEnded() {
+				t.Error("the connection goes on")
+			}
+			stop()
+			a.conn.Close()
+			before.awaitReturn(t)
+		})
+	}
+}
+
+// TestHeadersAtTheLimit sends headers of the limit and beyond, as HTTP/2 counts them.
+func TestHeadersAtTheLimit(t *testing.T) {
+	address, _ := underAttack(t, func(cfg *config) { cfg.Limits.Intake.Headers = minHeaders })
+	a := attack(t, address, nil).listen()
+	size := 0
+	for _, field := range []string{":methodPOST", ":schemehttp", ":path" + checkMethod, ":authorityverdict", "content-typeapplication/grpc", "tetrailers", "note"} {
+		const overhead = 32 // RFC 9113, section 10.5.1
+		size += len(field) + overhead
+	}
+	call := func(bytes int) uint32 {
+		stream := a.open(checkMethod, hpack.HeaderField{Name: "note", Value: strings.Repeat("x", bytes-size)})
+		a.sendMessage(stream, aboutPlan())
+		if err := a.framer.WriteData(stream, true, nil); err != nil {
+			t.Fatal(err)
+		}
+		return stream
+	}
+	within, beyond := call(int(minHeaders)), call(int(minHeaders)+1)
+	a.await("headers of the limit", func() bool { return a.status[within] == "0 " })
+	a.await("headers beyond", func() bool { return a.resets[beyond] == http2.ErrCodeFrameSize })
+}
+
+// TestCompressed sends what would unpack to very much.
+func TestCompressed(t *testing.T) {
+	address, _ := underAttack(t, asItIs)
+	a := attack(t, address, nil).listen()
+	stream := a.open(checkMethod, hpack.HeaderField{Name: "grpc-encoding", Value: "gzip"})
+	a.send(stream, append([]byte{1, 0, 0, 0, 100}, make([]byte, 100)...))
+	a.await("it is not unpacked", func() bool { return strings.HasPrefix(a.status[stream], "12 ") })
+}
+
+// fill writes a directory of 5 MiB: some pages of a listing that are as large as any.
+func fill(t *testing.T, r *remote) {
+	t.Helper()
+	conn, err := r.dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	attributes := `{"text":"` + strings.Repeat("x", 60<<10) + `"}`
+	var changes []*verdictv1.Change
+	for n := range 90 {
+		changes = append(changes, &verdictv1.Change{Change: &verdictv1.Change_PutEntity{PutEntity: &verdictv1.Entity{
+			Type: "document", Id: fmt.Sprint(n), AttributesJson: attributes,
+		}}})
+	}
+	if _, err := verdictv1.NewDirectoryServiceClient(conn).Write(t.Context(), &verdictv1.WriteRequest{Changes: changes}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// noWindow is of a client that takes no answer on any stream.
+var noWindow = http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}
+
+// TestAnswersThatAreNotTaken asks for much and takes none of it.
+func TestAnswersThatAreNotTaken(t *testing.T) {
+	for _, tt := range []struct {
+		method  string
+		message proto.Message
+	}{
+		{verdictv1.DirectoryService_Watch_FullMethodName, &verdictv1.WatchRequest{}},
+		{verdictv1.DirectoryService_Export_FullMethodName, &verdictv1.ExportRequest{}},
+		{verdictv1.DirectoryService_ListEntities_FullMethodName, &verdictv1.ListEntitiesRequest{Type: "document", PageSize: 1000}},
+		{checkMethod, aboutPlan()},
+	} {
+		t.Run(path.Base(tt.method), func(t *testing.T) {
+			const streams = 20 // which take 40 MiB and more of lists
+			address, r := underAttack(t, func(cfg *config) { cfg.Limits.Intake.InFlight = maxInput })
+			fill(t, r)
+			before := measureFootprint()
+			stop := bystanding(t, r)
+			a := attack(t, address, nil, noWindow).listen()
+			for range streams {
+				stream := a.open(tt.method)
+				a.sendMessage(stream, tt.message)
+				if err := a.framer.WriteData(stream, true, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before.checkGrowth(t, 64<<20)
+			a.await("all are reset", func() bool { return len(a.resets) == streams })
+			stop()
+			a.conn.Close()
+			before.awaitReturn(t)
+		})
+	}
+}
+
+// TestExportsThatAreNotRead has a client open all windows and read nothing.
+func TestExportsThatAreNotRead(t *testing.T) {
+	address, r := underAttack(t, asItIs)
+	fill(t, r)
+	before := measureFootprint()
+	stop := bystanding(t, r)
+	a := attack(t, address, nil, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1})
+	if err := a.framer.WriteWindowUpdate(0, 1<<30); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		stream := a.open(verdictv1.DirectoryService_Export_FullMethodName)
+		a.sendMessage(stream, &verdictv1.ExportRequest{})
+		if err := a.framer.WriteData(stream, true, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// What is said now and then changes nothing.
+	for end := time.Now().Add(patience); a.framer.WritePing(true, [8]byte{}) == nil; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the server has not closed the connection")
+		}
+		before.checkGrowth(t, 32<<20)
+	}
+	stop()
+	before.awaitReturn(t)
+}
