@@ -122,6 +122,7 @@ func TestCallsOfAPeer(t *testing.T) {
 // TestBytesInFlight has one peer send halves of the largest messages, on several
 // connections, as fast as they are taken.
 func TestBytesInFlight(t *testing.T) {
+	skipShort(t)
 	address, r := underAttack(t, func(cfg *config) {
 		cfg.Limits.Intake.InFlight, cfg.Limits.Intake.Transfer = maxInput, duration(patience)
 	})
@@ -161,6 +162,7 @@ func TestBytesInFlight(t *testing.T) {
 
 // TestTinyFrames has messages come a byte a frame.
 func TestTinyFrames(t *testing.T) {
+	skipShort(t)
 	address, r := underAttack(t, asItIs)
 	before := measureFootprint()
 	defer bystanding(t, r)()
@@ -190,6 +192,7 @@ func TestTinyFrames(t *testing.T) {
 
 // TestRapidReset has calls reset as soon as they are made.
 func TestRapidReset(t *testing.T) {
+	skipShort(t)
 	address, r := underAttack(t, func(cfg *config) { cfg.Limits.Intake.CallsPerPeer = 50 })
 	before := measureFootprint()
 	stop := bystanding(t, r)
@@ -221,6 +224,7 @@ func TestPings(t *testing.T) {
 
 // TestNothingIsRead has clients have much to be told and read none of it.
 func TestNothingIsRead(t *testing.T) {
+	skipShort(t)
 	settings := bytes.Repeat([]byte{0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 9}, 1000)
 	pings := bytes.Repeat([]byte("\x00\x00\x08\x06\x00\x00\x00\x00\x00--------"), 1000)
 	for name, flood := range map[string][]byte{"of settings": settings, "of pings": pings} {
@@ -247,6 +251,7 @@ func TestNothingIsRead(t *testing.T) {
 
 // TestHeadersWithoutEnd has a block of headers go on and on.
 func TestHeadersWithoutEnd(t *testing.T) {
+	skipShort(t)
 	for name, fragment := range map[string][]byte{
 		"of many fields":  bytes.Repeat([]byte{0x84}, 16<<10), // ":path: /" each
 		"of one field":    append([]byte{0x40, 1, 'a', 0x7f, 0x80, 0x80, 0x80, 0x80, 1}, make([]byte, 1<<10)...),
@@ -307,8 +312,8 @@ func TestCompressed(t *testing.T) {
 	a.await("it is not unpacked", func() bool { return strings.HasPrefix(a.status[stream], "12 ") })
 }
 
-// fill writes a directory of 5 MiB: some pages of a listing that are as large as any.
-func fill(t *testing.T, r *remote) {
+// fillDirectory writes a directory of 5 MiB: some pages of a listing that are as large as any.
+func fillDirectory(t *testing.T, r *remote) {
 	t.Helper()
 	conn, err := r.dial()
 	if err != nil {
@@ -330,33 +335,41 @@ func fill(t *testing.T, r *remote) {
 // noWindow is of a client that takes no answer on any stream.
 var noWindow = http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}
 
-// TestAnswersThatAreNotTaken asks for much and takes none of it.
+// ask opens so many calls, and says all that there is to say on each.
+func (a *attacker) ask(calls int, method string, message proto.Message) {
+	a.t.Helper()
+	for range calls {
+		stream := a.open(method)
+		a.sendMessage(stream, message)
+		if err := a.framer.WriteData(stream, true, nil); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+}
+
+// questions are what is answered at length, and what is not.
+func questions() map[string]proto.Message {
+	return map[string]proto.Message{
+		verdictv1.DirectoryService_Watch_FullMethodName:        &verdictv1.WatchRequest{},
+		verdictv1.DirectoryService_Export_FullMethodName:       &verdictv1.ExportRequest{},
+		verdictv1.DirectoryService_ListEntities_FullMethodName: &verdictv1.ListEntitiesRequest{Type: "document", PageSize: 1000},
+		checkMethod: aboutPlan(),
+	}
+}
+
+// TestAnswersThatAreNotTaken asks and takes nothing of the answers.
 func TestAnswersThatAreNotTaken(t *testing.T) {
-	for _, tt := range []struct {
-		method  string
-		message proto.Message
-	}{
-		{verdictv1.DirectoryService_Watch_FullMethodName, &verdictv1.WatchRequest{}},
-		{verdictv1.DirectoryService_Export_FullMethodName, &verdictv1.ExportRequest{}},
-		{verdictv1.DirectoryService_ListEntities_FullMethodName, &verdictv1.ListEntitiesRequest{Type: "document", PageSize: 1000}},
-		{checkMethod, aboutPlan()},
-	} {
-		t.Run(path.Base(tt.method), func(t *testing.T) {
-			const streams = 20 // which take 40 MiB and more of lists
-			address, r := underAttack(t, func(cfg *config) { cfg.Limits.Intake.InFlight = maxInput })
-			fill(t, r)
+	skipShort(t)
+	for method, message := range questions() {
+		t.Run(path.Base(method), func(t *testing.T) {
+			address, r := underAttack(t, asItIs)
+			fillDirectory(t, r)
 			before := measureFootprint()
 			stop := bystanding(t, r)
 			a := attack(t, address, nil, noWindow).listen()
-			for range streams {
-				stream := a.open(tt.method)
-				a.sendMessage(stream, tt.message)
-				if err := a.framer.WriteData(stream, true, nil); err != nil {
-					t.Fatal(err)
-				}
-			}
-			before.checkGrowth(t, 64<<20)
-			a.await("all are reset", func() bool { return len(a.resets) == streams })
+			const calls = 10
+			a.ask(calls, method, message)
+			a.await("all are reset", func() bool { return len(a.resets) == calls })
 			stop()
 			a.conn.Close()
 			before.awaitReturn(t)
@@ -364,29 +377,55 @@ func TestAnswersThatAreNotTaken(t *testing.T) {
 	}
 }
 
+// TestAnswersInFlight asks for so much that it is too much all together, long before any
+// answer has to be taken.
+func TestAnswersInFlight(t *testing.T) {
+	skipShort(t)
+	const (
+		calls = 50
+		most  = 48 << 20 // 3 bytes for each that is counted
+		spare = 16 << 20
+	)
+	for method, stay := range map[string]int{ // and how many may stay
+		verdictv1.DirectoryService_Watch_FullMethodName:        3, // of 5 MiB and more
+		verdictv1.DirectoryService_ListEntities_FullMethodName: 8, // of 2 MiB
+	} {
+		t.Run(path.Base(method), func(t *testing.T) {
+			address, r := underAttack(t, func(cfg *config) {
+				cfg.Limits.Intake.InFlight, cfg.Limits.Intake.Transfer = maxInput, duration(2*patience)
+			})
+			fillDirectory(t, r)
+			before := measureFootprint()
+			stop := bystanding(t, r)
+			a := attack(t, address, nil, noWindow).listen()
+			a.ask(calls, method, questions()[method])
+			a.await("those that hold too much are reset", func() bool { return len(a.resets) >= calls-stay })
+			before.awaitGrowth(t, most+spare)
+			a.conn.Close()
+			stop()
+			before.awaitReturn(t)
+		})
+	}
+}
+
 // TestExportsThatAreNotRead has a client open all windows and read nothing.
 func TestExportsThatAreNotRead(t *testing.T) {
+	skipShort(t)
 	address, r := underAttack(t, asItIs)
-	fill(t, r)
+	fillDirectory(t, r)
 	before := measureFootprint()
 	stop := bystanding(t, r)
 	a := attack(t, address, nil, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1})
 	if err := a.framer.WriteWindowUpdate(0, 1<<30); err != nil {
 		t.Fatal(err)
 	}
-	for range 10 {
-		stream := a.open(verdictv1.DirectoryService_Export_FullMethodName)
-		a.sendMessage(stream, &verdictv1.ExportRequest{})
-		if err := a.framer.WriteData(stream, true, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
+	a.ask(40, verdictv1.DirectoryService_Export_FullMethodName, &verdictv1.ExportRequest{}) // for 200 MiB
 	// What is said now and then changes nothing.
 	for end := time.Now().Add(patience); a.framer.WritePing(true, [8]byte{}) == nil; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the server has not closed the connection")
 		}
-		before.checkGrowth(t, 32<<20)
+		before.checkGrowth(t, 96<<20)
 	}
 	stop()
 	before.awaitReturn(t)

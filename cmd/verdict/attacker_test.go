@@ -317,6 +317,15 @@ func bystanding(t *testing.T, r *remote) (stop func()) {
 	}
 }
 
+// skipShort skips what takes long, or what the race detector takes memory for, which is
+// run with -short.
+func skipShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("measures memory, and takes a second or more")
+	}
+}
+
 // A footprint is what a process takes.
 type footprint struct {
 	heap       uint64
@@ -336,6 +345,17 @@ func (f footprint) checkGrowth(t *testing.T, most uint64) {
 	t.Helper()
 	if heap := measureFootprint().heap; heap > f.heap+most {
 		t.Errorf("the heap has grown from %d to %d KiB, by more than %d", f.heap>>10, heap>>10, most>>10)
+	}
+}
+
+// awaitGrowth waits until no more memory is taken than so much above what was.
+func (f footprint) awaitGrowth(t *testing.T, most uint64) {
+	t.Helper()
+	for end := time.Now().Add(patience); measureFootprint().heap > f.heap+most; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			f.checkGrowth(t, most)
+			return
+		}
 	}
 }
 

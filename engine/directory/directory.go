@@ -56,6 +56,9 @@ type Directory struct {
 	guard   Guard
 	// unrecorded is what waits to be recorded of the tenants' policies.
 	unrecorded unrecordedPolicies
+	// reading holds one element for each step of an export or a watch that is being read.
+	// A step takes some MiB while it is, and there may be thousands of them.
+	reading chan struct{}
 	// rehearsed is how many bytes the validations that run remember.
 	rehearsed atomic.Int64
 }
@@ -84,8 +87,11 @@ func Open(o Options) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Directory{store: s, tenants: slices.Sorted(slices.Values(o.Tenants)), guard: o.Guard}, nil
+	return &Directory{store: s, tenants: slices.Sorted(slices.Values(o.Tenants)), guard: o.Guard, reading: make(chan struct{}, readingAtOnce)}, nil
 }
+
+// readingAtOnce is how many steps of exports and watches are read at a time.
+const readingAtOnce = 8
 
 func storeOptions(o Options) store.Options {
 	so := store.Options{Dir: o.Dir, Retention: o.Retention, Audit: o.Audit, LowMemory: o.LowMemory, Clock: o.Clock, Logger: o.Logger, OnCommit: o.OnCommit, Committed: o.Committed}

@@ -77,18 +77,12 @@ func (x *exporter) each(read func(view *store.View, after string, line func(id s
 		if err := x.ctx.Err(); err != nil {
 			return err
 		}
-		snapshot, err := x.directory.readOn(x.tenant, x.revision)
-		if err != nil {
-			return err
-		}
-		full := false
-		x.text = x.text[:0]
-		err = read(snapshot.view(), after, func(id string, c authz.Change) bool {
-			x.text = AppendLine(x.text, c)
-			after, full = id, len(x.text) >= exportBytes
-			return !full
+		full, err := x.read(func(view *store.View, line func(string, authz.Change) bool) error {
+			return read(view, after, func(id string, c authz.Change) bool {
+				after = id
+				return line(id, c)
+			})
 		})
-		snapshot.Close()
 		if err != nil {
 			return err
 		}
@@ -99,4 +93,26 @@ func (x *exporter) each(read func(view *store.View, after string, line func(id s
 			return nil
 		}
 	}
+}
+
+// read reads records into the text, until it is full.
+func (x *exporter) read(each func(view *store.View, line func(id string, c authz.Change) bool) error) (full bool, err error) {
+	select {
+	case x.directory.reading <- struct{}{}:
+	case <-x.ctx.Done():
+		return false, x.ctx.Err()
+	}
+	defer func() { <-x.directory.reading }()
+	snapshot, err := x.directory.readOn(x.tenant, x.revision)
+	if err != nil {
+		return false, err
+	}
+	defer snapshot.Close()
+	x.text = x.text[:0]
+	err = each(snapshot.view(), func(_ string, c authz.Change) bool {
+		x.text = AppendLine(x.text, c)
+		full = len(x.text) >= exportBytes
+		return !full
+	})
+	return full, err
 }

@@ -88,7 +88,7 @@ func (w *watcher) catchUp(ctx context.Context, visit func(ChangeRecord) error) e
 			if r.Previous > w.seen {
 				return fmt.Errorf("the change record of revision %d follows %d, and not %d: the history has a gap", r.Revision, r.Previous, w.seen)
 			}
-			record, err := w.directory.changes(w.tenant, r)
+			record, err := w.changes(ctx, r)
 			if err != nil {
 				return err
 			}
@@ -132,6 +132,18 @@ func (w *watcher) read() (records []store.ChangeRecord, upTo uint64, more bool, 
 		return nil, 0, false, err
 	}
 	return records, view.Revision(), more, nil
+}
+
+// changes reads what a revision changed, as one of few that do at a time: it may be much,
+// and all watchers read it at once.
+func (w *watcher) changes(ctx context.Context, r store.ChangeRecord) (ChangeRecord, error) {
+	select {
+	case w.directory.reading <- struct{}{}:
+	case <-ctx.Done():
+		return ChangeRecord{}, ctx.Err()
+	}
+	defer func() { <-w.directory.reading }()
+	return w.directory.changes(w.tenant, r)
 }
 
 // changes reads what the records that a revision touched became in it.

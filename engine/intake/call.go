@@ -28,6 +28,8 @@ type call struct {
 	// isWhole is whether its client has said all that it will.
 	isWhole bool
 
+	// kept is how much whoever serves the call says that it keeps.
+	kept int64
 	// unsent is how much of its answers is not on its way, of which the last was sent,
 	// or the first of them made, at moved.
 	unsent int64
@@ -37,7 +39,7 @@ type call struct {
 // prefixBytes stand before each message: whether it is compressed, and its length.
 const prefixBytes = 5
 
-func (c *call) held() int64 { return c.arriving + c.unsent }
+func (c *call) held() int64 { return c.arriving + c.kept + c.unsent }
 
 // receive takes bytes of its messages.
 func (c *call) receive(data []byte, now time.Duration) {

@@ -142,18 +142,18 @@ func (c *conn) readReset(p []byte) int {
 func (c *conn) received(p []byte) error {
 	for len(p) > 0 {
 		n, of := c.incoming.pass(p)
-		switch {
-		case of == header:
+		if of == header {
 			if err := c.begin(c.incoming.frame); err != nil {
 				return err
 			}
-		case of == payload && c.incoming.kind == dataFrame:
-			if data := c.data.pass(p[:n]); len(data) > 0 {
-				c.receive(c.incoming.stream, data)
-			}
 		}
-		if of != nothing && c.incoming.left == 0 && c.incoming.endsRequest() {
-			c.change(c.incoming.stream, func(call *call) { call.isWhole = true })
+		var data []byte
+		if of == payload && c.incoming.kind == dataFrame {
+			data = c.data.pass(p[:n])
+		}
+		isLast := of != nothing && c.incoming.left == 0 && c.incoming.endsRequest()
+		if len(data) > 0 || isLast {
+			c.receive(c.incoming.stream, data, isLast)
 		}
 		p = p[n:]
 	}
@@ -224,9 +224,13 @@ func (c *conn) hold(bytes int64) (tooMuch bool) {
 	return c.intake.held.Add(bytes) > c.intake.limits.Bytes && bytes > 0
 }
 
-// receive takes data of a call's messages.
-func (c *conn) receive(stream uint32, data []byte) {
-	if c.change(stream, func(call *call) { call.receive(data, c.intake.now()) }) {
+// receive takes data of a call's messages, which may be the last that there is.
+func (c *conn) receive(stream uint32, data []byte, isLast bool) {
+	tooMuch := c.change(stream, func(call *call) {
+		call.receive(data, c.intake.now())
+		call.isWhole = call.isWhole || isLast
+	})
+	if tooMuch {
 		c.intake.relieve()
 	}
 }

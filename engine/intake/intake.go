@@ -23,7 +23,7 @@ type Limits struct {
 	// in all and of one peer: see PeerOf.
 	Calls, CallsPerPeer int
 	// Bytes is how much calls hold at a time, all together: of messages that have not
-	// come to their end, and of answers that are not on their way.
+	// come to their end, of answers that are not on their way, and of what Keep says.
 	Bytes int64
 	// Transfer is how long a message may take to come, and how long an answer may
 	// stay without any of it being taken.
@@ -232,6 +232,19 @@ func (i *Intake) Answering(ctx context.Context, bytes int) {
 	if tooMuch {
 		i.relieve()
 	}
+}
+
+// Keep takes note that what serves the call of a context keeps so many bytes, until it is
+// released.
+func (i *Intake) Keep(ctx context.Context, bytes int) (release func()) {
+	c, is := ctx.Value(callKey{}).(*call)
+	if !is {
+		return func() {}
+	}
+	if c.conn.change(c.id, func(c *call) { c.kept += int64(bytes) }) {
+		i.relieve()
+	}
+	return func() { c.conn.change(c.id, func(c *call) { c.kept -= int64(bytes) }) }
 }
 
 // relieve resets calls until no more is held than may be.

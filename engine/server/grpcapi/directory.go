@@ -13,6 +13,7 @@ import (
 type directoryServer struct {
 	verdictv1.UnimplementedDirectoryServiceServer
 	directory Directory
+	memory    *memory
 }
 
 func (s *directoryServer) Write(ctx context.Context, message *verdictv1.WriteRequest) (*verdictv1.WriteResponse, error) {

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
 	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 
@@ -26,6 +27,7 @@ type guard struct {
 	logger *zap.Logger
 	door   *door
 	intake *intake.Intake
+	memory *memory
 	// entrance is where calls are counted.
 	entrance *entrance
 	codec    wire.Codec
@@ -94,7 +96,7 @@ func (g *guard) stream(server any, stream grpc.ServerStream, info *grpc.StreamSe
 	}
 	ctx, end := untilExpiry(ctx)
 	defer end()
-	err = handle(server, &admittedStream{announcing: announcing{wire.Stream{ServerStream: stream}, g}, ctx: ctx, door: g.door, method: info.FullMethod})
+	err = handle(server, &admittedStream{announcing: announcing{wire.Stream{ServerStream: stream, Unpack: g.memory.unpack}, g}, ctx: ctx, door: g.door, method: info.FullMethod})
 	return ofExpiry(ctx, err)
 }
 
@@ -133,8 +135,20 @@ func (g *guard) announce(ctx context.Context, answer any) (wire.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	data = fitted(data)
 	g.intake.Answering(ctx, data.Len())
 	return wire.Answer(data), nil
+}
+
+// fitted is data in a buffer of its size, if it is in one of gRPC's that is much larger.
+func fitted(data mem.BufferSlice) mem.BufferSlice {
+	// Of gRPC's own, one that is smaller is of no more than 4 times the size.
+	const large = 32 << 10
+	if len(data) != 1 || data.Len() <= large || cap(data[0].ReadOnlyData()) < 2*data.Len() {
+		return data
+	}
+	defer data.Free()
+	return mem.BufferSlice{mem.SliceBuffer(data.Materialize())}
 }
 
 // A panicError is a panic that was logged.

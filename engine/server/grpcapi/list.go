@@ -19,7 +19,7 @@ func (s *directoryServer) ListEntities(ctx context.Context, message *verdictv1.L
 		},
 		id:      func(r directory.Record) string { return r.Ref.ID },
 		message: recordMessage,
-	}.page(ctx, s.directory, message)
+	}.page(ctx, s.directory, s.memory, message)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (s *directoryServer) ListGrants(ctx context.Context, message *verdictv1.Lis
 		},
 		id:      func(g authz.Grant) string { return g.ID },
 		message: grantMessage,
-	}.page(ctx, s.directory, message)
+	}.page(ctx, s.directory, s.memory, message)
 	if err != nil {
 		return nil, err
 	}

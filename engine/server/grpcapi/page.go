@@ -48,7 +48,7 @@ type page[M any] struct {
 
 // page reads the page that a message asks for: of the revision in its token, and
 // the first page as consistency asks.
-func (l listing[E, M]) page(ctx context.Context, keeper Keeper, message pageRequest) (page[M], error) {
+func (l listing[E, M]) page(ctx context.Context, keeper Keeper, memory *memory, message pageRequest) (page[M], error) {
 	size, err := pageSizeOf(message)
 	if err != nil {
 		return page[M]{}, err
@@ -70,6 +70,11 @@ func (l listing[E, M]) page(ctx context.Context, keeper Keeper, message pageRequ
 		return page[M]{}, err
 	}
 	defer snapshot.Close()
+	release, err := memory.makePage(ctx)
+	if err != nil {
+		return page[M]{}, err
+	}
+	defer release()
 	messages, last, err := l.readPage(ctx, snapshot, token.after, size)
 	if err != nil {
 		return page[M]{}, err

@@ -182,7 +182,7 @@ func New(o Options) *Server {
 		Limits: o.Intake, Limited: o.Limited, Logger: o.Logger,
 		MayWait: func(method string) bool { return fromClients[method] },
 	})
-	g := &guard{logger: o.Logger, intake: in, codec: wire.NewCodec()}
+	g := &guard{logger: o.Logger, intake: in, memory: newMemory(in, o.MaxMessageBytes), codec: wire.NewCodec()}
 	g.door = newDoor(o)
 	g.entrance = &entrance{door: o.Admission, meter: g.meter}
 	s := &Server{
@@ -209,13 +209,13 @@ func New(o Options) *Server {
 		closing: closing,
 		close:   closeAll,
 	}
-	registrar := wire.Registrar{Server: s.grpc, Enter: g.enter}
+	registrar := wire.Registrar{Server: s.grpc, Enter: g.enter, Unpack: g.memory.unpack}
 	access := &accessServer{
 		decider: closingDecider{o.Decider, closing}, searcher: closingSearcher{o.Searcher, closing}, planner: closingPlanner{o.Planner, closing},
 		guard: g, counted: o.Admission, closing: closing,
 	}
 	registrar.RegisterService(access.description(), access)
-	verdictv1.RegisterDirectoryServiceServer(registrar, &directoryServer{directory: closingDirectory{o.Directory, closing}})
+	verdictv1.RegisterDirectoryServiceServer(registrar, &directoryServer{directory: closingDirectory{o.Directory, closing}, memory: g.memory})
 	verdictv1.RegisterAuditServiceServer(registrar, &auditServer{changes: o.Directory})
 	verdictv1.RegisterPolicyServiceServer(registrar, &policyServer{policies: o.Policies, guard: g, ready: o.Ready, overview: o.Overview})
 	verdictv1.RegisterBackupServiceServer(registrar, &backupServer{directory: o.Directory, closing: closing, stall: maxStall})

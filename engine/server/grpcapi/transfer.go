@@ -82,8 +82,9 @@ func reportMessage(report directory.ImportReport) *verdictv1.ImportResponse {
 	return message
 }
 
-// maxChunkBytes bounds a chunk of an export.
-const maxChunkBytes = 64 << 10
+// maxChunkBytes bounds a chunk of an export, so that its message fits into a buffer that
+// gRPC has: the next larger one is 1 MiB.
+const maxChunkBytes = 32<<10 - 64
 
 func (s *directoryServer) Export(message *verdictv1.ExportRequest, stream grpc.ServerStreamingServer[verdictv1.ExportResponse]) error {
 	consistency, err := consistencyOf(message.GetConsistency())

@@ -17,18 +17,25 @@ func (s *directoryServer) Watch(message *verdictv1.WatchRequest, stream grpc.Ser
 		return err
 	}
 	return s.directory.Watch(stream.Context(), tenantOf(message.GetTenant()), message.GetAfterRevision(), func(record directory.ChangeRecord) error {
-		return sendChanges(stream, record)
+		return s.sendChanges(stream, record)
 	})
 }
 
 // sendChanges sends one record, in as many messages as it needs: the changes of
-// each have one author. It waits while the caller does not read.
-func sendChanges(stream grpc.ServerStreamingServer[verdictv1.WatchResponse], record directory.ChangeRecord) error {
+// each have one author. It waits while the caller does not read, and the record is kept
+// until then.
+func (s *directoryServer) sendChanges(stream grpc.ServerStreamingServer[verdictv1.WatchResponse], record directory.ChangeRecord) error {
+	parts := make([]*verdictv1.Change, len(record.Changes))
+	all := 0
+	for i, change := range record.Changes {
+		parts[i] = changeMessage(change)
+		all += proto.Size(parts[i])
+	}
+	defer s.memory.intake.Keep(stream.Context(), all)()
 	message := &verdictv1.WatchResponse{Revision: record.Revision, CommittedAt: timestampOf(record.Time)}
 	bytes := 0
 	var author *authz.Author
-	for i, change := range record.Changes {
-		part := changeMessage(change)
+	for i, part := range parts {
 		another := i > 0 && !sameAuthor(author, record.Author(i))
 		author = record.Author(i)
 		if bytes > maxAnswerBytes || another {
