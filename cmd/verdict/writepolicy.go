@@ -31,6 +31,7 @@ func (o *pointOptions) guard(active func(tenant string) (*activation.Active, err
 			Evaluation: max(maxWriteEvaluation, time.Duration(o.config.Limits.Evaluation)),
 			Steps:      int64(o.config.Limits.Steps),
 			Entities:   int(o.config.Limits.Entities),
+			Subjects:   writepolicy.DefaultSubjects,
 		},
 	})
 }

@@ -1,8 +1,10 @@
 package directory
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -298,4 +300,35 @@ func fillHistory(ctx context.Context, d *Directory, changes, size int) error {
 	}
 	_, err := last.Wait(ctx)
 	return err
+}
+
+// TestBackupsHaveTheAudit restores a directory most of whose revisions can no longer be
+// read.
+func TestBackupsHaveTheAudit(t *testing.T) {
+	d, start := auditDay(t)
+	want, _ := auditAll(t, d, AuditQuery{}, 100, 1<<20)
+	var backup bytes.Buffer
+	if _, err := d.Backup(t.Context(), BackupOptions{}, &backup); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := NewBackupReader(&backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "restored")
+	if _, err := Restore(t.Context(), dir, []*BackupReader{reader}, nil); err != nil {
+		t.Fatal(err)
+	}
+	restored, err := Open(Options{Dir: dir, Tenants: []string{audited}, Retention: time.Hour, Audit: 1000 * time.Hour, Clock: func() time.Time { return start.Add(8 * time.Hour) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer restored.Close()
+	if _, err := restored.Import(t.Context(), audited, strings.NewReader(`{"entity":{"type":"user","id":"ida"}}`), ImportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	got, _ := auditAll(t, restored, AuditQuery{}, 100, 1<<20)
+	if diff := cmp.Diff(want, got[1:]); diff != "" {
+		t.Errorf("what is restored (-want +got):\n%s", diff)
+	}
 }

@@ -9,28 +9,30 @@ import (
 	"github.com/verdictpdp/verdict/engine/directory"
 )
 
-var errTooMany = authz.Errorf(authz.LimitExceeded, "the write has more than %d entities stand otherwise than before, more than the policy can be asked about: write less at once, or let the policy say in %s by which roles grants matter", maxSubjects, rolesRule)
-
 // affected are the entities that may stand otherwise after a write than before: what is
 // written, whose grants are written, the holders of roles that come to mean something
 // else, and what is below any of those. They are in the order in which they are found.
 //
 // Who was above something only before the write need not be looked at: it can give
 // nothing any more.
-func affected(ctx context.Context, proposal *directory.Proposal, concerned map[authz.EntityRef]bool) ([]authz.EntityRef, error) {
-	s := search{proposal: proposal, concerned: concerned, seen: make(map[authz.EntityRef]bool), roles: make(map[authz.EntityRef]bool)}
+func affected(ctx context.Context, proposal *directory.Proposal, concerned map[authz.EntityRef]bool, most int) ([]authz.EntityRef, error) {
+	s := search{proposal: proposal, concerned: concerned, most: most, seen: make(map[authz.EntityRef]bool), roles: make(map[authz.EntityRef]bool)}
 	for _, change := range proposal.Changes() {
 		if err := s.change(ctx, change); err != nil {
 			return nil, err
 		}
 	}
-	return s.found, s.below(ctx)
+	if err := s.below(ctx); err != nil {
+		return nil, err
+	}
+	return s.found, s.bounded(ctx, len(s.found))
 }
 
 // A search finds the entities that a write affects.
 type search struct {
 	proposal  *directory.Proposal
 	concerned map[authz.EntityRef]bool
+	most      int // entities
 	seen      map[authz.EntityRef]bool
 	found     []authz.EntityRef
 	roles     map[authz.EntityRef]bool // that were looked at
@@ -86,8 +88,8 @@ func (s *search) holders(ctx context.Context, role authz.EntityRef) error {
 			return err
 		}
 		err := errors.Join(
-			s.proposal.EachHolder(role, func(subject authz.EntityRef) bool { s.add(subject); return len(s.found) <= maxSubjects }),
-			s.proposal.EachChild(role, func(senior authz.EntityRef) bool { queue = append(queue, senior); return len(queue) <= maxSubjects }))
+			s.proposal.EachHolder(role, func(subject authz.EntityRef) bool { s.add(subject); return len(s.found) <= s.most }),
+			s.proposal.EachChild(role, func(senior authz.EntityRef) bool { queue = append(queue, senior); return len(queue) <= s.most }))
 		if err != nil {
 			return err
 		}
@@ -102,19 +104,22 @@ func (s *search) below(ctx context.Context) error {
 			return err
 		}
 		if s.found[at].IsRoot() {
-			// Everything stands below the root, and no edge leads there.
-			return errTooMany
+			return s.tooMany() // everything stands below the root, and no edge leads there
 		}
-		if err := s.proposal.EachChild(s.found[at], func(child authz.EntityRef) bool { s.add(child); return len(s.found) <= maxSubjects }); err != nil {
+		if err := s.proposal.EachChild(s.found[at], func(child authz.EntityRef) bool { s.add(child); return len(s.found) <= s.most }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+func (s *search) tooMany() error {
+	return authz.Errorf(authz.LimitExceeded, "the write has more than %d entities stand otherwise than before, more than the policy can be asked about: write less at once, or let the policy say in %s by which roles grants matter", s.most, rolesRule)
+}
+
 func (s *search) bounded(ctx context.Context, n int) error {
-	if n > maxSubjects {
-		return errTooMany
+	if n > s.most {
+		return s.tooMany()
 	}
 	if n%256 == 0 {
 		return ctx.Err()

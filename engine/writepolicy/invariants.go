@@ -9,21 +9,16 @@ import (
 	"github.com/verdictpdp/verdict/engine/eval"
 )
 
-const (
-	// maxSubjects is how many entities one write may have stand otherwise: more than
-	// are in a large organization.
-	maxSubjects = 100_000
-	// askedAtOnce is about how many of them the policy is asked in one evaluation,
-	// within the limits of one.
-	askedAtOnce = 200
-)
+// askedAtOnce is about how many entities the policy is asked in one evaluation, within
+// the limits of one.
+const askedAtOnce = 200
 
 func (p *Policy) checkInvariants(ctx context.Context, rules map[string]eval.Rule, proposal *directory.Proposal) error {
 	concerned, err := p.concernedRoles(ctx, rules, proposal)
 	if err != nil {
 		return err
 	}
-	subjects, err := affected(ctx, proposal, concerned)
+	subjects, err := affected(ctx, proposal, concerned, p.Limits.Subjects)
 	if err != nil {
 		return err
 	}

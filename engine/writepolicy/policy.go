@@ -30,7 +30,13 @@ type Limits struct {
 	Evaluation time.Duration
 	Steps      int64
 	Entities   int
+	// Subjects bounds how many entities one write may have stand otherwise than before,
+	// where the policy has invariants.
+	Subjects int
 }
+
+// DefaultSubjects are more than there are in a large organization.
+const DefaultSubjects = 100_000
 
 // Options are the parts of a Policy. All are required.
 type Options struct {

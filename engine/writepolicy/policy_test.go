@@ -62,9 +62,15 @@ func made(tb testing.TB, module string) map[string]eval.Rule {
 // newDirectory is a directory in memory whose writes rules are asked about.
 func newDirectory(tb testing.TB, rules func(tenant string) (map[string]eval.Rule, error)) *directory.Directory {
 	tb.Helper()
+	return newBoundedDirectory(tb, rules, writepolicy.DefaultSubjects)
+}
+
+// newBoundedDirectory is newDirectory with a bound of the entities that a write affects.
+func newBoundedDirectory(tb testing.TB, rules func(tenant string) (map[string]eval.Rule, error), subjects int) *directory.Directory {
+	tb.Helper()
 	guard := writepolicy.New(writepolicy.Options{
 		Rules: rules, Clock: func() time.Time { return noon },
-		Limits: writepolicy.Limits{Evaluation: time.Minute, Steps: eval.DefaultSteps, Entities: 10_000},
+		Limits: writepolicy.Limits{Evaluation: time.Minute, Steps: eval.DefaultSteps, Entities: 10_000, Subjects: subjects},
 	})
 	d, err := directory.Open(directory.Options{Tenants: []string{tenant}, Guard: guard})
 	if err != nil {
@@ -405,5 +411,29 @@ func TestWritesEndWithTheirContext(t *testing.T) {
 	_, err := d.Write(ctx, tenant, authz.Batch{Changes: []authz.Change{{PutEntity: &authz.Entity{Ref: authz.EntityRef{Type: "user", ID: "mina"}}}}})
 	if authz.KindOf(err) != authz.Canceled {
 		t.Errorf("the write ended with %v", err)
+	}
+}
+
+// TestWritesThatAffectManyAreRefused has a group, the four people in it, and bounds
+// around them.
+func TestWritesThatAffectManyAreRefused(t *testing.T) {
+	rules := made(t, "package verdict.invariants\n\nviolations contains \"all five\" if {\n\tcount(input.subjects) == 5\n\tdata.directory.group.all.grants[_].id == \"more\"\n}")
+	asked := map[string]eval.Rule{}
+	for _, test := range []struct {
+		most int
+		kind authz.Kind
+		want string
+	}{
+		{4, authz.LimitExceeded, "the write has more than 4 entities stand otherwise than before"},
+		{5, authz.FailedPrecondition, "all five"},
+	} {
+		asked = map[string]eval.Rule{}
+		d := newBoundedDirectory(t, func(string) (map[string]eval.Rule, error) { return asked, nil }, test.most)
+		for i := range 4 {
+			mustWrite(t, d, fmt.Sprintf(`{"entity":{"type":"user","id":"u%d","parents":["group:all"]}}`, i))
+		}
+		mustWrite(t, d, `{"entity":{"type":"group","id":"all"}}`)
+		asked = rules
+		wantError(t, write(t, d, "", grantLine("more", "group:all", "other", "")), test.kind, test.want)
 	}
 }
