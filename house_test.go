@@ -72,6 +72,10 @@ func walls() []wall {
 			imports(outside("engine/metrics"), startsWith("github.com/prometheus")),
 		},
 		{
+			"tracing", "a request is traced where it comes in and around its decision, and by nothing where tracing is off: only engine/tracing imports OpenTelemetry",
+			imports(outside("engine/tracing"), startsWith("go.opentelemetry.io"), testsOf("cmd/verdict")),
+		},
+		{
 			"servers", "each protocol stands for itself; what two of them share is engine/server/status or engine/server/wire, or belongs behind them",
 			imports(in("engine/server"), startsWith(module+"engine/server/"), ours("engine/server/status", "engine/server/wire"), itself),
 		},
@@ -174,6 +178,8 @@ func TestWallsCatch(t *testing.T) {
 		{"the point imports topdown", "evaluation", importing("engine/pdp/x.go", opa+"v1/topdown"), 1},
 		{"the point imports Prometheus", "metrics", importing("engine/pdp/x.go", "github.com/prometheus/client_golang/prometheus"), 1},
 		{"the metrics import Prometheus", "metrics", importing("engine/metrics/x.go", "github.com/prometheus/client_golang/prometheus"), 0},
+		{"the point imports OpenTelemetry", "tracing", importing("engine/pdp/x.go", "go.opentelemetry.io/otel"), 1},
+		{"a test of the command is a collector", "tracing", importing("cmd/verdict/x_test.go", "go.opentelemetry.io/proto/otlp/trace/v1"), 0},
 		{"a server imports another", "servers", importing("engine/server/authzen/x.go", module+"engine/server/grpcapi"), 1},
 		{"a server imports status", "servers", importing("engine/server/authzen/x.go", module+"engine/server/status"), 0},
 		{"the point imports the wire", "wire", importing("engine/pdp/x.go", module+"api/verdict/v1"), 1},

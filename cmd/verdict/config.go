@@ -44,6 +44,7 @@ type config struct {
 	Limits      limitsConfig            `yaml:"limits" envPrefix:"VERDICT_LIMITS_"`
 	Directory   directoryConfig         `yaml:"directory" envPrefix:"VERDICT_DIRECTORY_"`
 	Admin       adminConfig             `yaml:"admin" envPrefix:"VERDICT_ADMIN_"`
+	Tracing     tracingConfig           `yaml:"tracing" envPrefix:"VERDICT_TRACING_"`
 	Metrics     metricsConfig           `yaml:"metrics" envPrefix:"VERDICT_METRICS_"`
 	Log         logConfig               `yaml:"log" envPrefix:"VERDICT_LOG_"`
 	Admission   admissionConfig         `yaml:"admission" envPrefix:"VERDICT_ADMISSION_"`
@@ -152,6 +153,7 @@ func defaultConfig() config {
 		},
 		Directory: directoryConfig{Retention: duration(directory.DefaultRetention), Audit: defaultAudit, Cache: pip.DefaultCacheBytes},
 		Metrics:   metricsConfig{Enabled: true},
+		Tracing:   defaultTracing(),
 		Log:       logConfig{Level: logLevel(zapcore.InfoLevel), Format: "json"},
 		Admission: defaultAdmission(),
 		Shutdown:  defaultShutdown(),
@@ -320,6 +322,7 @@ func (c *config) validate() error {
 	c.Shutdown.validate(refuse)
 	c.Admin.validate(refuse)
 	c.validateAdmission(refuse)
+	c.Tracing.validate(refuse)
 	c.validateProxies(refuse)
 	c.validateCallers(refuse)
 	c.validateReach(refuse)

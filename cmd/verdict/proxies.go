@@ -100,7 +100,7 @@ func (s *service) mapper(clock func() time.Time) *mapping.Mapper {
 			}
 			return active.Rules[mapping.RuleName], nil
 		},
-		Decider:    s.decisions,
+		Decider:    s.decider(),
 		Logger:     s.logger,
 		Clock:      clock,
 		Evaluation: time.Duration(s.config.Limits.Evaluation),

@@ -27,6 +27,7 @@ import (
 	"github.com/verdictpdp/verdict/engine/server/authzen"
 	"github.com/verdictpdp/verdict/engine/server/extauthz"
 	"github.com/verdictpdp/verdict/engine/server/grpcapi"
+	"github.com/verdictpdp/verdict/engine/tracing"
 )
 
 func newServeCommand(p *printer) *cobra.Command {
@@ -137,6 +138,8 @@ type service struct {
 	authorities    *clientAuthorities
 	issuers        *caller.Issuers
 	callerPolicies *activation.Set
+	// tracing is nil where it is off.
+	tracing *tracing.Tracing
 	// admin is nil where there is none.
 	admin *admin
 	// door is where calls are counted, and refused while there are too many.
@@ -178,12 +181,16 @@ func openService(o pointOptions) (_ *service, err error) {
 		security = credentials.NewTLS(s.tlsSettings("h2"))
 		s.httpListener = tls.NewListener(s.httpListener, s.tlsSettings("h2", "http/1.1"))
 	}
+	if err := s.openTracing(); err != nil {
+		return nil, fmt.Errorf("tracing: %w", err)
+	}
+	decider := s.decider()
 	mapper := s.mapper(o.clock)
 	s.door = s.newDoor()
 	s.grpc = grpcapi.New(grpcapi.Options{
-		Decider:   p.decisions,
-		Searcher:  p.decisions,
-		Planner:   p.decisions,
+		Decider:   decider,
+		Searcher:  decider,
+		Planner:   decider,
 		Directory: p.directory,
 		Policies:  p.programs,
 		Ready:     s.ready,
@@ -194,6 +201,7 @@ func openService(o pointOptions) (_ *service, err error) {
 		Further:   s.extAuthz(mapper),
 		Meter:     s.grpcMeter,
 		Overview:  s.overview,
+		Stats:     s.tracedCalls(),
 
 		Operations: extauthz.Operations(),
 
@@ -212,7 +220,7 @@ func openService(o pointOptions) (_ *service, err error) {
 	if err := s.openAdmin(); err != nil {
 		return nil, err
 	}
-	s.http = o.config.Limits.Intake.httpServer(s.metrics.Requests(s.parting(answers)), o.logger)
+	s.http = o.config.Limits.Intake.httpServer(s.tracedRequests(s.metrics.Requests(s.parting(answers))), o.logger)
 	s.http.ConnContext = authzen.ConnContext
 	return s, nil
 }
@@ -227,10 +235,11 @@ func (s *service) authzen(further map[string]http.Handler) (http.Handler, error)
 	if err != nil {
 		return nil, err
 	}
+	decider := s.decider()
 	return authzen.New(authzen.Options{
-		Decider:       s.decisions,
-		Searcher:      s.decisions,
-		Planner:       s.decisions,
+		Decider:       decider,
+		Searcher:      decider,
+		Planner:       decider,
 		Ready:         s.ready,
 		Amiss:         s.amiss,
 		Callers:       s.callers,
@@ -320,5 +329,9 @@ func (s *service) Close() error {
 	if s.admin != nil {
 		s.admin.listener.Close()
 	}
-	return s.point.Close()
+	var untold error
+	if s.tracing != nil {
+		untold = s.tracing.Close()
+	}
+	return errors.Join(s.point.Close(), untold)
 }

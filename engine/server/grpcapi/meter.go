@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/stats"
 )
 
 // A Meter is told of the calls of one method.
@@ -44,3 +45,11 @@ func (g *guard) meter(method string) Meter {
 
 // UnderWay is how many calls are being answered, streams included.
 func (s *Server) UnderWay() int64 { return s.guard.underWay.Load() }
+
+// observedBy has a handler told of all that happens to calls, if there is one.
+func observedBy(handler stats.Handler) grpc.ServerOption {
+	if handler == nil {
+		return grpc.EmptyServerOption{}
+	}
+	return grpc.StatsHandler(handler)
+}

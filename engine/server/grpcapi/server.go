@@ -15,6 +15,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/stats"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
@@ -90,6 +91,9 @@ type Options struct {
 	Planner   Planner
 	Directory Directory
 	Policies  Policies
+	// Stats is told of all that happens to calls, for tracing, which costs each call; nil
+	// for nobody.
+	Stats stats.Handler
 	// Overview tells PolicyService.GetStatus how the server does; without it, that tells
 	// of policies alone.
 	Overview func(context.Context) (Overview, error)
@@ -203,6 +207,7 @@ func New(o Options) *Server {
 			grpc.UnaryInterceptor(g.unary),
 			grpc.StreamInterceptor(g.stream),
 			grpc.WaitForHandlers(true),
+			observedBy(o.Stats),
 		),
 		guard:   g,
 		intake:  in,
