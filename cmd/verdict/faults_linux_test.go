@@ -156,6 +156,7 @@ func TestOutOfFiles(t *testing.T) {
 // TestAllFilesTaken has a server run out of files altogether, which its own limits
 // prevent: the limit is lowered while it runs.
 func TestAllFilesTaken(t *testing.T) {
+	t.Parallel() // it waits for long
 	s := startFaulty(t, faultOptions{})
 	s.mustWrite("mina")
 	pid := s.process.Process.Pid
@@ -172,6 +173,14 @@ func TestAllFilesTaken(t *testing.T) {
 		t.Errorf("a write without files: %v", err)
 	}
 	s.expect("/readyz", 200, "writes are refused")
+	// A bundle that changes meanwhile cannot be read.
+	write(t, filepath.Join(s.dir, "policy", "authz.rego"), strings.Replace(faultyPolicy, `"read"`, `"write"`, 1))
+	s.await("the changed bundle to be looked at", func() error {
+		if !strings.Contains(s.log.String(), "too many open files") {
+			return errors.New("it is not")
+		}
+		return nil
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	waiting, err := new(net.Dialer).DialContext(ctx, "unix", s.socket("http")) // which is not accepted yet
@@ -183,7 +192,12 @@ func TestAllFilesTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.mustWrite("olga")
-	s.expectAllowed("olga", true)
+	s.await("the changed bundle to be active", func() error {
+		if decision, err := s.check("mina"); err != nil || decision.Allowed {
+			return fmt.Errorf("still allowed: %v", err)
+		}
+		return nil
+	})
 	s.http.CloseIdleConnections()
 	s.await("connections to be accepted again", func() error {
 		_, err := s.get("/readyz", 200)

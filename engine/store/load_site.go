@@ -176,7 +176,7 @@ func (s *loadSite) checkStore() error {
 // what loads and Badger leave there when they are killed early, or what a file
 // system has at its root.
 func isIncidental(name string) bool {
-	return name == filepath.Base(loadDir("")) || name == lockFile || name == "MANIFEST-REWRITE" || name == "lost+found"
+	return name == filepath.Base(loadDir("")) || name == lockFile || name == acknowledgedFile || name == "MANIFEST-REWRITE" || name == "lost+found"
 }
 
 // checkStoreUnwritten refuses a store that was written to, and makes one where

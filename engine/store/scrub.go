@@ -13,10 +13,10 @@ import (
 // not find is not. So the tables are verified again from time to time, as when
 // the store was opened.
 const (
-	scrubEvery = 6 * time.Hour
-	// scrubPace is how many bytes a second are read, so that it takes next to
-	// nothing from those who wait for an answer.
-	scrubPace = 16 << 20
+	scrubEvery = 10 * time.Minute
+	// scrubPace is how many bytes a second are read: some thousandths of a processor's
+	// time, and of what a disk reads.
+	scrubPace = 4 << 20
 )
 
 // scrubbing verifies the tables again and again, until the store is closed.
