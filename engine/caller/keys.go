@@ -96,11 +96,7 @@ func (k *Keys) Read(ctx context.Context) error {
 // refresh reads the keys again and again until ctx ends, sooner when it is asked to.
 func (k *Keys) refresh(ctx context.Context) {
 	for failure := ""; ; {
-		wait := k.options.Interval
-		if failure != "" {
-			wait = min(wait, minLeftAlone)
-		}
-		if !k.wait(ctx, wait) {
+		if !k.wait(ctx, k.pause(failure != "")) {
 			return
 		}
 		switch err := k.Read(ctx); {
@@ -114,6 +110,15 @@ func (k *Keys) refresh(ctx context.Context) {
 				zap.Time("good_until", k.current.Load().until), zap.Error(err))
 		}
 	}
+}
+
+// pause is until the keys are to be read again: sooner where they could not be read, or
+// never were.
+func (k *Keys) pause(failed bool) time.Duration {
+	if failed || k.current.Load().until.IsZero() {
+		return min(k.options.Interval, minLeftAlone)
+	}
+	return k.options.Interval
 }
 
 // wait returns when the keys are to be read, or false when ctx has ended.

@@ -179,6 +179,24 @@ func TestKeysAreRefreshed(t *testing.T) {
 	}
 }
 
+// Keys that could not be read are tried again soon, from the start on.
+func TestPausesBetweenReadings(t *testing.T) {
+	text := set(t, newSigner(t, "ES256", "k1").public())
+	keys := NewKeys(KeysOptions{Name: "test", Logger: zap.NewNop(), Read: func(context.Context) ([]byte, error) { return text, nil }})
+	if got := keys.pause(false); got != minLeftAlone {
+		t.Errorf("before they were read: %v, want %v", got, minLeftAlone)
+	}
+	if err := keys.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := keys.pause(false); got != DefaultKeysInterval {
+		t.Errorf("once they were read: %v, want %v", got, DefaultKeysInterval)
+	}
+	if got := keys.pause(true); got != minLeftAlone {
+		t.Errorf("when they could not be read: %v, want %v", got, minLeftAlone)
+	}
+}
+
 func await(t *testing.T, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
