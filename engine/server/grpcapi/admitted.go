@@ -30,7 +30,7 @@ func (s *admittedStream) Context() context.Context { return s.ctx }
 // RecvMsg receives a message that the caller may send. One of several on a stream that
 // is each by itself is refused by itself.
 func (s *admittedStream) RecvMsg(message any) error {
-	if err := s.announcing.RecvMsg(message); err != nil {
+	if err := s.receive(message); err != nil {
 		return err
 	}
 	if s.ctx.Err() != nil {
@@ -46,6 +46,32 @@ func (s *admittedStream) RecvMsg(message any) error {
 		s.tenant, s.begun = tenantIn(message), true
 	}
 	return s.door.admitIn(s.ctx, s.method, s.tenant)
+}
+
+// receive waits for a message, for as long as the stream's context lasts. Who waits for
+// questions looks at that by itself.
+func (s *admittedStream) receive(message any) error {
+	if _, is := message.(*streamQuestion); is || caller.From(s.ctx).Until.IsZero() {
+		return s.announcing.RecvMsg(message)
+	}
+	received := make(chan error, 1)
+	go func() { received <- s.received(message) }()
+	select {
+	case err := <-received:
+		return err
+	case <-s.ctx.Done(): // the call ends, and with it the waiting
+		return context.Cause(s.ctx)
+	}
+}
+
+// received receives a message where no interceptor covers a panic.
+func (s *admittedStream) received(message any) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = s.guard.panicked(s.method, cause)
+		}
+	}()
+	return s.announcing.RecvMsg(message)
 }
 
 // SendMsg sends a message that the caller may be sent. Answers to what was admitted by

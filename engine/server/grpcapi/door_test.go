@@ -267,6 +267,13 @@ func TestStreamsEndWithTheProof(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	imported, err := verdictv1.NewDirectoryServiceClient(conn).Import(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := imported.Send(&verdictv1.ImportRequest{Part: &verdictv1.ImportRequest_Options{Options: &verdictv1.ImportOptions{}}}); err != nil {
+		t.Fatal(err)
+	}
 	stream, err := verdictv1.NewAccessServiceClient(conn).StreamCheckAccess(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -283,4 +290,5 @@ func TestStreamsEndWithTheProof(t *testing.T) {
 	}
 	_, err = watch.Recv()
 	wantStatus(t, err, codes.Unauthenticated)
+	wantStatus(t, imported.RecvMsg(new(verdictv1.ImportResponse)), codes.Unauthenticated)
 }
