@@ -146,6 +146,28 @@ func TestProcessAtAUnixSocket(t *testing.T) {
 	}
 }
 
+// An address may be one around another, as those of connections that are followed are.
+type around struct{ net.Addr }
+
+func TestAddressOf(t *testing.T) {
+	for want, remote := range map[string]net.Addr{
+		"":         nil,
+		"unix":     around{&net.UnixAddr{Net: "unix", Name: "@"}},
+		"10.0.0.7": around{&net.TCPAddr{IP: net.IPv4(10, 0, 0, 7), Port: 4711}},
+		"::1":      &net.TCPAddr{IP: net.IPv6loopback, Port: 4711},
+		"pipe":     around{pipeAddr{}},
+	} {
+		if got := AddressOf(remote); got != want {
+			t.Errorf("address = %q, want %q", got, want)
+		}
+	}
+}
+
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "pipe" }
+func (pipeAddr) String() string  { return "pipe" }
+
 func TestContext(t *testing.T) {
 	if got := From(t.Context()); got != (Caller{}) {
 		t.Errorf("of a context without: %+v", got)

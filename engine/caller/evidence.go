@@ -31,13 +31,10 @@ type Process struct {
 
 // AddressOf is where a connection comes from, as Evidence has it.
 func AddressOf(remote net.Addr) string {
-	switch remote := remote.(type) {
-	case nil:
+	switch {
+	case remote == nil:
 		return ""
-	case *net.TCPAddr:
-		return remote.IP.String()
-	}
-	if remote.Network() == "unix" { // in whatever it is wrapped
+	case remote.Network() == "unix":
 		return "unix"
 	}
 	if host, _, err := net.SplitHostPort(remote.String()); err == nil {

@@ -26,6 +26,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/caller"
 )
 
@@ -291,4 +292,31 @@ func TestStreamsEndWithTheProof(t *testing.T) {
 	_, err = watch.Recv()
 	wantStatus(t, err, codes.Unauthenticated)
 	wantStatus(t, imported.RecvMsg(new(verdictv1.ImportResponse)), codes.Unauthenticated)
+}
+
+// Calls that are refused leave, so that those of strangers do not crowd out others.
+func TestRefusedCallsLeave(t *testing.T) {
+	door := func() *admission.Door {
+		return admission.NewDoor(admission.DoorOptions{Tenants: map[string]int{authz.DefaultTenant: 1}})
+	}
+	room := 0
+	for crowded := door(); ; room++ {
+		if _, err := crowded.Arrive(nil, false); err != nil {
+			break
+		}
+		if room == 10_000 {
+			t.Fatal("a door is never crowded")
+		}
+	}
+	ctx, callers := withToken(t)
+	_, conn := start(t, Options{Callers: callers, Gate: admitFunc(refuseAll), Admission: door()})
+	access := verdictv1.NewAccessServiceClient(conn)
+	for range room + 10 {
+		_, err := access.CheckAccess(t.Context(), reading())
+		wantStatus(t, err, codes.Unauthenticated)
+	}
+	for range room + 10 {
+		_, err := access.CheckAccess(ctx, reading())
+		wantStatus(t, err, codes.PermissionDenied)
+	}
 }

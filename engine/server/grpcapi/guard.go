@@ -45,6 +45,7 @@ func (g *guard) enter(ctx context.Context, method string) (context.Context, erro
 		ctx, err = g.door.enter(ctx, method)
 	}
 	if err != nil {
+		arrivalOf(ctx).leave()
 		cause := err
 		err = g.status(method, err)
 		g.meter(method).Called(grpcstatus.Code(err), cause, time.Since(start))
@@ -64,14 +65,14 @@ func (g *guard) unary(ctx context.Context, request any, info *grpc.UnaryServerIn
 		err = g.status(info.FullMethod, err)
 		g.meter(info.FullMethod).Called(grpcstatus.Code(err), cause, time.Since(start))
 	}()
+	a := arrivalOf(ctx)
+	defer a.leave()
 	if err := g.door.admit(ctx, info.FullMethod, request); err != nil {
 		return nil, err
 	}
-	a := arrivalOf(ctx)
 	if longMethods[info.FullMethod] {
 		a.leave()
 	}
-	defer a.leave()
 	if response, err = handle(ctx, request); err != nil {
 		return nil, err
 	}
