@@ -17,6 +17,9 @@
 // looked at. Whoever may write to the place that a bundle is loaded from decides
 // what is active there.
 //
+// What becomes active, and what is refused for another reason than before, is told to
+// whoever records it.
+//
 // The package knows no directory and no request. Start with Set.Activate, then
 // Set.Watch.
 package activation

@@ -13,6 +13,10 @@
 // nor what a policy makes of them, which is package pip's. Nothing here looks
 // at the clock to hide a grant.
 //
+// Which writes a policy does not let be made is a Guard's to say, which sees the
+// directory with a write and without it. Who made a change is recorded with it, and
+// told by Watch and, for longer, by Audit.
+//
 // Tenants are walls: every method names one, and nothing of another is ever
 // read or written through it.
 //

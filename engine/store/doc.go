@@ -29,10 +29,13 @@
 // the active memtable alone, and the transaction may have gone to the one
 // before. A revision is published, and its writers are answered, after that.
 //
-// A commit also pays for history: it deletes the change records that have
-// fallen out of the retention window, a bounded number each time, and so needs
-// no transaction of its own for that. A store that is not written to keeps
-// what it has.
+// A commit also pays for history, and so needs no transaction of its own for
+// that: it moves the floor up to what has left the retention window, and deletes
+// the change records that have left the audit's, a bounded number each time.
+// A store that is not written to keeps what it has.
+//
+// Change records outlive the revisions that they led to. So they say themselves
+// who made a change and what it was, without the values of attributes.
 //
 // # Disk
 //
