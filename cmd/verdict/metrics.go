@@ -36,6 +36,7 @@ func (s *service) readMetrics() {
 		Directory: s.directory.State,
 		Entities:  func() metrics.Cache { return metrics.Cache(s.cache.Stats()) },
 		Searches:  func() metrics.Cache { return metrics.Cache(s.decisions.RememberedSearches()) },
+		Turns:     s.turns.State,
 		UnderWay:  s.grpc.UnderWay,
 		Connections: map[metrics.Protocol]func() int{
 			metrics.GRPC: s.grpcConnections.count, metrics.HTTP: s.httpConnections.count,

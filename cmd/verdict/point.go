@@ -13,6 +13,7 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/bundles"
 	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/directory"
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/eval/closure"
@@ -33,6 +34,7 @@ type point struct {
 	decisions *pdp.PDP
 	cache     *pip.Cache
 	metrics   *metrics.Metrics
+	turns     *admission.Turns
 }
 
 type pointOptions struct {
@@ -87,6 +89,7 @@ func openPoint(o pointOptions) (*point, error) {
 		Observer:   counts.Activated,
 		Record:     recordPolicies(o.dir, dir),
 	})
+	turns := newTurns(o.config)
 	decisions := pdp.New(pdp.Options{
 		Policy: func(tenant string) (pdp.Policy, error) {
 			active, err := programs.Active(tenant)
@@ -107,7 +110,7 @@ func openPoint(o pointOptions) (*point, error) {
 			return snapshot, nil
 		},
 		Cache:    cache,
-		Turns:    newTurns(o.config),
+		Turns:    turns,
 		Clock:    o.clock,
 		Observer: counts,
 		Logger:   o.logger,
@@ -121,7 +124,7 @@ func openPoint(o pointOptions) (*point, error) {
 			Wait:       time.Duration(o.config.Limits.Wait),
 		},
 	})
-	return &point{directory: dir, programs: programs, decisions: decisions, cache: cache, metrics: counts}, nil
+	return &point{directory: dir, programs: programs, decisions: decisions, cache: cache, metrics: counts, turns: turns}, nil
 }
 
 // evaluators are what policies run on everywhere in the product: compiled, and

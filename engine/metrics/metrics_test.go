@@ -17,6 +17,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/directory"
 	"github.com/verdictpdp/verdict/engine/metrics"
 	"github.com/verdictpdp/verdict/engine/pdp"
@@ -38,6 +39,7 @@ func newMetrics(t testing.TB) *metrics.Metrics {
 		},
 		Entities:    func() metrics.Cache { return metrics.Cache{Bytes: 10, MaxBytes: 90, Entries: 2, Hits: 7, Misses: 3} },
 		Searches:    func() metrics.Cache { return metrics.Cache{} },
+		Turns:       func() admission.State { return admission.State{Taken: 2, Limit: 8, Checks: 6, Longs: 1} },
 		UnderWay:    func() int64 { return 4 },
 		Connections: map[metrics.Protocol]func() int{metrics.GRPC: func() int { return 5 }},
 	})
@@ -177,6 +179,10 @@ func TestWhatHappensIsCounted(t *testing.T) {
 				`verdict_store_free_bytes`:                                              "500",
 				`verdict_cache_hits_total{cache="entities"}`:                            "7",
 				`verdict_cache_max_bytes{cache="entities"}`:                             "90",
+				`verdict_evaluations_under_way`:                                         "2",
+				`verdict_evaluations_max`:                                               "8",
+				`verdict_evaluations_waiting{work="check"}`:                             "6",
+				`verdict_evaluations_waiting{work="long"}`:                              "1",
 				`verdict_grpc_calls_under_way`:                                          "4",
 				`verdict_connections{protocol="grpc"}`:                                  "5",
 				`verdict_decision_errors_total{kind="permission_denied",tenant="blue"}`: "0",
@@ -298,7 +304,7 @@ func TestADirectoryThatCannotBeReadLeavesOutItsOwn(t *testing.T) {
 	m.Read(metrics.Sources{
 		Ready: func() error { return nil }, Policies: func() []activation.Status { return nil },
 		Directory: func(context.Context) (directory.State, error) { return directory.State{}, errors.New("closed") },
-		Entities:  none, Searches: none, UnderWay: func() int64 { return 0 },
+		Entities:  none, Searches: none, Turns: func() admission.State { return admission.State{} }, UnderWay: func() int64 { return 0 },
 	})
 	got := scraped(t, m)
 	if _, there := got["verdict_directory_revision"]; there || got["verdict_ready"] != "1" {

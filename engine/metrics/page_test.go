@@ -13,6 +13,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/directory"
 )
 
@@ -57,7 +58,7 @@ func rowsOf(t *testing.T) []string {
 		Directory: func(context.Context) (directory.State, error) {
 			return directory.State{LastChanges: map[string]uint64{"T": 1}}, nil
 		},
-		Entities: none, Searches: none, UnderWay: func() int64 { return 0 },
+		Entities: none, Searches: none, Turns: func() admission.State { return admission.State{} }, UnderWay: func() int64 { return 0 },
 		Connections: map[Protocol]func() int{GRPC: open, HTTP: open},
 	})
 	families, err := m.registry.Gather()

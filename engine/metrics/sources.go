@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/directory"
 )
 
@@ -21,6 +22,8 @@ type Sources struct {
 	// Entities is the cache of entities, and Searches that of the candidates of
 	// searches.
 	Entities, Searches func() Cache
+	// Turns are the evaluations, and who waits for one.
+	Turns func() admission.State
 	// UnderWay is how many calls over gRPC are being answered.
 	UnderWay func() int64
 	// Connections is how many connections each way in has.
@@ -52,6 +55,7 @@ type descriptions struct {
 	ready, policyActive, policyActivatedAt, policyHealthy,
 	latest, oldest, tenantRevision, storeBytes, storeFree, storeWritable, storeDamaged,
 	cacheBytes, cacheMaxBytes, cacheEntries, cacheHits, cacheMisses,
+	evaluating, evaluatingMost, waiting,
 	underWay, connections *prometheus.Desc
 }
 
@@ -76,6 +80,9 @@ func describe() descriptions {
 		cacheEntries:      of("verdict_cache_entries", "How much the cache holds.", "cache"),
 		cacheHits:         of("verdict_cache_hits_total", "What was found in the cache.", "cache"),
 		cacheMisses:       of("verdict_cache_misses_total", "What was not found in the cache.", "cache"),
+		evaluating:        of("verdict_evaluations_under_way", "Evaluations of policies that take their turn."),
+		evaluatingMost:    of("verdict_evaluations_max", "The bound of verdict_evaluations_under_way."),
+		waiting:           of("verdict_evaluations_waiting", "Who waits for a turn to evaluate, with a single check or with long work.", "work"),
 		underWay:          of("verdict_grpc_calls_under_way", "Calls over gRPC that are being answered, streams included."),
 		connections:       of("verdict_connections", "Connections that are open.", "protocol"),
 	}
@@ -87,6 +94,7 @@ func (d descriptions) Describe(to chan<- *prometheus.Desc) {
 		d.ready, d.policyActive, d.policyActivatedAt, d.policyHealthy,
 		d.latest, d.oldest, d.tenantRevision, d.storeBytes, d.storeFree, d.storeWritable, d.storeDamaged,
 		d.cacheBytes, d.cacheMaxBytes, d.cacheEntries, d.cacheHits, d.cacheMisses,
+		d.evaluating, d.evaluatingMost, d.waiting,
 		d.underWay, d.connections,
 	} {
 		to <- one
@@ -122,6 +130,11 @@ func (r *reader) Collect(to chan<- prometheus.Metric) {
 		counter(r.cacheHits, cache.Hits, name)
 		counter(r.cacheMisses, cache.Misses, name)
 	}
+	turns := r.from.Turns()
+	gauge(r.evaluating, float64(turns.Taken))
+	gauge(r.evaluatingMost, float64(turns.Limit))
+	gauge(r.waiting, float64(turns.Checks), "check")
+	gauge(r.waiting, float64(turns.Longs), "long")
 	gauge(r.underWay, float64(r.from.UnderWay()))
 	for protocol, open := range r.from.Connections {
 		gauge(r.connections, float64(open()), string(protocol))
