@@ -27,7 +27,7 @@ type leftStore struct {
 // zerosBehind is how many of the zeros behind the end of a log are kept.
 const zerosBehind = 4
 
-func leaveStore(t *testing.T) leftStore {
+func leaveStore(t testing.TB) leftStore {
 	t.Helper()
 	dir := t.TempDir()
 	options := Options{Dir: dir, Retention: time.Hour, Clock: time.Now, Logger: zaptest.NewLogger(t)}
@@ -83,7 +83,7 @@ func leaveStore(t *testing.T) leftStore {
 	return left
 }
 
-func readFile(t *testing.T, path string) []byte {
+func readFile(t testing.TB, path string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -92,7 +92,7 @@ func readFile(t *testing.T, path string) []byte {
 	return text
 }
 
-func writeFile(t *testing.T, path string, text []byte) {
+func writeFile(t testing.TB, path string, text []byte) {
 	t.Helper()
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ func writeFile(t *testing.T, path string, text []byte) {
 }
 
 // everything is all that a store holds, at each revision that it keeps.
-func everything(t *testing.T, s *Store) string {
+func everything(t testing.TB, s *Store) string {
 	t.Helper()
 	var all strings.Builder
 	oldest, latest := s.Revisions()

@@ -102,7 +102,7 @@ func TestTornCommitIsDropped(t *testing.T) {
 
 // copyStore copies a store that is open, but for its value log, which is a
 // large file with nothing in it.
-func copyStore(t *testing.T, to, from string) {
+func copyStore(t testing.TB, to, from string) {
 	t.Helper()
 	children, err := os.ReadDir(from)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 )
 
-func newStore(t *testing.T, dir string) *Store {
+func newStore(t testing.TB, dir string) *Store {
 	t.Helper()
 	s, err := Open(Options{Dir: dir, Retention: time.Hour, Clock: time.Now, Logger: zaptest.NewLogger(t)})
 	if err != nil {
@@ -37,7 +37,7 @@ var (
 )
 
 // fill writes an entity with a parent and a grant with a window.
-func fill(t *testing.T, s *Store) {
+func fill(t testing.TB, s *Store) {
 	t.Helper()
 	_, err := s.Update(t.Context(), tenant, func(tx *Tx) error {
 		_, err := tx.PutEntity(authz.Entity{Ref: mina, Attributes: []byte(`{"manager":"role:nurse"}`), Parents: []authz.EntityRef{night}})

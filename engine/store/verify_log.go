@@ -47,8 +47,14 @@ func verifyLog(path string, highest uint64) (whole uint64, end int64, err error)
 		return 0, 0, err
 	}
 	defer file.Close()
+	return verifyLogIn(file, highest)
+}
+
+// verifyLogIn verifies the log that something is.
+func verifyLogIn(file io.ReaderAt, highest uint64) (whole uint64, end int64, err error) {
+	from := bufio.NewReaderSize(io.NewSectionReader(file, 0, math.MaxInt64), maxLogBuffer)
 	header := make([]byte, logHeaderSize)
-	if _, err := io.ReadFull(file, header); err != nil {
+	if _, err := io.ReadFull(from, header); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return highest, 0, nil // it was about to be made
 		}
@@ -57,7 +63,7 @@ func verifyLog(path string, highest uint64) (whole uint64, end int64, err error)
 	if binary.BigEndian.Uint64(header) != 0 {
 		return 0, 0, errors.New("its header says that it is encrypted, as no log of ours is")
 	}
-	l := &logReader{from: bufio.NewReaderSize(file, maxLogBuffer), at: logHeaderSize, highest: highest}
+	l := &logReader{from: from, at: logHeaderSize, highest: highest}
 	if err := l.revisions(); err != nil {
 		return 0, 0, err
 	}

@@ -30,23 +30,39 @@ func verifyTable(path string) (highest uint64, err error) {
 		return 0, damagedFile(path, err)
 	}
 	defer file.Close()
-	var index *fb.TableIndex
 	stat, err := file.Stat()
 	if err == nil {
-		index, err = readTableIndex(file, stat.Size())
-	}
-	if err == nil {
-		err = verifyBlocks(bufio.NewReaderSize(file, int(min(stat.Size(), maxVerifyBuffer))), index)
+		highest, err = verifyTableIn(file, stat.Size())
 	}
 	if err != nil {
 		return 0, damagedFile(path, err)
 	}
-	return index.MaxVersion(), nil
+	return highest, nil
+}
+
+// verifyTableIn verifies the table that something of a size is.
+func verifyTableIn(file io.ReaderAt, size int64) (highest uint64, err error) {
+	defer func() {
+		// Whoever reads the index takes it to be whole, and its checksum may be right by
+		// chance, as that of nothing is zero.
+		if recover() != nil {
+			err = errors.New("its index cannot be read")
+		}
+	}()
+	index, err := readTableIndex(file, size)
+	if err != nil {
+		return 0, err
+	}
+	if index.OffsetsLength() == 0 {
+		return 0, errors.New("its index has no blocks")
+	}
+	from := bufio.NewReaderSize(io.NewSectionReader(file, 0, size), int(min(size, maxVerifyBuffer)))
+	return index.MaxVersion(), verifyBlocks(from, size, index)
 }
 
 // readTableIndex reads the index at the end of a table: its bytes, their length,
 // their checksum and its length.
-func readTableIndex(file *os.File, end int64) (*fb.TableIndex, error) {
+func readTableIndex(file io.ReaderAt, end int64) (*fb.TableIndex, error) {
 	back := func(size int64) ([]byte, error) {
 		if end -= size; size < 0 || end < 0 {
 			return nil, errShortFile
@@ -76,13 +92,16 @@ func readTableIndex(file *os.File, end int64) (*fb.TableIndex, error) {
 
 // verifyBlocks reads all blocks of a table, each of which ends with its checksum
 // and the length of that.
-func verifyBlocks(from io.Reader, index *fb.TableIndex) error {
+func verifyBlocks(from io.Reader, size int64, index *fb.TableIndex) error {
 	var at uint32
 	var buffer []byte
 	for i := range index.OffsetsLength() {
 		var offset fb.BlockOffset
 		if !index.Offsets(&offset, i) || offset.Offset() != at {
 			return fmt.Errorf("its index does not tell where block %d is", i)
+		}
+		if int64(at)+int64(offset.Len()) > size {
+			return fmt.Errorf("block %d: %w", i, errShortFile)
 		}
 		at += offset.Len()
 		buffer = append(buffer[:0], make([]byte, offset.Len())...)
@@ -101,7 +120,7 @@ func verifyBlocks(from io.Reader, index *fb.TableIndex) error {
 
 func verifyBlock(block []byte) error {
 	end := len(block) - lengthSize
-	if end < 0 {
+	if end <= 0 {
 		return errShortFile
 	}
 	length := int64(binary.BigEndian.Uint32(block[end:]))
