@@ -24,11 +24,11 @@ type throttle struct {
 const (
 	// excess is how many are sent for each that is answered, so that it shows when the
 	// server can do more again.
-	excess = 1.1
+	excess = 1.25
 	// fewAsked are so few that nothing follows from them.
 	fewAsked = 20
 	// throttlePeriod is how fast what was is forgotten.
-	throttlePeriod = time.Second
+	throttlePeriod = 250 * time.Millisecond
 )
 
 // lets reports whether to make a call.
@@ -70,5 +70,5 @@ func (t *throttle) forget(now time.Time) {
 var errThrottled = &authz.Error{
 	Kind:       authz.Overloaded,
 	Message:    "it was not asked, since it refuses most of what it is asked for: try again later",
-	RetryAfter: throttlePeriod / 2,
+	RetryAfter: throttlePeriod,
 }

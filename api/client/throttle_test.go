@@ -163,7 +163,7 @@ func TestThrottle(t *testing.T) {
 				}
 			}
 		}
-		if most := float64(answered) * 1.4; float64(asked) > most {
+		if most := float64(answered) * 1.5; float64(asked) > most {
 			t.Errorf("%d were sent for %d that were answered", asked, answered)
 		}
 		if want := 10 * calls / 2 * 95 / 100; answered < want {

@@ -20,13 +20,19 @@ const (
 
 // A load asks one server, on connections of its own, with messages in turn.
 type load struct {
-	record      record
-	messages    []message
+	record   record
+	messages []message
+	// heed has callers hold back calls while most are refused, as api/client does.
+	heed        *throttle
 	connections []*connection
 }
 
-func newLoad(address string, messages []message) (*load, error) {
+func newLoad(address string, messages []message, heed bool) (*load, error) {
 	l := &load{messages: messages}
+	if heed {
+		l.heed = &throttle{}
+		l.record.heed = l.heed
+	}
 	for range connections {
 		c, err := connect(address, &l.record)
 		if err != nil {
@@ -95,16 +101,20 @@ func (l *load) open(ctx context.Context, rate float64, over time.Duration) error
 		due, next := start.Add(gap()), i
 		for due.Sub(start) < over && ctx.Err() == nil {
 			now := time.Now()
+		due:
 			for !due.After(now) {
-				if now.Sub(due) > patience {
+				switch {
+				case l.heed != nil && !l.heed.lets(now):
+					l.record.hold()
+				case now.Sub(due) > patience:
 					l.record.offer(true)
-				} else {
+				default:
 					sent, err := c.send(&l.messages[next%len(l.messages)], due)
 					if err != nil {
 						return err
 					}
 					if !sent {
-						break
+						break due
 					}
 					next += connections
 					l.record.offer(false)

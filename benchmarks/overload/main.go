@@ -11,8 +11,8 @@
 // taskset pins them; on two cores that is a server of one. A call costs a gRPC
 // client as much as the server, so that the load speaks just enough of HTTP/2 itself.
 //
-// Three tables come of it: "refusal" is single checks at shares of what the server
-// can do at most, "tenants" is a tenant alone and beside another that floods, and
+// Four tables come of it: "refusal" is single checks at shares of what the server can do
+// at most, "batches" is the same with batches of 100, "tenants" is a tenant alone and beside another that floods, and
 // "reload" is the bundle replaced again and again under full load. With -only one of
 // them is measured. With -verdict a binary that was built before is.
 //
@@ -60,7 +60,7 @@ func measure(ctx context.Context, args []string) (err error) {
 	flags := flag.NewFlagSet("overload", flag.ContinueOnError)
 	binary := flags.String("verdict", "", "measure the binary at this `path` instead of building one")
 	over := flags.Duration("time", 10*time.Second, "how long each row is measured")
-	only := flags.String("only", "", "measure only this table: refusal, tenants or reload")
+	only := flags.String("only", "", "measure only this table: refusal, batches, tenants or reload")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func measure(ctx context.Context, args []string) (err error) {
 	for _, t := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"refusal", b.refusal}, {"tenants", b.tenants}, {"reload", b.reload}} {
+	}{{"refusal", b.refusal}, {"batches", b.batches}, {"tenants", b.tenants}, {"reload", b.reload}} {
 		if !strings.Contains(t.name, *only) {
 			continue
 		}

@@ -10,11 +10,14 @@ import (
 // meant to be sent, be it sent then or not, so that a server which holds up its
 // callers does not look as if fewer had asked (coordinated omission).
 type record struct {
-	mu sync.Mutex
+	heed *throttle // nil for callers that heed nothing
+	mu   sync.Mutex
 	// offered were meant to be sent, late were not for all of their time.
 	offered, late int
 	// wrong are answers that are not those to expect.
 	wrong int
+	// held were not sent by callers that heed refusals.
+	held int
 	// refused were for overload, failed for anything else, by their status.
 	refused int
 	failed  map[string]int
@@ -29,6 +32,9 @@ const (
 
 func (r *record) answered(call *pending, status string, now time.Time) {
 	took := now.Sub(call.intended)
+	if r.heed != nil {
+		r.heed.ended(now, status == statusExhausted)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch status {
@@ -57,19 +63,27 @@ func (r *record) offer(late bool) {
 	}
 }
 
+// hold notes a call that is not sent.
+func (r *record) hold() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.offered++
+	r.held++
+}
+
 // reset forgets what was, such as of a time to warm up.
 func (r *record) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.offered, r.late, r.wrong, r.refused, r.failed, r.took, r.refusal = 0, 0, 0, 0, nil, nil, nil
+	r.offered, r.late, r.wrong, r.held, r.refused, r.failed, r.took, r.refusal = 0, 0, 0, 0, 0, nil, nil, nil
 }
 
 // A summary is a record in figures, over a time.
 type summary struct {
-	offered, accepted, refused float64 // a second
-	late, wrong                int
-	failed                     map[string]int
-	p50, p99, p999, refusedP99 time.Duration
+	offered, accepted, refused, held float64 // a second
+	late, wrong                      int
+	failed                           map[string]int
+	p50, p99, p999, refusedP99       time.Duration
 	// cpu is what the server's process took for each call that it answered.
 	cpu time.Duration
 }
@@ -81,7 +95,7 @@ func (r *record) summary(over time.Duration) summary {
 	slices.Sort(r.refusal)
 	rate := func(n int) float64 { return float64(n) / over.Seconds() }
 	return summary{
-		offered: rate(r.offered), accepted: rate(len(r.took)), refused: rate(r.refused), late: r.late, wrong: r.wrong, failed: r.failed,
+		offered: rate(r.offered), accepted: rate(len(r.took)), refused: rate(r.refused), held: rate(r.held), late: r.late, wrong: r.wrong, failed: r.failed,
 		p50: quantile(r.took, 0.5), p99: quantile(r.took, 0.99), p999: quantile(r.took, 0.999), refusedP99: quantile(r.refusal, 0.99),
 	}
 }

@@ -41,7 +41,7 @@ func (b *bench) warmUp(ctx context.Context) error {
 }
 
 func (b *bench) closed(ctx context.Context, messages []message, window int, over time.Duration) (summary, error) {
-	l, err := newLoad(b.server.address, messages)
+	l, err := newLoad(b.server.address, messages, false)
 	if err != nil {
 		return summary{}, err
 	}
@@ -51,8 +51,8 @@ func (b *bench) closed(ctx context.Context, messages []message, window int, over
 }
 
 // open is what becomes of a rate, after a time to get used to it.
-func (b *bench) open(ctx context.Context, messages []message, rate float64) (summary, error) {
-	l, err := newLoad(b.server.address, messages)
+func (b *bench) open(ctx context.Context, messages []message, rate float64, heed bool) (summary, error) {
+	l, err := newLoad(b.server.address, messages, heed)
 	if err != nil {
 		return summary{}, err
 	}
@@ -81,8 +81,38 @@ func (b *bench) refusal(ctx context.Context) error {
 		return err
 	}
 	t := newTable(fmt.Sprintf("single checks, peak %.0f/s at %v", b.peak, b.cpu.Round(10*time.Nanosecond)))
+	for _, callers := range []struct {
+		name string
+		heed bool
+	}{{"from callers that heed refusals, as the Go client does", true}, {"from callers that heed nothing", false}} {
+		t.group(callers.name)
+		for _, share := range []float64{0.5, 1, 1.5, 2, 3} {
+			s, err := b.open(ctx, messages, share*b.peak, callers.heed)
+			if err != nil {
+				return err
+			}
+			t.row(fmt.Sprintf("%.1f × peak", share), s)
+		}
+	}
+	return t.print()
+}
+
+// batchSize is how many checks a batch has.
+const batchSize = 100
+
+// batches is the same with batches.
+func (b *bench) batches(ctx context.Context) error {
+	messages, err := batches(customer, batchSize)
+	if err != nil {
+		return err
+	}
+	most, err := b.closed(ctx, messages, window/4, b.over)
+	if err != nil {
+		return err
+	}
+	t := newTable(fmt.Sprintf("batches of %d, peak %.0f/s at %v", batchSize, most.accepted, most.cpu.Round(time.Microsecond)))
 	for _, share := range []float64{0.5, 1, 1.5, 2, 3} {
-		s, err := b.open(ctx, messages, share*b.peak)
+		s, err := b.open(ctx, messages, share*most.accepted, false)
 		if err != nil {
 			return err
 		}
@@ -102,7 +132,7 @@ func (b *bench) tenants(ctx context.Context) error {
 		return err
 	}
 	t := newTable(fmt.Sprintf("a tenant at a tenth of the peak, %.0f/s", b.peak))
-	alone, err := b.open(ctx, mine, b.peak/10)
+	alone, err := b.open(ctx, mine, b.peak/10, false)
 	if err != nil {
 		return err
 	}
@@ -112,10 +142,10 @@ func (b *bench) tenants(ctx context.Context) error {
 		done := make(chan error, 1)
 		go func() {
 			var err error
-			flood, err = b.open(ctx, theirs, share*b.peak)
+			flood, err = b.open(ctx, theirs, share*b.peak, false)
 			done <- err
 		}()
-		beside, err = b.open(ctx, mine, b.peak/10)
+		beside, err = b.open(ctx, mine, b.peak/10, false)
 		if err := errors.Join(err, <-done); err != nil {
 			return err
 		}
@@ -135,7 +165,7 @@ func (b *bench) reload(ctx context.Context) error {
 		return err
 	}
 	t := newTable(fmt.Sprintf("the bundle of both tenants, %d times", reloads))
-	l, err := newLoad(b.server.address, messages)
+	l, err := newLoad(b.server.address, messages, false)
 	if err != nil {
 		return err
 	}
@@ -171,9 +201,11 @@ type table struct{ out *tabwriter.Writer }
 
 func newTable(title string) *table {
 	t := &table{tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)}
-	fmt.Fprintf(t.out, "%s\toffered/s\tanswered/s\trefused/s\tp50\tp99\tp99.9\trefused in, p99\tCPU per answer\tlate\twrong\tfailed\t\n", title)
+	fmt.Fprintf(t.out, "%s\toffered/s\tanswered/s\trefused/s\tnot sent/s\tp50\tp99\tp99.9\trefused in, p99\tCPU per answer\tlate\twrong\tfailed\t\n", title)
 	return t
 }
+
+func (t *table) group(name string) { fmt.Fprintf(t.out, "%s\t\t\t\t\t\t\t\t\t\t\t\t\t\n", name) }
 
 func (t *table) row(name string, s summary) {
 	round := func(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
@@ -181,7 +213,7 @@ func (t *table) row(name string, s summary) {
 	for _, status := range slices.Sorted(maps.Keys(s.failed)) {
 		failed += fmt.Sprintf("%s: %d ", status, s.failed[status])
 	}
-	fmt.Fprintf(t.out, "%s\t%.0f\t%.0f\t%.0f\t%v\t%v\t%v\t%v\t%v\t%d\t%d\t%s\t\n", name, s.offered, s.accepted, s.refused,
+	fmt.Fprintf(t.out, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t%v\t%v\t%v\t%v\t%v\t%d\t%d\t%s\t\n", name, s.offered, s.accepted, s.refused, s.held,
 		round(s.p50), round(s.p99), round(s.p999), round(s.refusedP99), s.cpu.Round(10*time.Nanosecond), s.late, s.wrong, failed)
 }
 

@@ -82,6 +82,26 @@ func check(tenant string, i int) *verdictv1.CheckAccessRequest {
 	}
 }
 
+// batches are of so many of the checks.
+func batches(tenant string, size int) ([]message, error) {
+	var all []message
+	for n := range people / size {
+		request := &verdictv1.BatchCheckAccessRequest{Tenant: tenant}
+		for i := range size {
+			r := check(tenant, n*size+i)
+			request.Items = append(request.Items, &verdictv1.BatchCheckAccessItem{
+				Subject: r.GetSubject(), Action: r.GetAction(), Resource: r.GetResource(), Context: r.GetContext(),
+			})
+		}
+		m, err := newMessage(verdictv1.AccessService_BatchCheckAccess_FullMethodName, request)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
 func newMessage(method string, request proto.Message) (message, error) {
 	body := make([]byte, 5)
 	body, err := proto.MarshalOptions{}.MarshalAppend(body, request)

@@ -210,8 +210,14 @@ func (d *Door) adapt(slot int, now time.Time, over time.Duration) {
 	const forget = 0.995
 	d.rate = max(answered/over.Seconds(), forget*d.rate)
 	// A crowd begins when most find it, and stays while some are refused for it.
+	// Where less was done than can be, the process was kept from its processors for a
+	// while, and that is no reason to refuse more.
+	const refusing, full = 0.25, 0.6 // of what an answer takes, and of the rate
 	crowded := float64(d.crowded.Swap(0))
-	if crowded > max(minCrowd, (answered+refused)/2) || d.tight.Load() && refused > answered/20 {
+	switch {
+	case answered+refusing*refused < full*d.rate*over.Seconds():
+		d.crowd.Store(0)
+	case crowded > max(minCrowd, (answered+refused)/2), d.tight.Load() && refused > answered/20:
 		d.crowd.Store(now.UnixNano())
 	}
 	d.tight.Store(now.UnixNano()-d.crowd.Load() < int64(alert))
