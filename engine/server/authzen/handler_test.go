@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/pdp"
 )
 
@@ -131,6 +132,25 @@ func TestWhenToTryAgainIsTold(t *testing.T) {
 		}
 		if got := response.Header().Get("Retry-After"); got != want {
 			t.Errorf("again after %v: Retry-After is %q, want %q", after, got, want)
+		}
+	}
+}
+
+func TestRequestsAreRefusedUnreadWhileThereAreTooMany(t *testing.T) {
+	door := admission.NewDoor(admission.DoorOptions{Tenants: map[string]int{authz.DefaultTenant: 1, "blue": 1}})
+	for range 1_000_000 {
+		if _, err := door.Arrive(door.Of(authz.DefaultTenant), false); err != nil {
+			break
+		}
+	}
+	handler := newOpen(Options{Decider: allowReads, Admission: door, Ready: func() error { return nil }, Logger: zap.NewNop()})
+	for path, want := range map[string]int{
+		"/access/v1/evaluation": http.StatusTooManyRequests, "/access/v1/evaluations": http.StatusTooManyRequests,
+		"/tenants/blue/access/v1/evaluation": http.StatusOK, // which has its share
+	} {
+		response := post(t, handler, path, readRecord)
+		if told := response.Header().Get("Retry-After"); response.Code != want || (told != "") != (want == http.StatusTooManyRequests) {
+			t.Errorf("%s: status %d, Retry-After %q, want %d", path, response.Code, told, want)
 		}
 	}
 }
