@@ -95,6 +95,19 @@ func probe(t *testing.T, verdict string, pod corev1.PodTemplateSpec, dir string)
 	}
 }
 
+// What each pod and each machine has to fetch stays small: what a module adds to the
+// program is seen here.
+func TestProgramIsSmall(t *testing.T) {
+	const most = 50e6
+	info, err := os.Stat(program(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() >= most {
+		t.Errorf("the program has %d bytes: expected less than %.0f", info.Size(), most)
+	}
+}
+
 // settingsOf are the settings in what a chart renders.
 func settingsOf(t *testing.T, name, values string) string {
 	t.Helper()
@@ -116,7 +129,7 @@ var program = func() func(t *testing.T) string {
 				return
 			}
 			path = filepath.Join(dir, "verdict")
-			build := exec.Command("go", "build", "-o", path, "./cmd/verdict")
+			build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", path, "./cmd/verdict")
 			build.Dir = "../.."
 			if out, err := build.CombinedOutput(); err != nil {
 				failed = errors.New(string(out))
