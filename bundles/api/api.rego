@@ -22,7 +22,8 @@ operations := {
 	"administer": (_asks | _writes) | _administers,
 }
 
-_asks := {"check", "search", "plan", "describe"}
+# Metrics are of the whole server, so they take the role in all tenants.
+_asks := {"check", "search", "plan", "describe", "metrics"}
 
 _writes := {"read", "write", "import", "export", "watch"}
 

@@ -8,6 +8,7 @@ callers := {
 	"service:checkout": {"shop": "check"},
 	"service:hr-sync": {"staff": "write", "shop": "check"},
 	"user:olga": {"*": "administer"},
+	"user:prometheus": {"*": "check"},
 }
 
 test_roles if {
@@ -38,6 +39,9 @@ test_roles if {
 		["service:hr-sync", "status", "", false],
 		["service:checkout", "check", "*", false],
 		["user:olga", "status", "", true],
+		["service:checkout", "metrics", "", false],
+		["user:prometheus", "metrics", "", true],
+		["user:prometheus", "status", "", false],
 		# nor what there is not
 		["user:olga", "erase", "shop", false],
 		["user:olga", "", "shop", false],

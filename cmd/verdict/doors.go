@@ -62,6 +62,6 @@ func furtherOperations() map[string]caller.Operation {
 	return map[string]caller.Operation{
 		"/proxy/{proxy}":                  caller.Check,
 		"/tenants/{tenant}/proxy/{proxy}": caller.Check,
-		"GET /metrics":                    caller.Status,
+		"GET /metrics":                    caller.Metrics,
 	}
 }

@@ -24,6 +24,8 @@ const (
 	Export Operation = "export"
 	// Watch is to be told of changes as they come.
 	Watch Operation = "watch"
+	// Metrics is to be told what the server counts.
+	Metrics Operation = "metrics"
 	// Status is to be told how the server stands: its policies, their errors, what
 	// keeps it from being ready.
 	Status Operation = "status"
@@ -35,5 +37,5 @@ const (
 
 // Operations are all of them, in the order of what they take.
 func Operations() []Operation {
-	return []Operation{Check, Search, Plan, Describe, Read, Write, Import, Export, Watch, Status, Audit, Administer}
+	return []Operation{Check, Search, Plan, Describe, Metrics, Read, Write, Import, Export, Watch, Status, Audit, Administer}
 }

@@ -95,7 +95,7 @@ func (s *server) enter(ctx context.Context, r *http.Request, to access) (context
 	}
 	tenant := r.PathValue("tenant")
 	switch to.operation {
-	case caller.Describe, caller.Status, caller.Administer: // of the whole server where no tenant is named
+	case caller.Describe, caller.Metrics, caller.Status, caller.Administer: // of the whole server where no tenant is named
 	default:
 		tenant = tenantOf(r)
 	}

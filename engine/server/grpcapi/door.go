@@ -167,7 +167,11 @@ func (d *door) admitIn(ctx context.Context, method, tenant string) error {
 // ofServer reports whether an operation is of the whole server where no tenant is
 // named, and not of the one that is meant otherwise.
 func ofServer(operation caller.Operation) bool {
-	return operation == caller.Describe || operation == caller.Status || operation == caller.Administer
+	switch operation {
+	case caller.Describe, caller.Metrics, caller.Status, caller.Administer:
+		return true
+	}
+	return false
 }
 
 // tenantIn is the tenant that a message names, if it does.
