@@ -119,6 +119,21 @@ func TestCallsOfAPeer(t *testing.T) {
 	second.checkUntilServed()
 }
 
+// TestCallsOfAConnection opens calls on one connection until one is too many.
+func TestCallsOfAConnection(t *testing.T) {
+	address, _ := underAttack(t, func(cfg *config) { cfg.Limits.Intake.CallsPerConnection = 2 })
+	a := attack(t, address, nil).listen()
+	first := a.open(streamMethod)
+	a.check()
+	a.open(streamMethod)
+	beyond := a.open(streamMethod)
+	a.await("a call beyond", func() bool { return a.resets[beyond] == http2.ErrCodeRefusedStream })
+	if err := a.framer.WriteRSTStream(first, http2.ErrCodeCancel); err != nil {
+		t.Fatal(err)
+	}
+	a.check()
+}
+
 // TestBytesInFlight has one peer send halves of the largest messages, on several
 // connections, as fast as they are taken.
 func TestBytesInFlight(t *testing.T) {

@@ -238,6 +238,30 @@ func TestPeerThatFellSilentIsLeft(t *testing.T) {
 	}
 }
 
+// TestIdleConnectionIsClosed connects like a client of HTTP/2 that makes no call.
+func TestIdleConnectionIsClosed(t *testing.T) {
+	listener := bufconn.Listen(1 << 20)
+	startOn(t, Options{Idle: 100 * time.Millisecond}, listener, "passthrough:///unused")
+	conn, err := listener.DialContext(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const preface, emptySettings = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+	if _, err := io.WriteString(conn, preface+emptySettings); err != nil {
+		t.Fatal(err)
+	}
+	const farewell = "\x07\x00\x00\x00\x00\x00\x7f\xff\xff\xff\x00\x00\x00\x00" // GOAWAY, without an error
+	var heard []byte
+	for !strings.Contains(string(heard), farewell) {
+		some := make([]byte, 1<<10)
+		n, err := conn.Read(some)
+		if heard = append(heard, some[:n]...); err != nil {
+			t.Fatalf("heard %q, %v, want a farewell", heard, err)
+		}
+	}
+}
+
 func TestReflectionListsTheServices(t *testing.T) {
 	server, conn := start(t, Options{})
 	stream, err := reflectionpb.NewServerReflectionClient(conn).ServerReflectionInfo(t.Context())
