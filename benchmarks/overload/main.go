@@ -11,10 +11,12 @@
 // taskset pins them; on two cores that is a server of one. A call costs a gRPC
 // client as much as the server, so that the load speaks just enough of HTTP/2 itself.
 //
-// Four tables come of it: "refusal" is single checks at shares of what the server can do
-// at most, "batches" is the same with batches of 100, "tenants" is a tenant alone and beside another that floods, and
-// "reload" is the bundle replaced again and again under full load. With -only one of
-// them is measured. With -verdict a binary that was built before is.
+// Five tables come of it: "refusal" is single checks at shares of what the server can
+// do at most, "batches" is the same with batches of 100, "tenants" is a tenant alone and
+// beside another that floods, "reload" is the bundle replaced again and again under full
+// load, and "backup" is half of what it can do while all is backed up, a million users
+// among it (-crowd). With -only one of them is measured. With -verdict a binary that was
+// built before is.
 //
 // Start with measure.
 package main
@@ -60,7 +62,8 @@ func measure(ctx context.Context, args []string) (err error) {
 	flags := flag.NewFlagSet("overload", flag.ContinueOnError)
 	binary := flags.String("verdict", "", "measure the binary at this `path` instead of building one")
 	over := flags.Duration("time", 10*time.Second, "how long each row is measured")
-	only := flags.String("only", "", "measure only this table: refusal, batches, tenants or reload")
+	only := flags.String("only", "", "measure only this table: refusal, batches, tenants, reload or backup")
+	crowd := flags.Int("crowd", 1_000_000, "how many users there are besides, for the table backup")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -75,7 +78,10 @@ func measure(ctx context.Context, args []string) (err error) {
 			return fmt.Errorf("building verdict: %w\n%s", err, output)
 		}
 	}
-	s, err := start(ctx, *binary, dir)
+	if !strings.Contains("backup", *only) {
+		*crowd = 0
+	}
+	s, err := start(ctx, *binary, dir, *crowd)
 	if err != nil {
 		return err
 	}
@@ -87,7 +93,7 @@ func measure(ctx context.Context, args []string) (err error) {
 	for _, t := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"refusal", b.refusal}, {"batches", b.batches}, {"tenants", b.tenants}, {"reload", b.reload}} {
+	}{{"refusal", b.refusal}, {"batches", b.batches}, {"tenants", b.tenants}, {"reload", b.reload}, {"backup", b.backup}} {
 		if !strings.Contains(t.name, *only) {
 			continue
 		}

@@ -45,8 +45,8 @@ func onHalf(upper bool, command ...string) *exec.Cmd {
 }
 
 // start prepares a directory and starts a binary on it.
-func start(ctx context.Context, binary, dir string) (*server, error) {
-	if err := prepare(ctx, binary, dir); err != nil {
+func start(ctx context.Context, binary, dir string, crowd int) (*server, error) {
+	if err := prepare(ctx, binary, dir, crowd); err != nil {
 		return nil, err
 	}
 	command := onHalf(false, binary, "serve", "--config", filepath.Join(dir, "verdict.yaml"),
@@ -92,7 +92,22 @@ func (s *server) reload(n int) error {
 	return nil
 }
 
-func prepare(ctx context.Context, binary, dir string) error {
+func prepare(ctx context.Context, binary, dir string, crowd int) error {
+	load := func(tenant string, lines io.Reader) error {
+		imported := exec.CommandContext(ctx, binary, "import", "--data", filepath.Join(dir, "data"), "--tenant", tenant, "-")
+		imported.Stdin = lines
+		if output, err := imported.CombinedOutput(); err != nil {
+			return fmt.Errorf("import: %w\n%s", err, output)
+		}
+		return nil
+	}
+	if crowd > 0 { // first, for what is not there yet is loaded several times faster
+		lines, written := io.Pipe()
+		go func() { written.CloseWithError(writeCrowd(written, crowd)) }()
+		if err := load("crowd", lines); err != nil {
+			return err
+		}
+	}
 	var config, lines bytes.Buffer
 	config.WriteString("tenants:\n")
 	writeDirectory(&lines)
@@ -105,10 +120,8 @@ func prepare(ctx context.Context, binary, dir string) error {
 			return err
 		}
 		fmt.Fprintf(&config, "  %s: {bundle: %q, skip_tests: true}\n", tenant, filepath.Join(dir, tenant))
-		imported := exec.CommandContext(ctx, binary, "import", "--data", filepath.Join(dir, "data"), "--tenant", tenant, "-")
-		imported.Stdin = bytes.NewReader(lines.Bytes())
-		if output, err := imported.CombinedOutput(); err != nil {
-			return fmt.Errorf("import: %w\n%s", err, output)
+		if err := load(tenant, bytes.NewReader(lines.Bytes())); err != nil {
+			return err
 		}
 	}
 	return os.WriteFile(filepath.Join(dir, "verdict.yaml"), config.Bytes(), 0o600)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -30,6 +31,16 @@ func writeDirectory(out io.Writer) {
 		fmt.Fprintf(out, `{"entity":{"type":"user","id":"u%06d","attributes":{"name":"Customer %d","state":"active","timezone":"Europe/Lisbon","subscription":{"plan":"plan:plus","paid_until":"2095-01-01T00:00:00Z"}}}}`+"\n", i, i)
 		fmt.Fprintf(out, `{"entity":{"type":"ticket","id":"t%06d","attributes":{"owner":"user:u%06d","title":"Invoice is wrong"}}}`+"\n", i, i)
 	}
+}
+
+// writeCrowd writes users that nobody asks about, each with a grant.
+func writeCrowd(out io.Writer, crowd int) error {
+	lines := bufio.NewWriterSize(out, 1<<20)
+	for i := range crowd {
+		fmt.Fprintf(lines, `{"entity":{"type":"user","id":"u%07d","attributes":{"name":"Customer %d","state":"active","timezone":"Europe/Lisbon","subscription":{"plan":"plan:plus","paid_until":"2095-01-01T00:00:00Z"}},"parents":["group:g%04d"]}}`+"\n", i, i, i%5_000)
+		fmt.Fprintf(lines, `{"grant":{"id":"g%07d","subject":"user:u%07d","role":"role:customer","scope":"group:g%04d"}}`+"\n", i, i, i%5_000)
+	}
+	return lines.Flush()
 }
 
 // A message is a call: its header, the body with gRPC's prefix, and the answer to

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"runtime"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -25,9 +26,9 @@ type dump struct {
 	header         backup.Header
 	keep           backup.Keep
 
-	next  []byte    // where reading goes on
-	below uint64    // within the key next: at the versions below this one; else 0
-	began time.Time // when the last frame was begun
+	next  []byte        // where reading goes on
+	below uint64        // within the key next: at the versions below this one; else 0
+	took  time.Duration // reading the last frame
 }
 
 // backupScrubPace is how many bytes a second are verified before a backup.
@@ -36,7 +37,11 @@ const backupScrubPace = 256 << 20
 // newDump begins to read, if the store is whole: what Badger cannot read of a table
 // it would leave out in silence.
 func (s *Store) newDump(ctx context.Context, o BackupOptions) (*dump, error) {
-	err := s.scrub(ctx, backupScrubPace)
+	pace := int64(backupScrubPace)
+	if o.Eager {
+		pace = 0
+	}
+	err := s.scrub(ctx, pace)
 	if damage := s.damage.get(); damage != nil {
 		return nil, authz.Errorf(authz.Unavailable, "the directory is damaged, and so would the backup be: restore it from the one before: %w", damage)
 	}
@@ -160,9 +165,13 @@ func tenantsOf(from source) ([]string, error) {
 // by one: then the next key is looked up.
 const maxUnread = 16
 
+// readAtOnce is how many versions are read before others get their turn: some 20 µs.
+const readAtOnce = 64
+
 // read adds versions until a frame is full, and reports whether there are more.
 func (d *dump) read(out *backup.Writer) (more bool, err error) {
-	d.began = time.Now()
+	began := time.Now()
+	defer func() { d.took = time.Since(began) }()
 	if d.below > 0 {
 		full, err := d.readKey(out)
 		if err != nil || full {
@@ -174,7 +183,7 @@ func (d *dump) read(out *backup.Writer) (more bool, err error) {
 	defer txn.Discard()
 	it := txn.NewIterator(badger.IteratorOptions{AllVersions: true, SinceTs: d.header.From})
 	defer it.Close()
-	unread := 0
+	read, unread := 0, 0
 	it.Seek(d.next)
 	for it.Valid() {
 		kept, full, err := d.add(out, it.Item())
@@ -183,6 +192,9 @@ func (d *dump) read(out *backup.Writer) (more bool, err error) {
 		}
 		if unread++; kept {
 			unread = 0
+		}
+		if read++; read%readAtOnce == 0 {
+			runtime.Gosched()
 		}
 		if unread < maxUnread {
 			it.Next()
@@ -229,15 +241,26 @@ func (d *dump) add(out *backup.Writer, item *badger.Item) (kept, full bool, err 
 	return true, full, nil
 }
 
-// rest leaves the processor to others between two frames. It ends with the
-// context, and with the store.
-func (d *dump) rest(ctx context.Context) error {
+// restFor is how many times the time that reading took is rested, for those who
+// wait for a decision meanwhile. See the table "backup" of benchmarks/overload.
+const restFor = 2
+
+// rest leaves the processor to others between two frames, unless it is eager. It
+// ends with the context, and with the store.
+func (d *dump) rest(ctx context.Context, eager bool) error {
+	rested := restFor * d.took
+	if eager {
+		rested = 0
+	}
+	timer := time.NewTimer(rested)
+	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-d.store.closing:
 		return errClosed
-	default:
-		return nil
+	case <-timer.C:
+		// Where the timer is due at once, which of them is chosen is up to chance.
+		return context.Cause(ctx)
 	}
 }
