@@ -51,6 +51,10 @@ type pointOptions struct {
 	offline bool
 }
 
+// housekeeping is how often the directory looks whether past revisions have left the
+// retention, which is at least a minute, while nobody writes.
+const housekeeping = time.Minute
+
 // openPoint opens the directory and puts everything together. No policy is
 // active yet.
 func openPoint(o pointOptions) (*point, error) {
@@ -62,13 +66,14 @@ func openPoint(o pointOptions) (*point, error) {
 	}
 	var programs *activation.Set
 	dir, err := directory.Open(directory.Options{
-		Dir:       o.dir,
-		Tenants:   names,
-		Retention: time.Duration(o.config.Directory.Retention),
-		Audit:     time.Duration(o.config.Directory.Audit),
-		LowMemory: o.lowMemory,
-		Clock:     o.clock,
-		Logger:    o.logger,
+		Dir:          o.dir,
+		Tenants:      names,
+		Housekeeping: housekeeping,
+		Retention:    time.Duration(o.config.Directory.Retention),
+		Audit:        time.Duration(o.config.Directory.Audit),
+		LowMemory:    o.lowMemory,
+		Clock:        o.clock,
+		Logger:       o.logger,
 		OnCommit: func(tenant string, revision uint64, changed []authz.EntityRef) {
 			cache.Invalidate(tenant, revision, changed)
 			counts.Changed(tenant, revision, changed)

@@ -33,6 +33,9 @@ type Options struct {
 	// LowMemory has the directory take a third of the memory while it is written to. A
 	// batch may be a third as large then.
 	LowMemory bool
+	// Housekeeping is how often it is looked whether past revisions have left the
+	// retention while nobody writes; 0 means never.
+	Housekeeping time.Duration
 	// Clock is the time of commits; nil means the system's.
 	Clock func() time.Time
 	// Logger hears what goes wrong out of a caller's sight; nil means nobody.
@@ -94,7 +97,7 @@ func Open(o Options) (*Directory, error) {
 const readingAtOnce = 8
 
 func storeOptions(o Options) store.Options {
-	so := store.Options{Dir: o.Dir, Retention: o.Retention, Audit: o.Audit, LowMemory: o.LowMemory, Clock: o.Clock, Logger: o.Logger, OnCommit: o.OnCommit, Committed: o.Committed}
+	so := store.Options{Dir: o.Dir, Retention: o.Retention, Housekeeping: o.Housekeeping, Audit: o.Audit, LowMemory: o.LowMemory, Clock: o.Clock, Logger: o.Logger, OnCommit: o.OnCommit, Committed: o.Committed}
 	if so.Retention == 0 {
 		so.Retention = DefaultRetention
 	}
@@ -116,6 +119,10 @@ func (d *Directory) Tenants() []string { return slices.Clone(d.tenants) }
 
 // Revisions are the oldest revision that can be read and the latest.
 func (d *Directory) Revisions() (oldest, latest uint64) { return d.store.Revisions() }
+
+// Housekeeping is what was done about what need not be kept, since the directory
+// was opened.
+func (d *Directory) Housekeeping() store.Housekeeping { return d.store.Housekeeping() }
 
 // Snapshot reads a tenant as consistency asks for. Close must be called on it.
 //

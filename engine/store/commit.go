@@ -159,7 +159,11 @@ func (s *Store) finish(c *commit, err error) {
 			s.options.OnCommit(t.name, p.revision, t.changed)
 		}
 	}
+	if len(p.tenants) > 0 {
+		s.wrote, s.wroteAt = p.revision, p.time
+	}
 	s.publish(c.after.next(p.revision, bumped))
+	s.expiredTo(p.expired.floor, p.time)
 	s.setFloor(p.expired.floor)
 	c.group.answer(p.revision, nil)
 }

@@ -32,10 +32,17 @@
 // A commit also pays for history, and so needs no transaction of its own for
 // that: it moves the floor up to what has left the retention window, and deletes
 // the change records that have left the audit's, a bounded number each time.
-// A store that is not written to keeps what it has.
+// Where nobody writes, the store commits for that alone: see housekeeping.go. Such
+// a revision changes no tenant.
 //
 // Change records outlive the revisions that they led to. So they say themselves
 // who made a change and what it was, without the values of attributes.
+//
+// # Backups
+//
+// Backup writes what can be read, at each revision that is kept, and Restore makes
+// a store of it, which shows the same: dump.go, restore.go, and adopt.go for how it
+// takes its place. Package backup has the form.
 //
 // # Disk
 //

@@ -30,6 +30,9 @@ type Options struct {
 	// LowMemory has the store take a third of the memory while it is written to, for
 	// commits of a third of the size. It may be another each time.
 	LowMemory bool
+	// Housekeeping is how often the store looks whether something is to be discarded
+	// while nobody writes; 0 for never.
+	Housekeeping time.Duration
 	// Clock is the time of commits.
 	Clock func() time.Time
 	// Logger hears what goes wrong out of a caller's sight.
@@ -93,6 +96,8 @@ type Store struct {
 	// scrubbed is closed when the tables are verified no more; nil for a store in
 	// memory.
 	scrubbed chan struct{}
+	keeper   housekeeper
+	keeping  sync.WaitGroup // what the keeper has begun
 	once     sync.Once
 	closed   error
 
@@ -105,6 +110,8 @@ type Store struct {
 	format   uint64    // that the store has on disk
 	lastTime time.Time // of the last commit
 	ageing   *ageing
+	wrote    uint64    // the last revision that changed a tenant
+	wroteAt  time.Time // when that was
 	// commitAt commits a transaction as a revision, on disk.
 	commitAt func(txn *badger.Txn, revision uint64) error
 
@@ -224,7 +231,10 @@ func (s *Store) recover() error {
 		if err != nil {
 			return err
 		}
-		s.lastTime = last.time
+		s.lastTime, s.wroteAt = last.time, last.time
+		if len(last.tenants) > 0 {
+			s.wrote = head
+		}
 	}
 	s.ageing = newAgeing(s.options.Logger, s.options.Clock(), s.lastTime, head)
 	s.publish(&version{revision: head, opened: head, epochs: map[string]uint64{}, superseded: make(chan struct{})})
@@ -298,6 +308,7 @@ func (s *Store) Close() error {
 	s.once.Do(func() {
 		close(s.closing)
 		<-s.stopped
+		s.keeping.Wait()
 		if s.scrubbed != nil {
 			<-s.scrubbed
 		}

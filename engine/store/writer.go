@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"runtime/debug"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -130,6 +131,10 @@ func (s *Store) write() {
 	defer close(s.stopped)
 	w := &writer{store: s, size: s.options.sizing()}
 	w.next = newGroup(w.size)
+	var look <-chan time.Time
+	if s.options.Housekeeping > 0 {
+		look = time.After(s.options.Housekeeping)
+	}
 	for {
 		queue, landed := s.queue, (chan error)(nil)
 		if len(w.waiting) >= maxGroupWrites {
@@ -144,6 +149,8 @@ func (s *Store) write() {
 		case err := <-landed:
 			s.finish(w.current, err)
 			w.current = nil
+		case <-look:
+			look = time.After(w.keepHouse())
 		case <-s.closing:
 			if w.current != nil {
 				s.finish(w.current, <-w.current.landed)
