@@ -326,12 +326,22 @@ func TestBackupEndsWithTheRetention(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	rewrite(t, s, tenant, mina, 10)
-	slow := &pausing{at: func() { time.Sleep(30 * time.Millisecond) }}
+	for range 100 {
+		rewrite(t, s, tenant, mina, 30_000)
+	}
+	slow := &slowWriter{}
 	_, err = s.Backup(t.Context(), BackupOptions{}, slow)
 	wantError(t, err, authz.FailedPrecondition, "has taken longer than past revisions are kept, which is 20ms")
 	_, _, err = readAll(slow.Bytes())
 	wantError(t, err, authz.Invalid, "it was cut off")
+}
+
+// A slowWriter takes longer for each of many writes than the test's retention.
+type slowWriter struct{ bytes.Buffer }
+
+func (w *slowWriter) Write(b []byte) (int, error) {
+	time.Sleep(30 * time.Millisecond)
+	return w.Buffer.Write(b)
 }
 
 // readAll reads a backup to its end.
