@@ -117,7 +117,8 @@ func TestMergeGivesBackWhatIsPast(t *testing.T) {
 		t.Skip("writes a table")
 	}
 	dir := t.TempDir()
-	if err := load(t, dir, readMina); err != nil { // which goes to the lowest level
+	// What is loaded goes to the lowest level.
+	if err := Load(LoadOptions{Dir: dir, Now: time.Unix(1e9, 0), Logger: zaptest.NewLogger(t)}, tenant, readMina, verifyNothing); err != nil {
 		t.Fatal(err)
 	}
 	s, advance := newClockedStore(t, dir)
