@@ -51,7 +51,7 @@ func newSite(target string, log *zap.Logger, check func(*loadSite) error) (*load
 	if s.unlock, err = lockStore(target); err != nil {
 		return nil, err
 	}
-	err = adopt(target, s.rename)
+	err = mend(target, s.rename)
 	if err == nil {
 		err = check(s)
 	}

@@ -1,0 +1,39 @@
+package store
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/verdictpdp/verdict/api/authz"
+)
+
+// mend makes good what a process left that was killed in a directory, which is
+// locked, so that nobody is at it.
+func mend(dir string, rename func(from, to string) error) error {
+	if err := adopt(dir, rename); err != nil {
+		return err
+	}
+	if err := removeUnbegun(dir); err != nil {
+		return authz.Errorf(authz.Unavailable, "the store in %s cannot be opened: %w", dir, err)
+	}
+	return nil
+}
+
+// removeUnbegun removes the logs that are empty: a process that is killed while
+// Badger makes one leaves it so, and Badger does not open a store that has one.
+func removeUnbegun(dir string) error {
+	for _, pattern := range []string{"*.mem", "*.vlog"} {
+		paths, _ := filepath.Glob(filepath.Join(dir, pattern)) // the pattern is well formed
+		for _, path := range paths {
+			info, err := os.Lstat(path)
+			if err == nil && info.Size() == 0 {
+				err = os.Remove(path)
+			}
+			if err != nil {
+				return fmt.Errorf("removing a log that was not begun: %w", err)
+			}
+		}
+	}
+	return nil
+}
