@@ -20,7 +20,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -57,13 +57,13 @@ const scope = "github.com/verdictpdp/verdict"
 
 // New begins to trace. It does not wait for the collector, which may come later.
 func New(ctx context.Context, o Options) (*Tracing, error) {
-	var endpoint []otlptracegrpc.Option
-	if o.Endpoint != "" {
-		endpoint = append(endpoint, otlptracegrpc.WithEndpointURL(o.Endpoint))
-	}
-	exporter, err := otlptracegrpc.New(ctx, endpoint...)
+	sender, err := newSender(o.Endpoint)
 	if err != nil {
 		return nil, err
+	}
+	exporter, err := otlptrace.New(ctx, sender)
+	if err != nil {
+		return nil, errors.Join(err, sender.Stop(ctx))
 	}
 	// What the environment says of the service, as by OTEL_SERVICE_NAME, comes last and
 	// wins.
