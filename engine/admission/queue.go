@@ -20,10 +20,8 @@ type queue struct {
 	now float64
 	// used is what the class has had, divided by its weight.
 	used, weight float64
-	// stale is how long one of a standing queue may have waited, and since when the
-	// queue is not empty.
+	// stale is how long one of a flow that is standing may have waited.
 	stale time.Duration
-	since time.Time
 	// usual is what a turn takes, about, in seconds.
 	usual float64
 }
@@ -38,6 +36,8 @@ type flow struct {
 	queue   *queue
 	weight  float64
 	waiting []*waiter
+	// since is from when on somebody waits.
+	since time.Time
 	// start is what the tenant has had, as the heap orders it.
 	start float64
 	index int // in the heap
@@ -86,12 +86,10 @@ func (q *queue) expected(f *flow, turns int64) time.Duration {
 }
 
 func (q *queue) join(f *flow, w *waiter) {
-	if q.count == 0 {
-		q.since = w.since
-	}
 	q.count++
 	f.waiting = append(f.waiting, w)
 	if len(f.waiting) == 1 {
+		f.since = w.since
 		f.start = max(f.start, q.now)
 		heap.Push(&q.active, f)
 	}
@@ -118,7 +116,8 @@ func (q *queue) take(now time.Time) (*flow, *waiter) {
 			f.waiting = nil
 			heap.Pop(&q.active)
 		}
-		if !w.begun && now.Sub(q.since) > standing && now.Sub(w.since) > q.stale {
+		// Who is the last of a tenant stands in nobody's way.
+		if len(f.waiting) > 0 && !w.begun && now.Sub(f.since) > standing && now.Sub(w.since) > max(q.stale, time.Duration(q.usual*float64(time.Second))) {
 			w.err = overloaded(now.Sub(w.since))
 			close(w.granted)
 			continue

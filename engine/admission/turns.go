@@ -43,8 +43,9 @@ const (
 )
 
 const (
-	// standing is for how long a queue is not empty before what has waited for
-	// longer than stale is refused: so those are served who have just come.
+	// standing is for how long somebody of a tenant waits before those are refused who
+	// have waited for longer than stale, or than a turn takes: so those are served who
+	// have just come.
 	standing = 100 * time.Millisecond
 	stale    = 5 * time.Millisecond
 )
