@@ -192,6 +192,8 @@ func New(o Options) *Server {
 	s := &Server{
 		grpc: grpc.NewServer(
 			grpc.Creds(in.Credentials(doorway{o.Security, o.Callers})),
+			//lint:ignore SA1019 there is no other way to refuse a coding that is registered
+			grpc.RPCDecompressor(uncompressed{}),
 			grpc.InTapHandle(g.tap),
 			grpc.ReadBufferSize(0), // the intake has one
 			grpc.StaticStreamWindowSize(windowBytes),
