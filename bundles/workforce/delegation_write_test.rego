@@ -1,4 +1,4 @@
-package verdict.delegation_test
+package delegation_test
 
 import rego.v2
 

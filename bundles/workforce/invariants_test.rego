@@ -1,4 +1,4 @@
-package verdict.invariants_test
+package invariants_test
 
 import rego.v2
 
