@@ -324,7 +324,9 @@ func TestCompressed(t *testing.T) {
 	a := attack(t, address, nil).listen()
 	stream := a.open(checkMethod, hpack.HeaderField{Name: "grpc-encoding", Value: "gzip"})
 	a.send(stream, append([]byte{1, 0, 0, 0, 100}, make([]byte, 100)...))
-	a.await("it is not unpacked", func() bool { return strings.HasPrefix(a.status[stream], "13 ") && strings.Contains(a.status[stream], "without compression") })
+	a.await("it is not unpacked", func() bool {
+		return strings.HasPrefix(a.status[stream], "13 ") && strings.Contains(a.status[stream], "without compression")
+	})
 }
 
 // fillDirectory writes a directory of 5 MiB: some pages of a listing that are as large as any.
