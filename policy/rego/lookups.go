@@ -56,7 +56,7 @@ func (p *Policy) compileLookups(byVariables bool) (*Policy, error) {
 	}
 	capabilities := compiler.Capabilities()
 	capabilities.Builtins = append(ofAnything(capabilities.Builtins), EntitiesAt, IsThere)
-	l := &lookups{byVariables: byVariables}
+	l := &lookups{byVariables: byVariables, asked: p.asked()}
 	withStandIns(compiler).WithStageAfterID(ast.StageResolveRefs, ast.CompilerStageDefinition{
 		Name:       "Lookups",
 		MetricName: "compile_stage_lookups",
@@ -101,9 +101,28 @@ func ofAnything(builtins []*ast.Builtin) []*ast.Builtin {
 	return taking
 }
 
+// asked are the places of the rules that the decision leads to.
+func (p *Policy) asked() map[place]bool {
+	asked := make(map[place]bool)
+	var ask func(rule *ast.Rule)
+	ask = func(rule *ast.Rule) {
+		if at := placeOf(rule.Location); !asked[at] {
+			asked[at] = true
+			for other := range p.compiler.Graph.Dependencies(rule) {
+				ask(other.(*ast.Rule))
+			}
+		}
+	}
+	for _, rule := range p.compiler.GetRulesWithPrefix(p.path) {
+		ask(rule)
+	}
+	return asked
+}
+
 // lookups puts calls in the places of look-ups.
 type lookups struct {
 	byVariables bool
+	asked       map[place]bool
 	found       map[ast.Var]bool // the variables that a rule declares without a value
 	refused     []error
 }
@@ -111,7 +130,9 @@ type lookups struct {
 func (l *lookups) put(compiler *ast.Compiler) *ast.Error {
 	for _, module := range compiler.Modules {
 		for _, rule := range module.Rules {
-			l.check(rule)
+			if l.asked[placeOf(rule.Location)] {
+				l.check(rule)
+			}
 			l.found = declared(rule)
 			ast.WalkTerms(rule, func(term *ast.Term) bool {
 				if ref, isRef := term.Value.(ast.Ref); isRef && l.isCall(ref) {

@@ -27,7 +27,7 @@ const directory = `
 {"grant": {"id": "g", "subject": "user:mina", "role": "role:reader", "scope": "department:a"}}
 `
 
-func compiled(t testing.TB, source string) *rego.Policy {
+func compiled(t testing.TB, source string, beside ...string) *rego.Policy {
 	t.Helper()
 	library, err := bundle.ReadFS(bundles.FS, "lib")
 	if err != nil {
@@ -37,7 +37,11 @@ func compiled(t testing.TB, source string) *rego.Policy {
 		source = "import rego.v2\n" + source
 	}
 	source = "package authz\nimport data.verdict.hierarchy\nimport data.verdict.rbac\nimport data.verdict.request\n" + source
-	own, err := bundle.ReadFS(fstest.MapFS{"authz.rego": {Data: []byte(source)}}, ".")
+	files := fstest.MapFS{"authz.rego": {Data: []byte(source)}}
+	for i, other := range beside {
+		files[fmt.Sprintf("beside%d.rego", i)] = &fstest.MapFile{Data: []byte(other)}
+	}
+	own, err := bundle.ReadFS(files, ".")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,6 +202,19 @@ func TestUnexpressed(t *testing.T) {
 				t.Errorf("it is unexpressed for %q, exact %t; expected %s: …%s…", left.Unexpressed, left.Exact, tt.place, tt.why)
 			}
 		})
+	}
+}
+
+// What no decision leads to keeps none from being put as a condition.
+func TestRulesThatAreNotAskedFor(t *testing.T) {
+	w := newWorld(t, compiled(t, "allow if request.resource.attributes.n == 1",
+		"package other\n\nimport rego.v2\nimport data.authz\n\nothers if authz.allow with input.resource.id as \"d1\""), "t", piptest.Lines(t, directory)...)
+	request := authz.Request{
+		Tenant: "t", Subject: authz.Subject{Type: "user", ID: "mina"}, Action: authz.Action{Name: "read"}, Resource: authz.Resource{Type: "doc"},
+	}
+	left, err := residual.Of(t.Context(), w.policy, w.input(request), residual.Resource)
+	if err != nil || !left.Exact || len(left.Unexpressed) > 0 {
+		t.Errorf("left is %s, exact %t, unexpressed for %q, error %v", left.Where, left.Exact, left.Unexpressed, err)
 	}
 }
 

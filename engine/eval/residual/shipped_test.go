@@ -149,7 +149,7 @@ func TestShippedBundles(t *testing.T) {
 		// Of how many different requests what is left is exact, and narrow.
 		requests, exact, narrow int
 	}{
-		{"workforce", residual.Resource, 33, 28, 33},
+		{"workforce", residual.Resource, 33, 27, 33},
 		{"workforce", residual.Subject, 31, 1, 31},
 		{"customer", residual.Resource, 35, 29, 35},
 		{"customer", residual.Subject, 34, 6, 33},
