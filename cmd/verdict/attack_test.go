@@ -224,6 +224,24 @@ func TestRapidReset(t *testing.T) {
 	before.awaitReturn(t)
 }
 
+// TestRefusedCallsAreForgotten has calls refused that would have had days: gRPC keeps
+// what its tap refuses until then.
+func TestRefusedCallsAreForgotten(t *testing.T) {
+	skipShort(t)
+	address, _ := underAttack(t, func(cfg *config) { cfg.Limits.Intake.CallsPerPeer = 1 })
+	a := attack(t, address, nil).listen()
+	held := a.open(streamMethod)
+	a.sendMessage(held, &verdictv1.StreamCheckAccessRequest{Id: "1", Request: aboutPlan()})
+	a.await("an answer on the stream", func() bool { return a.data[held] > 0 })
+	before := measureFootprint()
+	var last uint32
+	for range 120_000 {
+		last = a.open(checkMethod, hpack.HeaderField{Name: "grpc-timeout", Value: "99H"})
+	}
+	a.await("the last is refused", func() bool { _, isReset := a.resets[last]; return isReset })
+	before.checkGrowth(t, 32<<20)
+}
+
 // TestPings has a client ask whether the server is there without end.
 func TestPings(t *testing.T) {
 	address, r := underAttack(t, asItIs)

@@ -174,16 +174,38 @@ func (i *Intake) Tap(ctx context.Context, info *tap.Info) (context.Context, erro
 
 type callKey struct{}
 
-func (i *Intake) begin(ctx context.Context, method string) (*call, error) {
-	from, is := grpcpeer.FromContext(ctx)
-	var local *localAddr
-	if is {
-		local, is = from.LocalAddr.(*localAddr)
+// Refuse resets a call that Tap has refused. It is for the tap that begins the call all
+// the same, since gRPC keeps what its tap refuses until the call's deadline, which
+// the client sets. Nothing of the call is read after its headers.
+func (i *Intake) Refuse(ctx context.Context) {
+	c := connOf(ctx)
+	if c == nil {
+		return
 	}
-	if !is {
+	c.mu.Lock()
+	call := c.calls[c.last]
+	c.mu.Unlock()
+	if call != nil {
+		c.reset(call)
+	}
+}
+
+// connOf is the connection of a call whose headers have come just now; nil for one that
+// is not followed.
+func connOf(ctx context.Context) *conn {
+	if from, is := grpcpeer.FromContext(ctx); is {
+		if local, is := from.LocalAddr.(*localAddr); is {
+			return local.conn
+		}
+	}
+	return nil
+}
+
+func (i *Intake) begin(ctx context.Context, method string) (*call, error) {
+	c := connOf(ctx)
+	if c == nil {
 		return nil, fmt.Errorf("the connection of %s is not followed: its server has not the credentials of its tap", method)
 	}
-	c := local.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	call := c.calls[c.last]

@@ -133,13 +133,19 @@ func (e *entrance) arrive(ctx context.Context, info *tap.Info) (context.Context,
 	if a.refused == nil {
 		return a, nil
 	}
-	deadline, bounded := ctx.Deadline()
-	if now := time.Now(); !bounded || e.retained.keep(now, deadline.Sub(now)) {
+	if e.mayRefuse(ctx) {
 		err := e.refuse(a.refused)
 		e.meter(info.FullMethodName).Called(grpcstatus.Code(err), a.refused, 0)
 		return ctx, err
 	}
 	return a, nil
+}
+
+// mayRefuse reports whether a call may be refused before gRPC begins it.
+func (e *entrance) mayRefuse(ctx context.Context) bool {
+	deadline, bounded := ctx.Deadline()
+	now := time.Now()
+	return !bounded || e.retained.keep(now, deadline.Sub(now))
 }
 
 // refuse is the status of an error, which the door gives to many.

@@ -110,6 +110,10 @@ func (g *guard) tap(ctx context.Context, info *tap.Info) (context.Context, error
 	held, err := g.intake.Tap(ctx, info)
 	if err != nil {
 		arrivalOf(ctx).leave()
+		if !g.entrance.mayRefuse(ctx) {
+			g.intake.Refuse(ctx)
+			return ctx, nil
+		}
 		return ctx, g.status(info.FullMethodName, err)
 	}
 	return held, nil
