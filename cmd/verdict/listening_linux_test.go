@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bufio"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestListening sees a server as a scan of its ports does: it is where the README
+// says, and nowhere else. Only the numbers of the ports are others here, since many
+// tests run at once.
+func TestListening(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if says := fmt.Sprintf("listens at `%s` (gRPC) and `%s`\n(HTTP), and nowhere else", defaultGRPC, defaultHTTP); !strings.Contains(string(readme), says) {
+		t.Errorf("the README does not say that the server %s", says)
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "policy"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "policy", "authz.rego"), faultyPolicy)
+	anyPort := func(address string) string { return strings.TrimRight(address, "0123456789") + "0" }
+	server := exec.Command("verdict", "serve", "--bundle", filepath.Join(dir, "policy"), "--data", filepath.Join(dir, "store"),
+		"--grpc", anyPort(defaultGRPC), "--http", anyPort(defaultHTTP))
+	server.SysProcAttr = dyingWithTest()
+	log, err := server.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+	}()
+	var serving struct{ Msg, GRPC, HTTP string }
+	for lines := bufio.NewScanner(log); serving.Msg != "serving"; {
+		if !lines.Scan() {
+			t.Fatal("the server ended before it served")
+		}
+		_ = json.Unmarshal(lines.Bytes(), &serving) // others have other members
+	}
+	want := map[netip.AddrPort]bool{netip.MustParseAddrPort(serving.GRPC): true, netip.MustParseAddrPort(serving.HTTP): true}
+	got := listening(t, server.Process.Pid)
+	if !maps.Equal(got, want) {
+		t.Errorf("the server listens at %v, want %v", slices.Collect(maps.Keys(got)), slices.Collect(maps.Keys(want)))
+	}
+	for address := range got {
+		if !address.Addr().IsLoopback() {
+			t.Errorf("%v is not on loopback", address)
+		}
+	}
+}
+
+// listening is where a process can be reached, by the tables of the kernel.
+func listening(t *testing.T, pid int) map[netip.AddrPort]bool {
+	t.Helper()
+	sockets := map[string]bool{}
+	descriptors, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, descriptor := range descriptors {
+		if target, err := os.Readlink(descriptor); err == nil {
+			sockets[strings.TrimSuffix(strings.TrimPrefix(target, "socket:["), "]")] = true
+		}
+	}
+	found := map[netip.AddrPort]bool{}
+	for _, table := range []string{"tcp", "tcp6", "udp", "udp6"} {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, table))
+		if os.IsNotExist(err) { // a kernel without IPv6
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range strings.Split(string(text), "\n")[1:] {
+			const local, state, inode = 1, 3, 9
+			const listens, bound = "0A", "07" // of TCP, of UDP
+			if fields := strings.Fields(line); len(fields) > inode && sockets[fields[inode]] && (fields[state] == listens || fields[state] == bound) {
+				found[addressIn(t, fields[local])] = true
+			}
+		}
+	}
+	return found
+}
+
+// addressIn is an address as the kernel's tables have it: words of 32 bits in the
+// machine's order of bytes, which is taken to be little endian, and the port.
+func addressIn(t *testing.T, text string) netip.AddrPort {
+	t.Helper()
+	address, port, _ := strings.Cut(text, ":")
+	octets, err := hex.DecodeString(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for word := range slices.Chunk(octets, 4) {
+		slices.Reverse(word)
+	}
+	ip, valid := netip.AddrFromSlice(octets)
+	number, err := strconv.ParseUint(port, 16, 16)
+	if !valid || err != nil {
+		t.Fatalf("%q is no address: %v", text, err)
+	}
+	return netip.AddrPortFrom(ip, uint16(number))
+}
