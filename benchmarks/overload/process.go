@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/verdictpdp/verdict/benchmarks/processtime"
 	"github.com/verdictpdp/verdict/bundles"
 )
 
@@ -129,7 +130,7 @@ func prepare(ctx context.Context, binary, dir string, crowd int) error {
 
 // cpuTime is what the process has taken, zero where the system does not tell.
 func (s *server) cpuTime() time.Duration {
-	took, err := cpuTime(s.command.Process.Pid)
+	took, err := processtime.Of(s.command.Process.Pid)
 	if err != nil {
 		return 0
 	}

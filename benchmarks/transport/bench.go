@@ -19,6 +19,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/client"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/benchmarks/processtime"
 )
 
 // A bench is the servers and what was measured of them.
@@ -287,7 +288,7 @@ func (b *bench) round(ctx context.Context, turn time.Duration) error {
 		g := &b.groups[i]
 		for j := range g.rows {
 			r := &g.rows[j]
-			before, err := cpuTime(r.pid)
+			before, err := processtime.Of(r.pid)
 			if err != nil {
 				return err
 			}
@@ -295,7 +296,7 @@ func (b *bench) round(ctx context.Context, turn time.Duration) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", r.name, err)
 			}
-			after, err := cpuTime(r.pid)
+			after, err := processtime.Of(r.pid)
 			if err != nil {
 				return err
 			}

@@ -1,13 +1,13 @@
 //go:build !linux
 
-package main
+package processtime
 
 import (
 	"errors"
 	"time"
 )
 
-// cpuTime has no portable way.
-func cpuTime(int) (time.Duration, error) {
+// Of has no portable way.
+func Of(int) (time.Duration, error) {
 	return 0, errors.New("the CPU time of another process is read on Linux alone")
 }
