@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,21 +16,7 @@ func TestFaultsNameTheirTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	there := map[string]bool{}
-	declaration := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
-	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		for _, found := range declaration.FindAllSubmatch(text, -1) {
-			there[string(found[1])] = true
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	there := testsBelow(t, root)
 	name := regexp.MustCompile("`(Test\\w+)`")
 	for paragraph := range strings.SplitSeq(string(page), "\n\n") {
 		named := name.FindAllStringSubmatch(paragraph, -1)

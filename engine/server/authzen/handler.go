@@ -352,7 +352,7 @@ func (s *server) readyz(ctx context.Context, r *http.Request) (any, error) {
 	}
 	if missing != nil {
 		if _, refused := s.enter(ctx, r, admitted(caller.Status)); refused == nil {
-			stands.Missing = texts(missing)
+			stands.Missing = status.Texts(missing)
 		}
 	}
 	answer.body = stands
@@ -362,20 +362,4 @@ func (s *server) readyz(ctx context.Context, r *http.Request) (any, error) {
 type health struct {
 	Status  string   `json:"status"`
 	Missing []string `json:"missing,omitempty"`
-}
-
-// texts are the texts of the errors that err joins.
-func texts(err error) []string {
-	if err == nil {
-		return nil
-	}
-	var joined interface{ Unwrap() []error }
-	if !errors.As(err, &joined) {
-		return []string{err.Error()}
-	}
-	var all []string
-	for _, one := range joined.Unwrap() {
-		all = append(all, texts(one)...)
-	}
-	return all
 }

@@ -2,7 +2,6 @@ package grpcapi
 
 import (
 	"context"
-	"net"
 
 	"google.golang.org/grpc/peer"
 
@@ -37,17 +36,10 @@ func authorOf(ctx context.Context, message authored) (authz.Author, error) {
 // addressOf is where a call comes from: an IP address, or unix.
 func addressOf(ctx context.Context) string {
 	from, known := peer.FromContext(ctx)
-	if !known || from.Addr == nil {
+	if !known {
 		return ""
 	}
-	if from.Addr.Network() == "unix" {
-		return "unix"
-	}
-	host, _, err := net.SplitHostPort(from.Addr.String())
-	if err != nil {
-		return from.Addr.String()
-	}
-	return host
+	return caller.AddressOf(from.Addr)
 }
 
 func authorMessage(author *authz.Author) *verdictv1.Author {

@@ -2,11 +2,11 @@ package grpcapi
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/directory"
+	"github.com/verdictpdp/verdict/engine/server/status"
 )
 
 // An Overview is how a server does, for those who operate it.
@@ -53,7 +53,7 @@ func (s *policyServer) addOverview(ctx context.Context, response *verdictv1.GetS
 		Version:         overview.Version,
 		StartedAt:       timestampOf(overview.StartedAt),
 		Ready:           ready == nil,
-		Missing:         textsOf(missing),
+		Missing:         status.Texts(missing),
 		CacheBytes:      uint64(overview.CacheBytes),
 		CacheMaxBytes:   uint64(overview.CacheMaxBytes),
 		CallsUnderWay:   uint64(s.guard.underWay.Load()),
@@ -84,20 +84,4 @@ func (a Activity) proto() *verdictv1.TenantActivity {
 		message.Latencies = append(message.Latencies, &verdictv1.LatencyBucket{Seconds: bound, Decisions: a.Within[i]})
 	}
 	return message
-}
-
-// textsOf are the texts of the errors that err joins; none of nil.
-func textsOf(err error) []string {
-	if err == nil {
-		return nil
-	}
-	var joined interface{ Unwrap() []error }
-	if !errors.As(err, &joined) {
-		return []string{err.Error()}
-	}
-	var all []string
-	for _, one := range joined.Unwrap() {
-		all = append(all, textsOf(one)...)
-	}
-	return all
 }
