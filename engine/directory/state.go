@@ -14,7 +14,7 @@ type State struct {
 	// left there; Free is negative where that is not known.
 	Tables, Logs, Free int64
 	// LastChanges are the revisions in which the tenants were changed last, 0 for
-	// never.
+	// never. A tenant's that is damaged is not among them.
 	LastChanges map[string]uint64
 	// Refused is why writes are refused, and Damage what was found to be damaged; nil
 	// where all is well.
@@ -37,8 +37,10 @@ func (d *Directory) State(ctx context.Context) (State, error) {
 		if err := ctx.Err(); err != nil {
 			return State{}, err
 		}
-		var err error
-		if state.LastChanges[tenant], err = d.lastChange(tenant); err != nil {
+		switch revision, err := d.lastChange(tenant); {
+		case err == nil:
+			state.LastChanges[tenant] = revision
+		case d.store.Damage() == nil: // else that is to be told
 			return State{}, err
 		}
 	}

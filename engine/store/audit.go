@@ -40,7 +40,14 @@ func (v *View) EachChangeBack(back Lookback, visit func(ChangeRecord) bool) (res
 		return 0, nil
 	}
 	b := backwards{view: v, Lookback: back, visit: visit}
-	for it.Seek(changeKey(v.tenant, back.Before-1, math.MaxUint32)); it.Valid() && !b.done; it.Next() {
+	last := changeKey(v.tenant, back.Before-1, math.MaxUint32)
+	first := space // that was come to
+	defer func() {
+		if err == nil {
+			err = from.verifyRange(first, last)
+		}
+	}()
+	for it.Seek(last); it.Valid() && !b.done; it.Next() {
 		item := it.Item()
 		key := item.Key()[len(space):]
 		if len(key) != 12 {
@@ -48,6 +55,7 @@ func (v *View) EachChangeBack(back Lookback, visit func(ChangeRecord) bool) (res
 		}
 		if revision := binary.BigEndian.Uint64(key); revision != b.at {
 			if err := b.finish(); err != nil || b.done {
+				first = item.KeyCopy(nil)
 				return b.rest, err
 			}
 			b.at = revision

@@ -26,6 +26,17 @@ type BackupReport struct {
 	backup.Trailer
 }
 
+// backupPace is how many bytes a second are verified at the end of a backup.
+const backupPace = 64 << 20
+
+// expectUndamaged refuses a store to be backed up in which damage was found.
+func (s *Store) expectUndamaged() error {
+	if damage := s.damage.get(); damage != nil {
+		return authz.Errorf(authz.Unavailable, "the directory is damaged, and so would the backup be: restore it from the one before: %w", damage)
+	}
+	return nil
+}
+
 // Backup writes a backup of the whole store, of all tenants, as it is at the
 // latest revision: package backup says in which form. Reading and writing go on
 // meanwhile; writes that come later are not in it.
@@ -59,6 +70,18 @@ func (s *Store) Backup(ctx context.Context, o BackupOptions, w io.Writer) (Backu
 		if err := d.rest(ctx, o.Eager); err != nil {
 			return BackupReport{}, err
 		}
+	}
+	// What is read of a damaged table may lack records. Without its end a backup is
+	// refused.
+	pace := int64(backupPace)
+	if o.Eager {
+		pace = 0
+	}
+	if err := s.scrub(ctx, pace); err != nil && !isDamage(err) {
+		return BackupReport{}, err
+	}
+	if err := s.expectUndamaged(); err != nil {
+		return BackupReport{}, err
 	}
 	trailer, err := out.Close()
 	return BackupReport{d.header, trailer}, err

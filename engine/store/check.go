@@ -68,6 +68,7 @@ func (c *checker) files() error {
 	err := c.view.store.scrub(c.ctx, 0)
 	if err != nil && isDamage(err) {
 		c.report("%s", err)
+		c.stopped = true // the rest is read from the same tables
 		return nil
 	}
 	return err

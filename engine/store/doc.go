@@ -54,8 +54,9 @@
 //
 // All files of a store are verified before Badger opens it, and its tables from
 // time to time while it is open: verify.go says why Badger's own checks do not do.
-// Records are sealed with a checksum, so that what is read of a damaged one is an
-// error and never another answer. Once damage was found, writes are refused. Damage
+// Beside each read, the blocks that it comes to are: block_guard.go. Records are
+// sealed with a checksum as well, so that what is read of a damaged one is an error
+// and never another answer. Once damage was found, writes are refused. Damage
 // and Refused tell of it, and of a disk that is full.
 //
 // # Where to start

@@ -42,8 +42,8 @@ func (s *Store) newDump(ctx context.Context, o BackupOptions) (*dump, error) {
 		pace = 0
 	}
 	err := s.scrub(ctx, pace)
-	if damage := s.damage.get(); damage != nil {
-		return nil, authz.Errorf(authz.Unavailable, "the directory is damaged, and so would the backup be: restore it from the one before: %w", damage)
+	if err := s.expectUndamaged(); err != nil {
+		return nil, err
 	}
 	if err != nil {
 		return nil, err

@@ -1,28 +1,48 @@
 package store
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"go.uber.org/zap/zaptest"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
 
 // TestNoFlipChangesAnAnswer flips a bit of each byte of a table while it is read. A
-// record is read as it was, or with an error, or not at all; never as another. What is
-// not found, though it was there, is why tables are verified again from time to time.
+// record is read as it was, or with an error; never as another, as it was in another
+// revision, or not at all. Only behind a flip in the index it may not be found, until
+// the indexes are looked at.
 func TestNoFlipChangesAnAnswer(t *testing.T) {
 	s, table := storeWithTable(t)
 	outcomes := make(map[string]int)
-	for at := range len(readFile(t, table)) {
+	text := readFile(t, table)
+	_, index, err := readTableIndexBytes(bytes.NewReader(text), int64(len(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range text {
 		if err := flip(table, at); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 20 {
 			outcome := readUnderDamage(t, s, i)
 			outcomes[outcome]++
-			if outcome == "another" {
-				t.Errorf("with a flip at byte %d entity %d is read as another", at, i)
+			if outcome == "another" || outcome == "nothing" && int64(at) < index {
+				t.Errorf("with a flip at byte %d of %d, entity %d is read as %s", at, index, i, outcome)
 			}
+		}
+		scanned, err := scanUnderDamage(t, s)
+		if err == nil && scanned != 20 && int64(at) < index {
+			t.Errorf("with a flip at byte %d of %d, %d entities are visited, without an error", at, index, scanned)
+		}
+		if inIndex := int64(at) >= index && int64(at) < index+int64(len(s.blocks.first().indexBytes)); inIndex != (s.blocks.verifyIndexes() != nil) {
+			t.Errorf("a flip at byte %d: whether it is found in the index is %v", at, !inIndex)
 		}
 		if _, err := verifyTable(table); err == nil {
 			t.Errorf("a flip at byte %d is not found when the table is verified", at)
@@ -35,6 +55,157 @@ func TestNoFlipChangesAnAnswer(t *testing.T) {
 	if outcomes["error"] == 0 || outcomes["the same"] == 0 {
 		t.Error("the flips have not been met")
 	}
+}
+
+// TestOlderVersionIsNoAnswer damages, while the store is open, what came of an entity
+// last. How it was before is whole, and in another table.
+func TestOlderVersionIsNoAnswer(t *testing.T) {
+	dir := t.TempDir()
+	for _, state := range []string{"working", "suspended"} {
+		s, err := Open(Options{Dir: dir, Retention: time.Hour, Clock: time.Now, Logger: zaptest.NewLogger(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Update(t.Context(), tenant, func(tx *Tx) error {
+			_, err := tx.PutEntity(authz.Entity{Ref: mina, Attributes: fmt.Appendf(nil, `{"is":"%s"}`, state)})
+			return err
+		})
+		if err := errors.Join(err, s.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := newStore(t, dir)
+	later := ""
+	for guarded := range s.blocks.all {
+		if bytes.Contains(readFile(t, guarded.file.Name()), []byte("suspended")) {
+			later = guarded.file.Name()
+		}
+	}
+	for at := range readFile(t, later)[:s.blocks.first().indexAt] {
+		if err := flip(later, at); err != nil {
+			t.Fatal(err)
+		}
+		func() {
+			defer func() { _ = recover() }()
+			view, err := s.Latest(tenant)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer view.Close()
+			if record, found, err := view.Entity(mina); err == nil && (!found || !bytes.Contains(record.Attributes, []byte("suspended"))) {
+				t.Errorf("with a flip at byte %d the entity is %s, found %v", at, record.Attributes, found)
+			}
+		}()
+		if err := flip(later, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.Damage() == nil {
+		t.Error("no damage is remembered")
+	}
+}
+
+// TestDamageThatWasMergedAway has a damaged table go: what was made of it has right
+// checksums.
+func TestDamageThatWasMergedAway(t *testing.T) {
+	s, table := storeWithTable(t)
+	flipAt(t, table, "mark-of-u7-")
+	failures := s.blocks.follow(nil)
+	if len(failures) != 1 || !isDamage(failures[0]) || !strings.Contains(failures[0].Error(), table) {
+		t.Errorf("a damaged table was merged away: %v", failures)
+	}
+	if failures := s.blocks.follow(s.db.Tables()); len(failures) > 0 {
+		t.Error(failures)
+	}
+}
+
+// TestDamageIsNotBackedUp flips a bit of a key, which is missed when all keys are read
+// that there are, and has the backup be none.
+func TestDamageIsNotBackedUp(t *testing.T) {
+	s, table := storeWithTable(t)
+	key := refKey(tenant, spaceEntity, authz.EntityRef{Type: "user", ID: "u7"})
+	flipAt(t, table, string(key[len(key)-3:]))
+	var text bytes.Buffer
+	_, err := s.Backup(t.Context(), BackupOptions{Eager: true}, &text)
+	if err == nil || s.Damage() == nil {
+		t.Errorf("a damaged store is backed up: %v, damage %v", err, s.Damage())
+	}
+	if _, _, err := readAll(text.Bytes()); err == nil {
+		t.Error("what was written of the backup is taken for whole")
+	}
+}
+
+// TestGuardFollowsTables writes until tables are merged, and holds that those that
+// there are, and no others, are verified beside reads.
+func TestGuardFollowsTables(t *testing.T) {
+	s := newStore(t, t.TempDir())
+	value := fmt.Sprintf(`{"v":%q}`, strings.Repeat("x", 50_000))
+	for round := range 6 {
+		for i := range 10 {
+			_, err := s.Update(t.Context(), tenant, func(tx *Tx) error {
+				for j := range 30 {
+					ref := authz.EntityRef{Type: "user", ID: fmt.Sprint("u", i, "-", j)}
+					if _, err := tx.PutEntity(authz.Entity{Ref: ref, Attributes: fmt.Appendf(nil, `{"n":%d,"of":%s}`, round, value)}); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.guardOnce(true)
+	}
+	if err := s.db.Flatten(1); err != nil {
+		t.Fatal(err)
+	}
+	s.guardOnce(true)
+	var guarded, there []uint64
+	for table := range s.blocks.all {
+		guarded = append(guarded, table.id)
+	}
+	for _, info := range s.db.Tables() {
+		there = append(there, info.ID)
+	}
+	slices.Sort(guarded)
+	slices.Sort(there)
+	if len(there) == 0 || !slices.Equal(guarded, there) || s.Damage() != nil {
+		t.Errorf("tables %v are verified, and there are %v; damage %v", guarded, there, s.Damage())
+	}
+	view, err := s.Latest(tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer view.Close()
+	visited := 0
+	if err := view.EachEntity("user", "", func(Record) bool { visited++; return true }); err != nil || visited != 300 {
+		t.Errorf("%d entities are visited, %v", visited, err)
+	}
+}
+
+// first is a table.
+func (g *blockGuard) first() *guardedTable {
+	for t := range g.all {
+		return t
+	}
+	return nil
+}
+
+// scanUnderDamage visits the entities.
+func scanUnderDamage(t *testing.T, s *Store) (visited int, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("a panic")
+		}
+	}()
+	view, err := s.Latest(tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer view.Close()
+	err = view.EachEntity("user", "", func(Record) bool { visited++; return true })
+	return visited, err
 }
 
 // readUnderDamage tells what reading an entity comes to. Badger may panic, which whoever

@@ -9,9 +9,8 @@ import (
 	"github.com/dgraph-io/badger/v4/table"
 )
 
-// What is read is verified record by record; what a decision looks for and does
-// not find is not. So the tables are verified again from time to time, as when
-// the store was opened.
+// What nobody reads, no read finds to be damaged. So the tables are verified again from
+// time to time, as when the store was opened.
 const (
 	scrubEvery = 10 * time.Minute
 	// scrubPace is how many bytes a second are read: some thousandths of a processor's

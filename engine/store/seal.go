@@ -9,10 +9,8 @@ import (
 )
 
 // A record is sealed: its value ends with a checksum of its key, its revision
-// and what it says. Badger's own checksums are of the blocks of a table. They are
-// verified when a store is opened, and not on each read: Badger takes a block
-// whose checksum does not match for one that has no more keys, and would answer
-// that there is no such record.
+// and what it says. Badger's own checksums are of the blocks of a table, and
+// tell nothing of what was damaged before a block was written.
 const sealSize = crc32.Size
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -68,3 +68,73 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRead reads entities of a store whose records are in tables, with the blocks
+// verified and without.
+func BenchmarkRead(b *testing.B) {
+	const entities = 20_000
+	dir := b.TempDir()
+	options := Options{Dir: dir, Retention: time.Hour, Clock: time.Now, Logger: zap.NewNop()}
+	s, err := Open(options)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for first := 0; first < entities; first += 1000 {
+		_, err := s.Update(b.Context(), tenant, func(tx *Tx) error {
+			for i := range 1000 {
+				ref := authz.EntityRef{Type: "user", ID: fmt.Sprint("u", first+i)}
+				if _, err := tx.PutEntity(authz.Entity{Ref: ref, Attributes: fmt.Appendf(nil, `{"department":"d%d","title":"nurse"}`, i)}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	if s, err = Open(options); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = s.Close() })
+	levels := s.blocks.levels.Load()
+	for _, mode := range []string{"verified", "bare"} {
+		b.Run(mode, func(b *testing.B) {
+			s.blocks.levels.Store(nil)
+			if mode == "verified" {
+				s.blocks.levels.Store(levels)
+			}
+			defer s.blocks.levels.Store(levels)
+			view, err := s.Latest(tenant)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer view.Close()
+			b.Run("entity", func(b *testing.B) {
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					if _, found, err := view.Entity(authz.EntityRef{Type: "user", ID: fmt.Sprint("u", i*7919%entities)}); !found || err != nil {
+						b.Fatal(found, err)
+					}
+				}
+			})
+			b.Run("none", func(b *testing.B) {
+				for i := 0; b.Loop(); i++ {
+					if _, found, err := view.Entity(authz.EntityRef{Type: "user", ID: fmt.Sprint("v", i)}); found || err != nil {
+						b.Fatal(found, err)
+					}
+				}
+			})
+			b.Run("all", func(b *testing.B) {
+				for b.Loop() {
+					if err := view.EachEntity("user", "", func(Record) bool { return true }); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		})
+	}
+}

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/y"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
@@ -24,6 +26,9 @@ func (s *Store) at(revision uint64) source {
 // readValue reads a key, if it is there, and the revision that wrote it. The
 // value is decode's only while that runs.
 func readValue(from source, key []byte, decode func([]byte) error) (uint64, error) {
+	if err := from.verifyKey(key); err != nil {
+		return 0, err
+	}
 	item, err := from.Get(key)
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return 0, nil
@@ -69,10 +74,35 @@ func scanItems(from source, space, start []byte, visit func(key []byte, item *ba
 			return from.damaged(item.KeyCopy(nil), err)
 		}
 		if !more {
-			return nil
+			return from.verifyRange(start, item.Key())
 		}
 	}
-	return nil
+	return from.verifyRange(start, append(space[:len(space):len(space)], endOfSpace...))
+}
+
+// endOfSpace is behind all that a key has after its space: no component has such a
+// byte, which no UTF-8 has, and no revision comes to so much.
+var endOfSpace = bytes.Repeat([]byte{0xff}, 16)
+
+// verifyKey verifies what a key is read from.
+func (from source) verifyKey(key []byte) error {
+	return from.verified(from.store.blocks.verifyKey(y.KeyWithTs(key, from.ReadTs())))
+}
+
+// verifyRange verifies what the keys of a range were read from. It is not known
+// before how far a scan comes.
+func (from source) verifyRange(first, last []byte) error {
+	return from.verified(from.store.blocks.verifyRange(y.KeyWithTs(first, from.ReadTs()), y.KeyWithTs(last, 0)))
+}
+
+// verified has the store remember damage that was met by a read, which is no fault of
+// who reads.
+func (from source) verified(err error) error {
+	if err == nil || !isDamage(err) {
+		return err
+	}
+	from.store.noteDamage(err)
+	return authz.Errorf(authz.Internal, "%w", err)
 }
 
 // readNumber reads a key that holds a number: 0 where there is none.

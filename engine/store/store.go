@@ -79,6 +79,7 @@ type Store struct {
 	options Options
 	disk    disk
 	db      *badger.DB
+	blocks  blockGuard
 	ended   *badger.Txn  // what a view that has ended is read through: an error
 	seed    maphash.Seed // of tokens
 
@@ -136,7 +137,7 @@ func open(o Options, free func(dir string) (bytes int64, known bool)) (*Store, e
 		return nil, err
 	}
 	s := &Store{
-		options: o, disk: d, db: db, seed: maphash.MakeSeed(),
+		options: o, disk: d, db: db, blocks: blockGuard{dir: o.Dir}, seed: maphash.MakeSeed(),
 		queue:    make(chan *Write, maxGroupWrites),
 		closing:  make(chan struct{}),
 		stopped:  make(chan struct{}),
@@ -160,6 +161,8 @@ func open(o Options, free func(dir string) (bytes int64, known bool)) (*Store, e
 	}
 	go s.write()
 	if o.Dir != "" {
+		s.guardOnce(false)
+		s.keeping.Go(s.guarding)
 		s.scrubbed = make(chan struct{})
 		go s.scrubbing()
 	}
@@ -322,7 +325,7 @@ func (s *Store) Close() error {
 				return
 			}
 		}
-		s.closed = s.closeAcknowledged()
+		s.closed = errors.Join(s.closeAcknowledged(), s.blocks.close())
 		if err := s.db.Close(); err != nil {
 			s.closed = errors.Join(s.closed, fmt.Errorf("closing the store: %w", err))
 		}

@@ -60,9 +60,18 @@ func verifyTableIn(file io.ReaderAt, size int64) (highest uint64, err error) {
 	return index.MaxVersion(), verifyBlocks(from, size, index)
 }
 
-// readTableIndex reads the index at the end of a table: its bytes, their length,
-// their checksum and its length.
+// readTableIndex reads the index at the end of a table.
 func readTableIndex(file io.ReaderAt, end int64) (*fb.TableIndex, error) {
+	index, _, err := readTableIndexBytes(file, end)
+	if err != nil {
+		return nil, err
+	}
+	return fb.GetRootAsTableIndex(index, 0), nil
+}
+
+// readTableIndexBytes reads the index and where it begins: a table ends with its
+// bytes, their length, their checksum and the length of that.
+func readTableIndexBytes(file io.ReaderAt, end int64) (index []byte, at int64, err error) {
 	back := func(size int64) ([]byte, error) {
 		if end -= size; size < 0 || end < 0 {
 			return nil, errShortFile
@@ -78,16 +87,15 @@ func readTableIndex(file io.ReaderAt, end int64) (*fb.TableIndex, error) {
 	}
 	sum, err := part()
 	if err != nil {
-		return nil, fmt.Errorf("the checksum of its index: %w", err)
+		return nil, 0, fmt.Errorf("the checksum of its index: %w", err)
 	}
-	index, err := part()
-	if err != nil {
-		return nil, fmt.Errorf("its index: %w", err)
+	if index, err = part(); err != nil {
+		return nil, 0, fmt.Errorf("its index: %w", err)
 	}
 	if err := verifySum(index, sum); err != nil {
-		return nil, fmt.Errorf("its index: %w", err)
+		return nil, 0, fmt.Errorf("its index: %w", err)
 	}
-	return fb.GetRootAsTableIndex(index, 0), nil
+	return index, end, nil
 }
 
 // verifyBlocks reads all blocks of a table, each of which ends with its checksum
