@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -24,9 +23,7 @@ type Client struct {
 	bearer *bearer
 	conn   *grpc.ClientConn
 	access verdictv1.AccessServiceClient
-	// toOne is a connection to one of several servers, nil where there is one only,
-	// and pages asks for the pages of searches, which have to come from one.
-	toOne *grpc.ClientConn
+	// pages asks for the pages of searches, which have to come from one server.
 	pages verdictv1.AccessServiceClient
 	// gather is nil where every check goes alone.
 	gather *coalescer
@@ -131,9 +128,6 @@ func (c *Client) Close() error {
 			c.gather.close()
 		}
 		err = c.conn.Close()
-		if c.toOne != nil {
-			err = errors.Join(err, c.toOne.Close())
-		}
 	})
 	return err
 }

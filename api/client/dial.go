@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -67,22 +66,15 @@ func New(target string, options ...Option) (*Client, error) {
 	if s.token != nil {
 		token = &bearer{source: s.token, overNetwork: s.tls != nil}
 	}
-	conn, err := dial(servers, s, inTurn, token)
+	conn, err := dial(servers, s, token)
 	if err != nil {
 		return nil, authz.InvalidField("target", "%s: %v", authz.Quote(target), err)
 	}
 	c := &Client{
 		target: target, tenant: s.tenant, timeout: s.timeout, bearer: token,
 		conn: conn, access: verdictv1.NewAccessServiceClient(conn), closed: make(chan struct{}),
+		pages:    verdictv1.NewAccessServiceClient(paging{conn}),
 		attempts: s.attempts, again: newBudget(),
-	}
-	c.pages = c.access
-	if maySeveral(servers) {
-		// It connects when the first search is made.
-		if c.toOne, err = dial(servers, s, toOne, token); err != nil {
-			return nil, errors.Join(authz.InvalidField("target", "%s: %v", authz.Quote(target), err), conn.Close())
-		}
-		c.pages = verdictv1.NewAccessServiceClient(c.toOne)
 	}
 	if s.coalescing != nil {
 		c.gather = newCoalescer(c.access, s.coalescing.withDefaults())
@@ -90,7 +82,7 @@ func New(target string, options ...Option) (*Client, error) {
 	return c, nil
 }
 
-func dial(servers []server, s *settings, balancing string, token *bearer) (*grpc.ClientConn, error) {
+func dial(servers []server, s *settings, token *bearer) (*grpc.ClientConn, error) {
 	transport := insecure.NewCredentials()
 	if s.tls != nil {
 		transport = credentials.NewTLS(s.tls)
@@ -100,7 +92,7 @@ func dial(servers []server, s *settings, balancing string, token *bearer) (*grpc
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDisableServiceConfig(), // that of whoever runs the name server
-		grpc.WithDefaultServiceConfig(s.serviceConfig(balancing)),
+		grpc.WithDefaultServiceConfig(s.serviceConfig()),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect, MinConnectTimeout: 5 * time.Second}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: silence, Timeout: maxPong, PermitWithoutStream: true}),
 		grpc.WithIdleTimeout(0),
@@ -171,13 +163,6 @@ func endpoints(servers []server) []resolver.Endpoint {
 		all = append(all, resolver.Endpoint{Addresses: []resolver.Address{address}})
 	}
 	return all
-}
-
-// maySeveral is whether there may be more servers than one: a name may stand for
-// several.
-func maySeveral(servers []server) bool {
-	_, err := netip.ParseAddr(servers[0].host)
-	return len(servers) > 1 || !servers[0].unix && err != nil
 }
 
 // allLocal is whether what is said to the servers stays on this machine.

@@ -182,22 +182,16 @@ func (c Coalescing) withDefaults() Coalescing {
 	}
 }
 
-// How gRPC chooses between servers.
-const (
-	inTurn = `{"round_robin": {}}`
-	toOne  = `{"pick_first": {"shuffleAddressList": true}}`
-)
-
 // serviceConfig tells gRPC how to call: which server, and when again, for the calls
 // that only read. When retries outnumber a tenth of the successes for long, they stop.
-func (s *settings) serviceConfig(balancing string) string {
+func (s *settings) serviceConfig() string {
 	retries := ""
 	if s.attempts > 1 {
 		retries = fmt.Sprintf(`, "retryPolicy": {"maxAttempts": %d, "initialBackoff": "0.05s", "maxBackoff": "1s",
 			"backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]}`, s.attempts)
 	}
 	return fmt.Sprintf(`{
-		"loadBalancingConfig": [%s],
+		"loadBalancingConfig": [{"%s": {}}],
 		"healthCheckConfig": {"serviceName": "verdict.v1.AccessService"},
 		"methodConfig": [{"name": [
 			{"service": "verdict.v1.AccessService", "method": "CheckAccess"},

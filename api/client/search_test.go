@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -211,5 +212,53 @@ func TestPagesComeFromOneServer(t *testing.T) {
 	}
 	if !errors.Is(err, errClosed) {
 		t.Errorf("after Close: %v", err)
+	}
+}
+
+// A server that says that it is not ready is passed over by searches as by checks, from
+// its start on and from when on it drains.
+func TestSearchesPassOverServersThatAreNotReady(t *testing.T) {
+	noneLeft(t)
+	const servers = 3
+	var asked [servers]atomic.Int64
+	var ready [servers]atomic.Bool
+	var targets []string
+	for i := range servers {
+		found := func(pdp.Search) (pdp.Found, error) {
+			asked[i].Add(1)
+			return pdp.Found{IDs: []string{"a"}, Method: pdp.ByIndex}, nil
+		}
+		state := func() error {
+			if !ready[i].Load() {
+				return errors.New("draining")
+			}
+			return nil
+		}
+		targets = append(targets, startVerdict(t, &decider{search: found}, "", state).address)
+	}
+	c := dialTo(t, strings.Join(targets, ","), WithWaitForReady())
+	search := func() {
+		t.Helper()
+		for _, err := range c.SearchSubjects(within5s(t), requestAbout("1"), SearchOptions{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i := range 2 * servers {
+		here := i % servers
+		for other := range servers {
+			ready[other].Store(other == here)
+		}
+		before := asked[here].Load()
+		waitFor(t, func() bool { search(); return asked[here].Load() > before })
+		before = asked[here].Load()
+		const searches = 10
+		for range searches {
+			search()
+		}
+		if got := asked[here].Load() - before; got != searches {
+			t.Fatalf("%d of %d searches went to the one server that is ready", got, searches)
+		}
 	}
 }

@@ -91,8 +91,23 @@ _verified(http) := {"claims": claims, "entry": entry} if {
 _object(part) := object if {
 	text := base64url.decode(part)
 	json.is_valid(text)
+	not _is_beyond_numbers(text)
 	object := json.unmarshal(text)
 	is_object(object)
+}
+
+# Whether JSON has numbers so large, or so close to zero, that to read them is an error:
+# an exponent of five digits or, among very many digits, any.
+_is_beyond_numbers(text) if _has_exponents(text, `[0-9][eE][+-]?[0-9]{5}`)
+
+_is_beyond_numbers(text) if {
+	count(text) > 10000
+	_has_exponents(text, `[0-9][eE][+-]?[0-9]`)
+}
+
+_has_exponents(text, exponents) if {
+	regex.match(exponents, text)
+	regex.match(exponents, regex.replace(text, `"(\\.|[^"\\])*"`, `""`)) # texts may look like them
 }
 
 # The keys of each entry as the built-ins take them. It takes no argument and is

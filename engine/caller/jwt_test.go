@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -147,6 +148,13 @@ func TestRememberedTokens(t *testing.T) {
 		_, err := c.Caller(longer)
 		wantRefusal(t, err, "since long")
 		now = noon
+	})
+	t.Run("others that fall on its place", func(t *testing.T) {
+		for i := range 10 * maxRemembered {
+			if other, err := c.Caller(fmt.Sprintf("Bearer a.b.%d", i)); err == nil {
+				t.Fatalf("a token that nobody has signed is taken for one of %v", other)
+			}
+		}
 	})
 	t.Run("when its key is gone", func(t *testing.T) {
 		fresh := keysOf(t, set(t, newSigner(t, "ES256", "k2").public())).current.Load()

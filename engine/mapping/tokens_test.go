@@ -114,11 +114,10 @@ func hs(secret []byte, header, claims string) string {
 // anonymous nor whom the certificate names.
 func TestTokens(t *testing.T) {
 	const (
-		header   = `{"alg":"ES256","kid":"k1"}`
-		claims   = `{"iss":"https://ec.example","aud":"records","sub":"mina","exp":1775001900}` // 5 minutes after the mapper's time
-		ofRSA    = `{"iss":"https://rsa.example","aud":"records","sub":"mina","exp":1775001900}`
-		nobody   = ""
-		whatever = "*" // an error of the rule, which denies as well
+		header = `{"alg":"ES256","kid":"k1"}`
+		claims = `{"iss":"https://ec.example","aud":"records","sub":"mina","exp":1775001900}` // 5 minutes after the mapper's time
+		ofRSA  = `{"iss":"https://rsa.example","aud":"records","sub":"mina","exp":1775001900}`
+		nobody = ""
 	)
 	p := newIDP(t)
 	stranger, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -165,7 +164,11 @@ func TestTokens(t *testing.T) {
 		{"an end that is true", "Bearer " + claiming("1775001900", "true"), nobody},
 		{"an end that is null", "Bearer " + claiming("1775001900", "null"), nobody},
 		{"an end far below", "Bearer " + claiming("1775001900", "-1e300"), nobody},
-		{"an end beyond numbers", "Bearer " + claiming("1775001900", "-1e999999999"), whatever},
+		{"an end beyond numbers", "Bearer " + claiming("1775001900", "-1e999999999"), nobody},
+		{"an end beyond numbers by its digits", "Bearer " + claiming("1775001900", strings.Repeat("9", 40_000)+"e1"), nobody},
+		{"another number that is close to nothing", "Bearer " + claiming(`"sub"`, `"near":[1E-00999999999],"sub"`), nobody},
+		{"texts that look like such numbers", "Bearer " + claiming(`"sub"`, `"id":"\\\"1e99999","sub"`), "mina"},
+		{"the largest numbers", "Bearer " + claiming(`"sub"`, `"far":1e+9999,"sub"`), "mina"},
 		{"no end", "Bearer " + claiming(`,"exp":1775001900`, ""), nobody},
 		{"a start to come", "Bearer " + claiming(`"exp"`, `"nbf":1775001601,"exp"`), nobody},
 		{"a start that is a text", "Bearer " + claiming(`"exp"`, `"nbf":"1","exp"`), nobody},
@@ -187,7 +190,7 @@ func TestTokens(t *testing.T) {
 		{"claims with more behind them", "Bearer " + p.es(p.ec, header, claims+"{}"), nobody},
 		{"claims that are nested without end", "Bearer " + p.es(stranger, header, strings.Repeat("[", 20_000)), nobody},
 		{"a header that is nested", "Bearer " + p.es(stranger, strings.Repeat(`{"a":`, 7_000)+"1"+strings.Repeat("}", 7_000), claims), nobody},
-		{"numbers beyond numbers, unsigned", "Bearer " + p.es(stranger, header, `{"iss":1e999999999,"aud":1e999999999}`), whatever},
+		{"numbers beyond numbers, unsigned", "Bearer " + p.es(stranger, header, `{"iss":1e999999999,"aud":1e999999999}`), nobody},
 		{"as large as headers may be", "Bearer " + p.es(stranger, header, `{"iss":"`+strings.Repeat("x", 45_000)+`"}`), nobody},
 		{"a signature that is cut", "Bearer " + good[:len(good)-4], nobody},
 		{"a signature without its zeros' padding", "Bearer " + good + "=", nobody},
@@ -225,10 +228,6 @@ func TestTokens(t *testing.T) {
 				t.Fatal(err)
 			}
 			switch {
-			case tt.subject == whatever:
-				if decided != "" || answer.Allowed() {
-					t.Errorf("it is decided for %q", decided)
-				}
 			case decided != tt.subject || answer.Allowed() != (tt.subject != nobody):
 				t.Errorf("it is decided for %q with status %d, want %q", decided, answer.Status, tt.subject)
 			case tt.subject == nobody && answer.Status != statusNoSubject:

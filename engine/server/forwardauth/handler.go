@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/mapping"
@@ -66,8 +68,8 @@ func New(o Options) http.Handler {
 	o.MaxTime = cmp.Or(o.MaxTime, DefaultMaxTime)
 	mux := http.NewServeMux()
 	for _, base := range []string{"", "/tenants/{tenant}"} {
-		mux.Handle(base+"/proxy/nginx", server{o, original})
-		mux.Handle(base+"/proxy/forwarded", server{o, forwarded})
+		mux.Handle(base+"/proxy/nginx", &server{Options: o, dialect: original})
+		mux.Handle(base+"/proxy/forwarded", &server{Options: o, dialect: forwarded})
 	}
 	mux.HandleFunc("/", nowhere)
 	return mux
@@ -77,13 +79,15 @@ func New(o Options) http.Handler {
 type server struct {
 	Options
 	dialect dialect
+	// hostless says that a request was refused for which no host was told.
+	hostless atomic.Bool
 }
 
 // ServeHTTP implements http.Handler.
-func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	message, err := s.message(r)
 	if err != nil {
-		s.Logger.Warn("a proxy asks without what it must tell", zap.String("path", r.URL.Path), zap.Error(err))
+		s.Logger.Log(s.level(r.Header), "a proxy asks without what it must tell", zap.String("path", r.URL.Path), zap.Error(err))
 		s.deny(w, plainDenial(http.StatusBadRequest, err.Error()))
 		return
 	}
@@ -101,8 +105,18 @@ func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// level is that of the log's line about what a proxy does not tell. There is one warning
+// that the host is missing, for nginx tells none where a client of HTTP/1.0 names none,
+// and no client is to fill the log.
+func (s *server) level(told http.Header) zapcore.Level {
+	if len(told.Values(s.dialect.host)) == 0 && s.hostless.Swap(true) {
+		return zap.DebugLevel
+	}
+	return zap.WarnLevel
+}
+
 // message is what the proxy tells of a request.
-func (s server) message(r *http.Request) (*mapping.Message, error) {
+func (s *server) message(r *http.Request) (*mapping.Message, error) {
 	m := &mapping.Message{Tenant: cmp.Or(r.PathValue("tenant"), authz.DefaultTenant)}
 	for _, told := range []struct {
 		header string
@@ -129,7 +143,7 @@ func (s server) message(r *http.Request) (*mapping.Message, error) {
 }
 
 // clients are the headers that are the client's, as far as anybody knows.
-func (s server) clients(headers http.Header) map[string]string {
+func (s *server) clients(headers http.Header) map[string]string {
 	proxys := []string{s.dialect.method, s.dialect.target, s.dialect.host, s.dialect.scheme, http.CanonicalHeaderKey(s.PrincipalHeader), "Connection", CallerHeader}
 	clients := make(map[string]string, len(headers))
 	for name, values := range headers {
@@ -151,7 +165,7 @@ func lastOf(values []string) string {
 	return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
 }
 
-func (s server) allow(w http.ResponseWriter, answer *mapping.Answer) {
+func (s *server) allow(w http.ResponseWriter, answer *mapping.Answer) {
 	for _, name := range s.PolicyHeaders {
 		w.Header().Set(name, "")
 	}
@@ -162,7 +176,7 @@ func (s server) allow(w http.ResponseWriter, answer *mapping.Answer) {
 	w.WriteHeader(http.StatusOK)
 }
 
-func (s server) deny(w http.ResponseWriter, answer *mapping.Answer) {
+func (s *server) deny(w http.ResponseWriter, answer *mapping.Answer) {
 	for _, header := range answer.Headers {
 		w.Header()[http.CanonicalHeaderKey(header.Name)] = header.Values
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/mapping"
@@ -136,6 +137,28 @@ func TestWhatMustBeTold(t *testing.T) {
 					t.Errorf("status %d: %s", response.Code, response.Body)
 				}
 			})
+		}
+	}
+}
+
+// A client of HTTP/1.0 that names no host, of which nginx tells nothing then, fills no log.
+func TestRequestsWithoutAHostAreToldOnce(t *testing.T) {
+	core, logs := observer.New(zap.WarnLevel)
+	handler := New(Options{Answerer: always(mapping.Answer{Status: 200}), Logger: zap.New(core)})
+	for _, tt := range []struct {
+		missing string
+		want    int // warnings of ten requests
+	}{{"X-Original-Host", 1}, {"X-Original-Method", 10}} {
+		for range 10 {
+			request := httptest.NewRequest("GET", "/proxy/nginx", nil)
+			request.Header = with(nginxTells(), http.Header{tt.missing: nil})
+			response := httptest.NewRecorder()
+			if handler.ServeHTTP(response, request); response.Code != http.StatusForbidden {
+				t.Errorf("without %s: status %d", tt.missing, response.Code)
+			}
+		}
+		if got := len(logs.TakeAll()); got != tt.want {
+			t.Errorf("without %s: %d warnings, want %d", tt.missing, got, tt.want)
 		}
 	}
 }
