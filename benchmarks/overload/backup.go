@@ -36,7 +36,7 @@ func (b *bench) backup(ctx context.Context) error {
 			}
 			done <- err
 		}()
-		s, err := b.open(ctx, messages, b.peak/2, false)
+		s, err := b.open(ctx, here, messages, b.peak/2, false)
 		stop()
 		if failed := <-done; failed != nil && backups.Err() == nil {
 			err = errors.Join(err, failed)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,9 @@ import (
 
 // A connection speaks just as much gRPC as the load needs, in some two
 // microseconds a call: a real client takes as long as the server, and on a small
-// machine could not offer it twice of what it can do.
+// machine could not offer it twice of what it can do. What the server has to do for it
+// is what it does for a real client: the deadline of each call is in its header, to the
+// microsecond, and a call that is not answered by then is cancelled.
 type connection struct {
 	conn   net.Conn
 	record *record
@@ -28,6 +31,7 @@ type connection struct {
 	header bytes.Buffer
 	encode *hpack.Encoder
 	next   uint32
+	oldest uint32 // no call before is under way
 	// room is how much the server takes before it says so again, in all and, at the
 	// beginning, of each call; consumed is what was taken from it.
 	room, roomOfCall int64
@@ -44,7 +48,7 @@ type pending struct {
 	intended time.Time
 	allowed  bool // the answer to expect
 	answered bool // one has come, or part of it
-	wrong    bool
+	outcome  outcome
 }
 
 const (
@@ -53,12 +57,14 @@ const (
 	refill = windowBytes / 2
 )
 
-func connect(address string, r *record) (*connection, error) {
-	conn, err := net.Dial("tcp", address)
+// connect connects from an address of this machine, any of 127.0.0.0/8.
+func connect(from, address string, r *record) (*connection, error) {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	conn, err := dialer.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{conn: conn, record: r, out: bufio.NewWriterSize(conn, 64<<10), next: 1, room: 65_535, roomOfCall: 65_535, most: 100, gone: make(chan struct{})}
+	c := &connection{conn: conn, record: r, out: bufio.NewWriterSize(conn, 64<<10), next: 1, oldest: 1, room: 65_535, roomOfCall: 65_535, most: 100, gone: make(chan struct{})}
 	c.framer = http2.NewFramer(c.out, bufio.NewReaderSize(conn, 64<<10))
 	c.encode = hpack.NewEncoder(&c.header)
 	c.mu.Lock()
@@ -97,14 +103,35 @@ func (c *connection) send(m *message, intended time.Time) (bool, error) {
 			return false, err
 		}
 	}
+	left := strconv.FormatInt((patience - time.Since(intended)).Microseconds(), 10)
+	if err := c.encode.WriteField(hpack.HeaderField{Name: "grpc-timeout", Value: left + "u"}); err != nil {
+		return false, err
+	}
 	return true, errors.Join(
 		c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.header.Bytes(), EndHeaders: true}),
 		c.framer.WriteData(id, true, m.body))
 }
 
+// flush sends what was written, and cancels the calls whose time is up.
 func (c *connection) flush() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	now := time.Now()
+	for ; c.oldest < c.next; c.oldest += 2 {
+		call := c.call(c.oldest)
+		if call.intended.IsZero() {
+			continue
+		}
+		if now.Sub(call.intended) <= patience {
+			break
+		}
+		c.record.cancel(call.intended)
+		*call = pending{}
+		c.underWay.Add(-1)
+		if err := c.framer.WriteRSTStream(c.oldest, http2.ErrCodeCancel); err != nil {
+			return err
+		}
+	}
 	return c.out.Flush()
 }
 
@@ -142,9 +169,9 @@ func (c *connection) answers() error {
 			}
 		case *http2.DataFrame:
 			c.mu.Lock()
-			if call := c.call(frame.StreamID); !call.answered {
+			if call := c.call(frame.StreamID); !call.answered && !call.intended.IsZero() {
 				call.answered = true
-				call.wrong = call.allowed != allows(frame.Data())
+				call.outcome = outcomeOf(frame.Data(), call.allowed)
 			}
 			c.mu.Unlock()
 			if taken += int(frame.Length); taken > refill {
@@ -212,13 +239,6 @@ func (c *connection) answer(id uint32, status string) {
 	}
 	c.record.answered(&call, status, time.Now())
 	c.underWay.Add(-1)
-}
-
-// allows is whether a CheckAccessResponse in a gRPC message allows: allowed is its
-// first field.
-func allows(data []byte) bool {
-	const prefix = 5
-	return len(data) >= prefix+2 && data[prefix] == 1<<3 && data[prefix+1] == 1
 }
 
 func (c *connection) close() {

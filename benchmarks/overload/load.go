@@ -11,9 +11,11 @@ import (
 const (
 	// connections are those of one load.
 	connections = 8
-	// patience is how long a call waits to be sent before it is given up, and what
-	// the server is told that it may take.
+	// patience is the time of a call, from when it was due: it is given up then, be
+	// it sent or not, and the server is told how much of it is left.
 	patience = time.Second
+	// warm is how long a load is offered before it counts.
+	warm = time.Second
 	// step is how often what is due is sent.
 	step = 200 * time.Microsecond
 )
@@ -27,14 +29,14 @@ type load struct {
 	connections []*connection
 }
 
-func newLoad(address string, messages []message, heed bool) (*load, error) {
+func newLoad(from, address string, messages []message, heed bool) (*load, error) {
 	l := &load{messages: messages}
 	if heed {
 		l.heed = &throttle{}
 		l.record.heed = l.heed
 	}
 	for range connections {
-		c, err := connect(address, &l.record)
+		c, err := connect(from, address, &l.record)
 		if err != nil {
 			return nil, errors.Join(err, l.close())
 		}
@@ -74,7 +76,7 @@ func (l *load) closed(ctx context.Context, window int, over time.Duration) error
 		mine, next := int64(window/connections), i
 		for now := time.Now(); now.Before(end) && ctx.Err() == nil; now = time.Now() {
 			for c.underWay.Load() < mine {
-				l.record.offer(false)
+				l.record.offer(now, false)
 				if sent, err := c.send(&l.messages[next%len(l.messages)], now); err != nil || !sent {
 					return errors.Join(err, ctx.Err())
 				}
@@ -90,9 +92,13 @@ func (l *load) closed(ctx context.Context, window int, over time.Duration) error
 }
 
 // open offers so many calls a second for a time, at random moments that do not
-// depend on the answers.
-func (l *load) open(ctx context.Context, rate float64, over time.Duration) error {
+// depend on the answers, and before, to warm up, calls that do not count.
+func (l *load) open(ctx context.Context, rate float64, over time.Duration, begins func()) error {
 	start := time.Now()
+	l.record.since = start.Add(warm)
+	over += warm
+	counts := time.AfterFunc(warm, begins)
+	defer counts.Stop()
 	return l.each(ctx, func(ctx context.Context, i int, c *connection) error {
 		random := rand.New(rand.NewPCG(1, uint64(i)))
 		gap := func() time.Duration {
@@ -105,9 +111,9 @@ func (l *load) open(ctx context.Context, rate float64, over time.Duration) error
 			for !due.After(now) {
 				switch {
 				case l.heed != nil && !l.heed.lets(now):
-					l.record.hold()
+					l.record.hold(due)
 				case now.Sub(due) > patience:
-					l.record.offer(true)
+					l.record.offer(due, true)
 				default:
 					sent, err := c.send(&l.messages[next%len(l.messages)], due)
 					if err != nil {
@@ -117,7 +123,7 @@ func (l *load) open(ctx context.Context, rate float64, over time.Duration) error
 						break due
 					}
 					next += connections
-					l.record.offer(false)
+					l.record.offer(due, false)
 				}
 				due = due.Add(gap())
 			}
@@ -133,6 +139,9 @@ func (l *load) open(ctx context.Context, rate float64, over time.Duration) error
 // drained waits until everything is answered, for as long as callers would.
 func (l *load) drained(c *connection) error {
 	for end := time.Now().Add(patience); c.underWay.Load() > 0 && time.Now().Before(end); {
+		if err := c.flush(); err != nil {
+			return err
+		}
 		time.Sleep(step)
 	}
 	return nil

@@ -5,18 +5,27 @@
 // It builds the verdict binary, starts it with the shipped customer bundle for two
 // tenants, and offers it load in an open loop: calls are sent when they are due,
 // however long the answers take, and their time is counted from when they were due.
-// So a server that keeps its callers waiting cannot hide it (coordinated omission).
+// So a server that keeps its callers waiting cannot hide it (coordinated omission). A
+// call has a second from when it was due. The server is told what is left of it when the
+// call is sent; one that is not answered by then is cancelled, and counts as late, be it
+// answered after all.
 //
 // The server has one half of the processors and what asks it the other, where
 // taskset pins them; on two cores that is a server of one. A call costs a gRPC
 // client as much as the server, so that the load speaks just enough of HTTP/2 itself.
 //
-// Five tables come of it: "refusal" is single checks at shares of what the server can
-// do at most, "batches" is the same with batches of 100, "tenants" is a tenant alone and
+// Six tables come of it: "refusal" is single checks at shares of what the server can
+// do at most, "echo" is the same of an echo of grpc-go that has no door, at shares of what
+// that can do, "batches" is the first with batches of 100, "tenants" is a tenant alone and
 // beside another that floods, "reload" is the bundle replaced again and again under full
 // load, and "backup" is half of what it can do while all is backed up, a million users
 // among it (-crowd). With -only one of them is measured. With -verdict a binary that was
 // built before is.
+//
+// The two tenants ask from two addresses, as callers of two tenants do: a server bounds
+// how many calls of one address are open (limits.calls_per_peer). A deny for an error,
+// such as of an evaluation that was kept from its processor for longer than it may take,
+// is counted by itself, and is no wrong answer.
 //
 // Start with measure.
 package main
@@ -49,6 +58,9 @@ const pinned = "OVERLOAD_PINNED"
 
 // measure is the command.
 func measure(ctx context.Context, args []string) (err error) {
+	if os.Getenv(echoing) != "" {
+		return serveEcho()
+	}
 	if os.Getenv(pinned) == "" {
 		self, err := os.Executable()
 		if err != nil {
@@ -62,7 +74,7 @@ func measure(ctx context.Context, args []string) (err error) {
 	flags := flag.NewFlagSet("overload", flag.ContinueOnError)
 	binary := flags.String("verdict", "", "measure the binary at this `path` instead of building one")
 	over := flags.Duration("time", 10*time.Second, "how long each row is measured")
-	only := flags.String("only", "", "measure only this table: refusal, batches, tenants, reload or backup")
+	only := flags.String("only", "", "measure only this table: refusal, echo, batches, tenants, reload or backup")
 	crowd := flags.Int("crowd", 1_000_000, "how many users there are besides, for the table backup")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -87,13 +99,17 @@ func measure(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
 	b := &bench{server: s, over: *over}
-	if err := b.warmUp(ctx); err != nil {
+	messages, err := checks(customer)
+	if err != nil {
+		return err
+	}
+	if err := b.warmUp(ctx, messages); err != nil {
 		return err
 	}
 	for _, t := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"refusal", b.refusal}, {"batches", b.batches}, {"tenants", b.tenants}, {"reload", b.reload}, {"backup", b.backup}} {
+	}{{"refusal", b.refusal}, {"echo", b.doorless}, {"batches", b.batches}, {"tenants", b.tenants}, {"reload", b.reload}, {"backup", b.backup}} {
 		if !strings.Contains(t.name, *only) {
 			continue
 		}

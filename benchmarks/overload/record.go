@@ -11,11 +11,16 @@ import (
 // callers does not look as if fewer had asked (coordinated omission).
 type record struct {
 	heed *throttle // nil for callers that heed nothing
-	mu   sync.Mutex
-	// offered were meant to be sent, late were not for all of their time.
-	offered, late int
-	// wrong are answers that are not those to expect.
-	wrong int
+	// since is from when on calls count; those before are to warm up.
+	since time.Time
+
+	mu sync.Mutex
+	// offered were meant to be sent; late were not sent in all of their time, and
+	// cancelled not answered.
+	offered, late, cancelled int
+	// denied are answered with a deny by an error, such as of an evaluation that took
+	// too long, and wrong are other answers that are not those to expect.
+	denied, wrong int
 	// held were not sent by callers that heed refusals.
 	held int
 	// refused were for overload, failed for anything else, by their status.
@@ -35,13 +40,19 @@ func (r *record) answered(call *pending, status string, now time.Time) {
 	if r.heed != nil {
 		r.heed.ended(now, status == statusExhausted)
 	}
+	if call.intended.Before(r.since) {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch status {
 	case statusOK:
 		r.took = append(r.took, took)
-		if call.wrong || !call.answered {
+		switch {
+		case call.outcome == wrong, !call.answered:
 			r.wrong++
+		case call.outcome == deniedByError:
+			r.denied++
 		}
 	case statusExhausted:
 		r.refused++
@@ -54,7 +65,10 @@ func (r *record) answered(call *pending, status string, now time.Time) {
 	}
 }
 
-func (r *record) offer(late bool) {
+func (r *record) offer(intended time.Time, late bool) {
+	if intended.Before(r.since) {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.offered++
@@ -63,27 +77,33 @@ func (r *record) offer(late bool) {
 	}
 }
 
+// cancel notes a call that was sent, and given up.
+func (r *record) cancel(intended time.Time) {
+	if intended.Before(r.since) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cancelled++
+}
+
 // hold notes a call that is not sent.
-func (r *record) hold() {
+func (r *record) hold(intended time.Time) {
+	if intended.Before(r.since) {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.offered++
 	r.held++
 }
 
-// reset forgets what was, such as of a time to warm up.
-func (r *record) reset() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.offered, r.late, r.wrong, r.held, r.refused, r.failed, r.took, r.refusal = 0, 0, 0, 0, 0, nil, nil, nil
-}
-
 // A summary is a record in figures, over a time.
 type summary struct {
-	offered, accepted, refused, held float64 // a second
-	late, wrong                      int
-	failed                           map[string]int
-	p50, p99, p999, refusedP99       time.Duration
+	offered, accepted, refused, held, late float64 // a second, late with those that were cancelled
+	denied, wrong                          int
+	failed                                 map[string]int
+	p50, p99, p999, refusedP99             time.Duration
 	// cpu is what the server's process took for each call that it answered.
 	cpu time.Duration
 }
@@ -95,7 +115,7 @@ func (r *record) summary(over time.Duration) summary {
 	slices.Sort(r.refusal)
 	rate := func(n int) float64 { return float64(n) / over.Seconds() }
 	return summary{
-		offered: rate(r.offered), accepted: rate(len(r.took)), refused: rate(r.refused), held: rate(r.held), late: r.late, wrong: r.wrong, failed: r.failed,
+		offered: rate(r.offered), accepted: rate(len(r.took)), refused: rate(r.refused), held: rate(r.held), late: rate(r.late + r.cancelled), denied: r.denied, wrong: r.wrong, failed: r.failed,
 		p50: quantile(r.took, 0.5), p99: quantile(r.took, 0.99), p999: quantile(r.took, 0.999), refusedP99: quantile(r.refusal, 0.99),
 	}
 }

@@ -25,11 +25,7 @@ type bench struct {
 const window = 64
 
 // warmUp finds the peak: closed loops never offer more than is answered.
-func (b *bench) warmUp(ctx context.Context) error {
-	messages, err := checks(customer)
-	if err != nil {
-		return err
-	}
+func (b *bench) warmUp(ctx context.Context, messages []message) error {
 	for _, over := range []time.Duration{2 * time.Second, b.over} {
 		s, err := b.closed(ctx, messages, window, over)
 		if err != nil {
@@ -40,8 +36,15 @@ func (b *bench) warmUp(ctx context.Context) error {
 	return nil
 }
 
+// The addresses that loads come from: those of two tenants from two, for a server
+// bounds what is open of one address.
+const (
+	here      = "127.0.0.1"
+	elsewhere = "127.0.0.2"
+)
+
 func (b *bench) closed(ctx context.Context, messages []message, window int, over time.Duration) (summary, error) {
-	l, err := newLoad(b.server.address, messages, false)
+	l, err := newLoad(here, b.server.address, messages, false)
 	if err != nil {
 		return summary{}, err
 	}
@@ -51,17 +54,13 @@ func (b *bench) closed(ctx context.Context, messages []message, window int, over
 }
 
 // open is what becomes of a rate, after a time to get used to it.
-func (b *bench) open(ctx context.Context, messages []message, rate float64, heed bool) (summary, error) {
-	l, err := newLoad(b.server.address, messages, heed)
+func (b *bench) open(ctx context.Context, from string, messages []message, rate float64, heed bool) (summary, error) {
+	l, err := newLoad(from, b.server.address, messages, heed)
 	if err != nil {
 		return summary{}, err
 	}
-	err = l.open(ctx, rate, time.Second)
-	l.record.reset()
 	began := b.server.cpuTime()
-	if err == nil {
-		err = l.open(ctx, rate, b.over)
-	}
+	err = l.open(ctx, rate, b.over, func() { began = b.server.cpuTime() })
 	return b.summary(l, b.over, began), errors.Join(err, l.close())
 }
 
@@ -87,12 +86,39 @@ func (b *bench) refusal(ctx context.Context) error {
 	}{{"from callers that heed refusals, as the Go client does", true}, {"from callers that heed nothing", false}} {
 		t.group(callers.name)
 		for _, share := range []float64{0.5, 1, 1.5, 2, 3} {
-			s, err := b.open(ctx, messages, share*b.peak, callers.heed)
+			s, err := b.open(ctx, here, messages, share*b.peak, callers.heed)
 			if err != nil {
 				return err
 			}
 			t.row(fmt.Sprintf("%.1f × peak", share), s)
 		}
+	}
+	return t.print()
+}
+
+// doorless is the echo at shares of its own peak, which is what becomes of callers that
+// heed nothing where there is no door.
+func (b *bench) doorless(ctx context.Context) error {
+	messages, err := checks(customer)
+	if err != nil {
+		return err
+	}
+	messages = echoed(messages)
+	e := &bench{over: b.over}
+	if e.server, err = startEcho(ctx, b.server); err != nil {
+		return err
+	}
+	defer func() { _ = e.server.stop() }()
+	if err := e.warmUp(ctx, messages); err != nil {
+		return err
+	}
+	t := newTable(fmt.Sprintf("echo of grpc-go, peak %.0f/s at %v", e.peak, e.cpu.Round(10*time.Nanosecond)))
+	for _, share := range []float64{0.5, 1, 2} {
+		s, err := e.open(ctx, here, messages, share*e.peak, false)
+		if err != nil {
+			return err
+		}
+		t.row(fmt.Sprintf("%.1f × peak", share), s)
 	}
 	return t.print()
 }
@@ -112,7 +138,7 @@ func (b *bench) batches(ctx context.Context) error {
 	}
 	t := newTable(fmt.Sprintf("batches of %d, peak %.0f/s at %v", batchSize, most.accepted, most.cpu.Round(time.Microsecond)))
 	for _, share := range []float64{0.5, 1, 1.5, 2, 3} {
-		s, err := b.open(ctx, messages, share*most.accepted, false)
+		s, err := b.open(ctx, here, messages, share*most.accepted, false)
 		if err != nil {
 			return err
 		}
@@ -132,7 +158,7 @@ func (b *bench) tenants(ctx context.Context) error {
 		return err
 	}
 	t := newTable(fmt.Sprintf("a tenant at a tenth of the peak, %.0f/s", b.peak))
-	alone, err := b.open(ctx, mine, b.peak/10, false)
+	alone, err := b.open(ctx, elsewhere, mine, b.peak/10, false)
 	if err != nil {
 		return err
 	}
@@ -142,10 +168,10 @@ func (b *bench) tenants(ctx context.Context) error {
 		done := make(chan error, 1)
 		go func() {
 			var err error
-			flood, err = b.open(ctx, theirs, share*b.peak, false)
+			flood, err = b.open(ctx, here, theirs, share*b.peak, false)
 			done <- err
 		}()
-		beside, err = b.open(ctx, mine, b.peak/10, false)
+		beside, err = b.open(ctx, elsewhere, mine, b.peak/10, false)
 		if err := errors.Join(err, <-done); err != nil {
 			return err
 		}
@@ -165,15 +191,9 @@ func (b *bench) reload(ctx context.Context) error {
 		return err
 	}
 	t := newTable(fmt.Sprintf("the bundle of both tenants, %d times", reloads))
-	l, err := newLoad(b.server.address, messages, false)
-	if err != nil {
-		return err
-	}
-	defer l.close()
 	over := max(b.over, 20*time.Second)
 	const full = 0.8 // of the peak, which leaves what compiling takes
 	for _, reloading := range []bool{false, true} {
-		l.record.reset()
 		ctx, cancel := context.WithCancelCause(ctx)
 		done := make(chan struct{})
 		go func() {
@@ -185,13 +205,15 @@ func (b *bench) reload(ctx context.Context) error {
 				time.Sleep(over / reloads)
 			}
 		}()
-		err := l.open(ctx, full*b.peak, over)
+		loaded := *b
+		loaded.over = over
+		s, err := loaded.open(ctx, here, messages, full*b.peak, false)
 		<-done
 		cancel(nil)
 		if err != nil {
 			return err
 		}
-		t.row(map[bool]string{false: "left alone", true: "replaced"}[reloading], l.record.summary(over))
+		t.row(map[bool]string{false: "left alone", true: "replaced"}[reloading], s)
 	}
 	return t.print()
 }
@@ -201,11 +223,11 @@ type table struct{ out *tabwriter.Writer }
 
 func newTable(title string) *table {
 	t := &table{tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)}
-	fmt.Fprintf(t.out, "%s\toffered/s\tanswered/s\trefused/s\tnot sent/s\tp50\tp99\tp99.9\trefused in, p99\tCPU per answer\tlate\twrong\tfailed\t\n", title)
+	fmt.Fprintf(t.out, "%s\toffered/s\tanswered/s\trefused/s\tnot sent/s\tp50\tp99\tp99.9\trefused in, p99\tCPU per answer\tlate/s\tdenied by error\twrong\tfailed\t\n", title)
 	return t
 }
 
-func (t *table) group(name string) { fmt.Fprintf(t.out, "%s\t\t\t\t\t\t\t\t\t\t\t\t\t\n", name) }
+func (t *table) group(name string) { fmt.Fprintf(t.out, "%s\t\t\t\t\t\t\t\t\t\t\t\t\t\t\n", name) }
 
 func (t *table) row(name string, s summary) {
 	round := func(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
@@ -213,8 +235,8 @@ func (t *table) row(name string, s summary) {
 	for _, status := range slices.Sorted(maps.Keys(s.failed)) {
 		failed += fmt.Sprintf("%s: %d ", status, s.failed[status])
 	}
-	fmt.Fprintf(t.out, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t%v\t%v\t%v\t%v\t%v\t%d\t%d\t%s\t\n", name, s.offered, s.accepted, s.refused, s.held,
-		round(s.p50), round(s.p99), round(s.p999), round(s.refusedP99), s.cpu.Round(10*time.Nanosecond), s.late, s.wrong, failed)
+	fmt.Fprintf(t.out, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t%v\t%v\t%v\t%v\t%v\t%.0f\t%d\t%d\t%s\t\n", name, s.offered, s.accepted, s.refused, s.held,
+		round(s.p50), round(s.p99), round(s.p999), round(s.refusedP99), s.cpu.Round(10*time.Nanosecond), s.late, s.denied, s.wrong, failed)
 }
 
 func (t *table) print() error {

@@ -123,6 +123,5 @@ func newMessage(method string, request proto.Message) (message, error) {
 	return message{body: body, header: []hpack.HeaderField{
 		{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":path", Value: method},
 		{Name: ":authority", Value: "verdict"}, {Name: "content-type", Value: "application/grpc"}, {Name: "te", Value: "trailers"},
-		{Name: "grpc-timeout", Value: fmt.Sprintf("%dm", patience.Milliseconds())},
 	}}, nil
 }
