@@ -24,7 +24,7 @@ func (p *PDP) evaluate(ctx context.Context, on *pin, start time.Time, request *a
 		explainer.PrepareExplaining()
 		start = time.Now()
 	}
-	budget := newBudget(ctx, start.Add(p.limits.Evaluation))
+	budget := newBudget(ctx, start, p.limits.Evaluation)
 	defer budget.release()
 	reader := p.cache.Reader(on.snapshot, p.limits.Entities)
 	output, err = on.policy.Program.Eval(budget, eval.Input{
@@ -72,7 +72,7 @@ func (p *PDP) ask(ctx context.Context, on *pin, rule eval.Rule, in eval.Input, s
 	if err := p.checkSize(size); err != nil {
 		return nil, false, err
 	}
-	budget := newBudget(ctx, time.Now().Add(within))
+	budget := newBudget(ctx, time.Now(), within)
 	defer budget.release()
 	reader := p.cache.Reader(on.snapshot, entities)
 	in.Directory, in.Now, in.Steps = reader, on.now, p.limits.Steps

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -61,7 +62,7 @@ func TestIDsOfManyGoroutines(t *testing.T) {
 
 func TestBudget(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	b := newBudget(ctx, time.Now().Add(time.Hour))
+	b := newBudget(ctx, time.Now(), time.Hour)
 	defer b.release()
 	if err := b.Err(); err != nil {
 		t.Errorf("before the end: %v", err)
@@ -76,7 +77,7 @@ func TestBudget(t *testing.T) {
 	if err := b.Err(); err != context.Canceled {
 		t.Errorf("after the caller's end: %v", err)
 	}
-	over := newBudget(t.Context(), time.Now().Add(-time.Second))
+	over := newBudget(t.Context(), time.Now().Add(-3*time.Second), time.Second)
 	defer over.release()
 	if err := over.Err(); err != context.DeadlineExceeded {
 		t.Errorf("after the time: %v", err)
@@ -85,8 +86,49 @@ func TestBudget(t *testing.T) {
 	early, cancelEarly := context.WithDeadline(t.Context(), time.Now().Add(time.Minute))
 	defer cancelEarly()
 	want, _ := early.Deadline()
-	if got, _ := newBudget(early, time.Now().Add(time.Hour)).Deadline(); !got.Equal(want) {
+	if got, _ := newBudget(early, time.Now(), time.Hour).Deadline(); !got.Equal(want) {
 		t.Errorf("the deadline is %v, the caller's %v", got, want)
+	}
+}
+
+// TestBudgetOfAStalledProcess has a policy look at the clock as often as it does, but for
+// the times when the process is kept from the processor.
+func TestBudgetOfAStalledProcess(t *testing.T) {
+	const within, look = 100 * time.Millisecond, 10 * time.Microsecond
+	tests := map[string]struct {
+		stalls []time.Duration // each before a look
+		runs   time.Duration   // how long it looks on then, as often as it does
+		want   error
+	}{
+		"not at all":                           {runs: within - look},
+		"to the end of its time":               {runs: within, want: context.DeadlineExceeded},
+		"for longer than its time":             {stalls: []time.Duration{within + look}},
+		"several times":                        {stalls: []time.Duration{within / 2, within / 2}, runs: within / 2},
+		"and to the end of what is left":       {stalls: []time.Duration{within / 2}, runs: within, want: context.DeadlineExceeded},
+		"once more as long and to the end":     {stalls: []time.Duration{within}, runs: within, want: context.DeadlineExceeded},
+		"for twice its time":                   {stalls: []time.Duration{2 * within}, want: context.DeadlineExceeded},
+		"for as long as looks may be apart":    {stalls: slices.Repeat([]time.Duration{stall}, int(within/stall)), want: context.DeadlineExceeded},
+		"by a built-in that does not end soon": {stalls: slices.Repeat([]time.Duration{2 * stall}, int(within/stall)), want: context.DeadlineExceeded},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBudget(t.Context(), time.Now(), within)
+				defer b.release()
+				var err error
+				for _, stalled := range test.stalls {
+					time.Sleep(stalled)
+					err = b.Err()
+				}
+				for range test.runs / look {
+					time.Sleep(look)
+					err = b.Err()
+				}
+				if err != test.want {
+					t.Errorf("its end is %v, want %v", err, test.want)
+				}
+			})
+		})
 	}
 }
 
@@ -136,7 +178,7 @@ func BenchmarkNewID(b *testing.B) {
 func BenchmarkBudget(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		budget := newBudget(b.Context(), time.Now().Add(time.Second))
+		budget := newBudget(b.Context(), time.Now(), time.Second)
 		_ = budget.Err()
 		budget.release()
 	}

@@ -99,10 +99,10 @@ func (p *PDP) residual(ctx context.Context, on *pin, what SearchFor, request *au
 	if what == Subjects {
 		unknown = residual.Subject
 	}
-	budget := newBudget(ctx, p.pageEnd(ctx, on))
-	defer budget.release()
+	bounded, cancel := context.WithDeadline(ctx, p.pageEnd(ctx, on))
+	defer cancel()
 	reader := p.cache.Reader(on.snapshot, p.limits.Entities)
-	left, err := of(budget, on.policy.Compiled, eval.Input{
+	left, err := of(bounded, on.policy.Compiled, eval.Input{
 		Request: request, Validated: true, Directory: reader, Now: on.now, Steps: p.limits.Steps,
 	}, unknown)
 	reader.Release() // after a panic it is in any state

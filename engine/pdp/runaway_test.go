@@ -45,19 +45,20 @@ func (r runaway) run(t *testing.T, limits pdp.Limits, limit string) time.Duratio
 	return took
 }
 
-// TestRunawaysAreStoppedInTime runs policies without a limit but the time. A machine
-// that has other things to do may be late, but not time after time.
+// TestRunawaysAreStoppedInTime runs policies without a limit but the time, which may be
+// there twice, see budget. A machine that has other things to do may be late, but not
+// time after time.
 func TestRunawaysAreStoppedInTime(t *testing.T) {
 	const limit, tries = 500 * time.Millisecond, 4
 	for _, r := range endless() {
 		t.Run(r.name, func(t *testing.T) {
 			for i := range tries {
 				took := r.run(t, pdp.Limits{Evaluation: limit, Steps: math.MaxInt64}, "evaluation time 500ms")
-				if took <= 2*limit || testing.Short() { // which the race detector is run with: it takes its own time
+				if took <= 3*limit || testing.Short() { // which the race detector is run with: it takes its own time
 					return
 				}
 				if i == tries-1 {
-					t.Errorf("it was stopped after %v, more than twice the limit of %v", took, limit)
+					t.Errorf("it was stopped after %v, more than three times the limit of %v", took, limit)
 				}
 			}
 		})
