@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -9,10 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/admission"
 )
 
 // TestFloodOfOneTenantLeavesOthersServed has one tenant ask for far more than can be
@@ -75,6 +81,73 @@ allow if {
 		if allowed, err := checkOver(t.Context(), conn); err != nil || !allowed {
 			t.Errorf("beside the flood: %v, %v", allowed, err)
 		}
+	}
+}
+
+// TestBothAddressesRefuseWhatIsTooMuch has as many calls under way as may be, and asks for
+// one more over gRPC and over HTTP.
+func TestBothAddressesRefuseWhatIsTooMuch(t *testing.T) {
+	s, r := startService(t, defaultConfig(), bundleAt("default", constantBundle(t)))
+	ways := map[string]func() (refused bool, err error){
+		"gRPC": func() (bool, error) {
+			conn, err := r.dial() // of which it is not known yet for whom it asks
+			if err != nil {
+				return false, err
+			}
+			defer conn.Close()
+			_, err = checkOver(t.Context(), conn)
+			if status.Code(err) != codes.ResourceExhausted {
+				return false, err
+			}
+			for _, detail := range status.Convert(err).Details() {
+				if info, is := detail.(*errdetails.RetryInfo); is && info.GetRetryDelay().AsDuration() > 0 {
+					return true, nil
+				}
+			}
+			return true, fmt.Errorf("no hint when to try again: %w", err)
+		},
+		"HTTP": func() (bool, error) {
+			response, err := postEvaluation(http.DefaultClient, s)
+			if err != nil || response.StatusCode != http.StatusTooManyRequests {
+				return false, err
+			}
+			if response.Header.Get("Retry-After") == "" {
+				return true, errors.New("no hint when to try again")
+			}
+			return true, nil
+		},
+	}
+	shares := map[string]*admission.Share{"gRPC": nil, "HTTP": s.door.Of(authz.DefaultTenant)}
+	for name, ask := range ways {
+		t.Run(name, func(t *testing.T) {
+			for end := time.Now().Add(patience); ; { // calls are forgotten after a second, which a slow machine takes
+				var calls []admission.Call
+				for {
+					call, err := s.door.Arrive(shares[name], false)
+					if err != nil {
+						break
+					}
+					calls = append(calls, call)
+				}
+				refused, err := ask()
+				for _, call := range calls {
+					call.Leave()
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if refused {
+					break
+				}
+				if time.Now().After(end) {
+					t.Fatal("a call beyond all is not refused")
+				}
+			}
+			awaitCalls(t, "answers once there is room", func() bool {
+				refused, err := ask()
+				return !refused && err == nil
+			})
+		})
 	}
 }
 

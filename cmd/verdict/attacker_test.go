@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -150,7 +151,8 @@ func (a *attacker) await(what string, holds func() bool) {
 	}
 }
 
-// open opens a stream with the headers of a call of gRPC, and any others.
+// open opens a stream with the headers of a call of gRPC, and any others, which may
+// stand in their place.
 func (a *attacker) open(method string, further ...hpack.HeaderField) uint32 {
 	a.t.Helper()
 	a.sending.Lock()
@@ -173,10 +175,14 @@ func (a *attacker) open(method string, further ...hpack.HeaderField) uint32 {
 func (a *attacker) block(method string, further ...hpack.HeaderField) []byte {
 	a.t.Helper()
 	a.fields.Reset()
-	for _, field := range append([]hpack.HeaderField{
+	fields := []hpack.HeaderField{
 		{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":path", Value: method},
 		{Name: ":authority", Value: "verdict"}, {Name: "content-type", Value: "application/grpc"}, {Name: "te", Value: "trailers"},
-	}, further...) {
+	}
+	fields = slices.DeleteFunc(fields, func(field hpack.HeaderField) bool {
+		return slices.ContainsFunc(further, func(other hpack.HeaderField) bool { return other.Name == field.Name })
+	})
+	for _, field := range append(fields, further...) {
 		if err := a.hpack.WriteField(field); err != nil {
 			a.t.Fatal(err)
 		}

@@ -358,6 +358,29 @@ func TestHostsOnLoopback(t *testing.T) {
 	}
 }
 
+// What a page of another site asks the browser for reaches no path of the server.
+func TestRequestsUnderAnotherHostAreRefused(t *testing.T) {
+	s, _ := startService(t, defaultConfig(), bundleAt("default", constantBundle(t)))
+	for _, path := range []string{"/access/v1/evaluation", "/healthz", "/readyz", "/metrics", "/nowhere"} {
+		for host, want := range map[string]bool{"evil.example": true, "localhost": false} {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.httpListener.Addr().String()+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Host = host
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			if got := response.StatusCode == http.StatusMisdirectedRequest; got != want {
+				t.Errorf("%s under the host %s: %s", path, host, response.Status)
+			}
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
 func TestSocketsAreMadeAsConfigured(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("modes do not say who can reach a socket")

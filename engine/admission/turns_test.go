@@ -308,6 +308,34 @@ func TestLongWorkLetsChecksGoFirst(t *testing.T) {
 	}
 }
 
+// Long work has no more than its part of the turns, even where the others are free.
+func TestLongWorkLeavesTurnsFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := New(Options{Turns: 4, Long: 2})
+		var taken []*Turn
+		for range 2 {
+			turn, err := turns.Long(t.Context(), "blue")
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken = append(taken, &turn)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if _, err := turns.Long(ctx, "red"); err == nil {
+			t.Error("more long work has a turn than may")
+		}
+		if _, more := turns.Another("blue"); more {
+			t.Error("long work has another turn beyond those that it may")
+		}
+		taken = append(taken, hold(t, turns), hold(t, turns))
+		for _, turn := range taken {
+			turn.Release()
+		}
+		settled(t, turns)
+	})
+}
+
 // TestTurnsNeverLeak takes, yields, gives up and releases at random, and holds that
 // never too many have a turn, and none in the end.
 func TestTurnsNeverLeak(t *testing.T) {

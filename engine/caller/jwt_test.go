@@ -16,6 +16,7 @@ import (
 func TestSignedTokens(t *testing.T) {
 	signer, other := newSigner(t, "RS256", "k1"), newSigner(t, "RS256", "k2")
 	curve, edwards := newSigner(t, "ES256", "k1"), newSigner(t, "EdDSA", "k3")
+	stronger := newSigner(t, "RS256", "k4") // whose key says that it is for RS512
 	der, err := x509.MarshalPKIXPublicKey(signer.secret.Public())
 	if err != nil {
 		t.Fatal(err)
@@ -52,6 +53,7 @@ func TestSignedTokens(t *testing.T) {
 		{"an algorithm that is not allowed", curve.token(t, nil, nil), "", "cannot be read"},
 		{"the algorithm of another issuer", edwards.token(t, map[string]any{"iss": "https://strict.example"}, nil), "", "which its issuer is not allowed"},
 		{"an issuer that is allowed no algorithm", signer.token(t, map[string]any{"iss": "https://none.example"}, nil), "", "which its issuer is not allowed"},
+		{"an algorithm that its key is not for", stronger.token(t, nil, nil), "", "none of its issuer's"},
 		{"another's key", other.token(t, nil, nil), "", "none of its issuer's"},
 		{"another's key under the id of the issuer's", impostor.token(t), "", "not signed by its issuer"},
 		{"another's key, which the token brings", signedBy(t, jose.SigningKey{Algorithm: jose.RS256, Key: other.secret}, payload,
@@ -82,7 +84,9 @@ func TestSignedTokens(t *testing.T) {
 	none := signer.issuer(t)
 	none.Name, none.Algorithms = "https://none.example", nil
 	mixed := signer.issuer(t)
-	mixed.Algorithms, mixed.Keys = []string{"RS256", "EdDSA"}, keysOf(t, set(t, signer.public(), edwards.public()))
+	reserved := stronger.public()
+	reserved.Algorithm = "RS512"
+	mixed.Algorithms, mixed.Keys = []string{"RS256", "EdDSA"}, keysOf(t, set(t, signer.public(), edwards.public(), reserved))
 	strict := Issuer{Name: "https://strict.example", Algorithms: []string{"RS512"}, Keys: mixed.Keys}
 	issuers := NewIssuers(mixed, none, strict)
 	a := New(Options{Issuers: issuers, Clock: atNoon})

@@ -195,6 +195,52 @@ func TestCallsAtTheLimit(t *testing.T) {
 	}
 }
 
+// A socketScript is a script at a Unix socket.
+type socketScript struct{ *script }
+
+func (socketScript) RemoteAddr() net.Addr { return &net.UnixAddr{Net: "unix"} }
+
+// Who comes over a Unix socket is no peer, of which there could be too many calls.
+func TestCallsOverASocketAreOfNoPeer(t *testing.T) {
+	i := newIntake(Limits{CallsPerPeer: 1})
+	for range 3 {
+		said := client(func(f *http2.Framer) { open(f, 1) })
+		c := i.follow(socketScript{&script{said: bytes.NewReader(said)}}).(*conn)
+		defer c.Close()
+		if _, err := io.ReadAll(c); err != nil {
+			t.Fatal(err)
+		}
+		begin(t, c)
+	}
+	checkCalls(t, i, 3)
+}
+
+// A connection is given up on which a reset call cannot be told of, or that takes nothing.
+func TestConnectionsThatAreStuck(t *testing.T) {
+	const most = time.Second
+	for name, stick := range map[string]func(*conn){
+		"a reset that is not read": func(c *conn) { c.reset(c.calls[1]) },
+		"a write that is not over": func(c *conn) { c.writing.Store(1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIntake(Limits{})
+			c := follow(t, i, client(func(f *http2.Framer) { open(f, 1) }), 1<<20)
+			defer c.Close()
+			begin(t, c)
+			if c.sweep(2*most, 3*most) {
+				t.Fatal("it is given up before")
+			}
+			stick(c)
+			if c.sweep(most, most) {
+				t.Error("it is given up early")
+			}
+			if !c.sweep(most+2, most) {
+				t.Error("it is waited for without end")
+			}
+		})
+	}
+}
+
 // TestAnswersAreHeldUntilTheyAreSent writes what gRPC would.
 func TestAnswersAreHeldUntilTheyAreSent(t *testing.T) {
 	i := newIntake(Limits{})

@@ -76,15 +76,27 @@ func TestRefusedBodies(t *testing.T) {
 }
 
 func TestNestingAtTheLimit(t *testing.T) {
-	nested := func(levels int) string {
-		return `{"context":` + strings.Repeat(`{"a":`, levels-1) + `{}` + strings.Repeat(`}`, levels-1) + `}`
-	}
-	if _, err := decodeEvaluation([]byte(nested(pdp.MaxDepth))); err != nil {
-		t.Errorf("%d levels: %v", pdp.MaxDepth, err)
-	}
-	for _, levels := range []int{pdp.MaxDepth + 1, 9_000, 100_000} {
-		if _, err := decodeEvaluation([]byte(nested(levels))); authz.KindOf(err) != authz.Invalid {
-			t.Errorf("%d levels: error = %v, want one of kind invalid", levels, err)
+	for name, nested := range map[string]func(levels int) string{
+		"objects": func(levels int) string {
+			return strings.Repeat(`{"a":`, levels-1) + `{}` + strings.Repeat(`}`, levels-1)
+		},
+		"arrays": func(levels int) string {
+			return `{"a":` + strings.Repeat(`[`, levels-1) + strings.Repeat(`]`, levels-1) + `}`
+		},
+		"objects in arrays": func(levels int) string {
+			return `{"a":` + strings.Repeat(`[`, levels-2) + `{}` + strings.Repeat(`]`, levels-2) + `}`
+		},
+	} {
+		// Each of these is read in another way.
+		for _, body := range []string{`{"context":%s}`, `{"context":%s,"further":true}`, `{"subject":{"properties":%s}}`} {
+			if _, err := decodeEvaluation(fmt.Appendf(nil, body, nested(pdp.MaxDepth))); err != nil {
+				t.Errorf("%d levels of %s in %s: %v", pdp.MaxDepth, name, body, err)
+			}
+			for _, levels := range []int{pdp.MaxDepth + 1, 9_000, 100_000} {
+				if _, err := decodeEvaluation(fmt.Appendf(nil, body, nested(levels))); authz.KindOf(err) != authz.Invalid {
+					t.Errorf("%d levels of %s in %s: error = %v, want one of kind invalid", levels, name, body, err)
+				}
+			}
 		}
 	}
 	if _, err := decodeEvaluation([]byte(`{"context":{"a":` + strings.Repeat("[", 100_000))); authz.KindOf(err) != authz.Invalid {
