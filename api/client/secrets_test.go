@@ -122,6 +122,8 @@ func TestTokens(t *testing.T) {
 		{"none", says("", nil), "", "the token is empty"},
 		{"with a line end", says("a\r\nb: c", nil), "", "characters that no token has"},
 		{"that is not to be had", says("", errors.New("the vault is shut")), "", "the vault is shut"},
+		{"of an empty file", WithTokenFile(tokenIn(t, "\n")), "", "token: the token is empty"},
+		{"of a file with more in it", WithTokenFile(tokenIn(t, "abc\nsha256: def\n")), "", "the file is to hold the token and nothing else"},
 		{"of a file that is not there", WithTokenFile("nowhere"), "", "open nowhere"},
 	}
 	for _, tt := range tests {

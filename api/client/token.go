@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -37,8 +38,8 @@ func (b *bearer) missing(ctx context.Context) error {
 // token is the token, or a status that says why there is none.
 func (b *bearer) token(ctx context.Context) (string, error) {
 	token, err := b.source(ctx)
-	if err == nil && (token == "" || strings.ContainsFunc(token, isOutsideToken)) {
-		err = errors.New("the token is empty or holds characters that no token has")
+	if err == nil {
+		err = checkToken(token)
 	}
 	b.had.Store(err == nil)
 	if err != nil {
@@ -56,6 +57,14 @@ func (b *bearer) GetRequestMetadata(ctx context.Context, _ ...string) (map[strin
 }
 
 func (b *bearer) RequireTransportSecurity() bool { return b.overNetwork }
+
+// checkToken is an error for what is no token, and could not be sent.
+func checkToken(token string) error {
+	if token == "" || strings.ContainsFunc(token, isOutsideToken) {
+		return errors.New("the token is empty or holds characters that no token has")
+	}
+	return nil
+}
 
 // isOutsideToken is whether a character is none of a header's visible ones.
 func isOutsideToken(r rune) bool { return r <= ' ' || r > '~' }
@@ -82,6 +91,10 @@ func (f *tokenFile) token(context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	f.text, f.read = strings.TrimSpace(string(text)), time.Now()
+	token := strings.TrimSpace(string(text))
+	if err := checkToken(token); err != nil {
+		return "", fmt.Errorf("%s: %w: the file is to hold the token and nothing else", f.path, err)
+	}
+	f.text, f.read = token, time.Now()
 	return f.text, nil
 }

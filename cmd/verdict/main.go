@@ -29,6 +29,7 @@ const (
 var errNo = errors.New("no")
 
 func main() {
+	keepFilesPrivate()
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // as it is under nohup
 		signals = append(signals, syscall.SIGHUP)

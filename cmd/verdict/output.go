@@ -220,6 +220,8 @@ func connectionHint(message string) string {
 		return "The server is not one that --ca knows: give the file of the authority that has signed its certificate."
 	case strings.Contains(message, "tls: first record does not look like a TLS handshake"):
 		return "The server does not speak TLS: leave --ca away."
+	case strings.Contains(message, "connect: permission denied"):
+		return "The socket is not open to this user: sockets in the server's configuration says to whom it is."
 	case strings.Contains(message, "server preface: EOF"):
 		return "Does the server speak TLS? Then give --ca and the file of the authority that has signed its certificate."
 	}

@@ -56,3 +56,19 @@ func TestErrorTextOfAnInterruption(t *testing.T) {
 		}
 	}
 }
+
+func TestConnectionHint(t *testing.T) {
+	for message, want := range map[string]string{
+		"dial unix /run/verdict/grpc.sock: connect: permission denied":            "not open to this user",
+		"dial unix /run/verdict/grpc.sock: connect: no such file or directory":    "Is a server running there?",
+		"dial tcp 127.0.0.1:8181: connect: connection refused":                    "Is a server running there?",
+		"error reading server preface: EOF":                                       "Does the server speak TLS?",
+		"authentication handshake failed: x509: certificate signed by unknown":    "not one that --ca knows",
+		"tls: first record does not look like a TLS handshake":                    "does not speak TLS",
+		"http2: failed reading the frame payload: looked like an HTTP/1.1 header": "That is an HTTP address",
+	} {
+		if got := connectionHint(message); !strings.Contains(got, want) {
+			t.Errorf("of %q is said %q, want %q", message, got, want)
+		}
+	}
+}

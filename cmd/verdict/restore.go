@@ -69,24 +69,26 @@ const maxBackups = 500
 // restore makes a store.
 func (r *restorer) restore(ctx context.Context, backups []*directory.BackupReader) (restoreReport, error) {
 	header, err := directory.Restore(ctx, r.data, backups, nil)
-	return newRestoreReport(header), err
+	return newRestoreReport(header, backups), err
 }
 
 // checkBackups reads backups to their ends.
 func checkBackups(ctx context.Context, backups []*directory.BackupReader) (restoreReport, error) {
 	header, err := directory.CheckBackups(ctx, backups)
-	return newRestoreReport(header), err
+	return newRestoreReport(header, backups), err
 }
 
 // A restoreReport is what was restored, as --output json prints it.
 type restoreReport struct {
+	From     uint64   `json:"from"`
 	Oldest   uint64   `json:"oldest"`
 	Revision uint64   `json:"revision"`
 	Tenants  []string `json:"tenants"`
 }
 
-func newRestoreReport(h directory.BackupHeader) restoreReport {
-	return restoreReport{Oldest: h.Floor, Revision: h.To, Tenants: h.Tenants}
+// newRestoreReport makes the report of backups that have been put in order.
+func newRestoreReport(h directory.BackupHeader, backups []*directory.BackupReader) restoreReport {
+	return restoreReport{From: backups[0].Header().From, Oldest: h.Floor, Revision: h.To, Tenants: h.Tenants}
 }
 
 // text is the report for people.
@@ -95,7 +97,11 @@ func (r *restoreReport) text(of *restorer) string {
 	if of.check {
 		what = "the backups are whole, and come"
 	}
-	return fmt.Sprintf("%s to revision %d, with the past from revision %d on; tenants: %s", printable(what), r.Revision, r.Oldest, names(r.Tenants))
+	text := fmt.Sprintf("%s to revision %d, with the past from revision %d on; tenants: %s", printable(what), r.Revision, r.Oldest, names(r.Tenants))
+	if of.check && r.From > 0 {
+		text += fmt.Sprintf("\nthere is no full one among them: a restore goes on from a store at revision %d, or needs the backups up to it as well", r.From)
+	}
+	return text
 }
 
 // openBackups opens backups, and reads their headers.

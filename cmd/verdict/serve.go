@@ -103,6 +103,7 @@ func serve(ctx context.Context, cfg config, logger *zap.Logger) error {
 	if err := s.activate(ctx); err != nil && ctx.Err() == nil {
 		return errors.Join(err, s.Close())
 	}
+	s.manager = managerOf()
 	// Compiling policies and running their tests takes several times the memory that
 	// deciding by them does, and a sidecar that nobody asks would keep it.
 	settled := time.AfterFunc(settling, debug.FreeOSMemory)
@@ -121,6 +122,8 @@ type service struct {
 	config  config
 	logger  *zap.Logger
 	tenants []string
+	// manager is told when it serves, and when it is to end.
+	manager manager
 	// startedAt is when it was opened.
 	startedAt time.Time
 
@@ -282,6 +285,7 @@ func (s *service) run(ctx context.Context) error {
 		zap.Bool("tls", s.certificate != nil),
 		zap.Strings("tenants", s.tenants))
 	s.logCallers()
+	s.tellManager(managerReady)
 
 	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))
 	serving, stop := context.WithCancel(failed)

@@ -31,6 +31,7 @@ func (c shutdownConfig) validate(refuse func(field, format string, args ...any))
 // nothing to answer with.
 func (s *service) drain(ctx context.Context) {
 	s.draining.Store(true)
+	s.tellManager(managerStopping)
 	s.logger.Info("draining: not ready, and answering", zap.Stringer("delay", s.config.Shutdown.Delay))
 	select {
 	case <-time.After(time.Duration(s.config.Shutdown.Delay)):

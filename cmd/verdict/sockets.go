@@ -103,7 +103,7 @@ func (c socketsConfig) listen(path string) (_ net.Listener, err error) {
 	}
 	if owner >= 0 || group >= 0 {
 		if err := os.Chown(path, owner, group); err != nil {
-			return nil, fmt.Errorf("sockets.owner and sockets.group: %w", err)
+			return nil, fmt.Errorf("sockets.owner and sockets.group: %w: the user that verdict runs as has to be in the group, and only root gives a socket to another owner", err)
 		}
 	}
 	return listener, os.Chmod(path, fs.FileMode(c.Mode))

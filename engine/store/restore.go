@@ -44,7 +44,7 @@ func Restore(ctx context.Context, o RestoreOptions, backups []*backup.Reader) (b
 	}
 	first, last := backups[0].Header(), backups[len(backups)-1].Header()
 	if last.To > 0 && (last.StoreFormat < oldestFormat || last.StoreFormat > format) {
-		return last, authz.Errorf(authz.FailedPrecondition, "the backup has a store of format %d, and this program reads formats %d and %d: restore it with the program that made it, export each tenant, and import that", last.StoreFormat, oldestFormat, format)
+		return last, authz.Errorf(authz.FailedPrecondition, "the backup has a store of format %d, and this program reads formats %d to %d: restore it with the program that made it, export each tenant, and import that", last.StoreFormat, oldestFormat, format)
 	}
 	check := (*loadSite).checkUnwritten
 	if !first.Full() {

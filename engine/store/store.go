@@ -262,7 +262,9 @@ func (s *Store) recoverFormat(from source) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("reading the store's format: %w", err)
-	case s.format < oldestFormat || s.format > format:
+	case s.format > format:
+		return authz.Errorf(authz.FailedPrecondition, "the store in %s has format %d, which a later program wrote, and this program reads formats %d to %d: start the later one, or restore a backup of before into another directory", s.options.Dir, s.format, oldestFormat, format)
+	case s.format < oldestFormat:
 		return authz.Errorf(authz.FailedPrecondition, "the store in %s has format %d, and this program reads formats %d to %d: export it with the program that wrote it, and import that", s.options.Dir, s.format, oldestFormat, format)
 	case s.format >= sealedFormat:
 		s.sealedFrom.Store(item.Version())

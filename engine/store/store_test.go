@@ -263,7 +263,7 @@ func TestOtherFormatIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Open(Options{Dir: dir, Clock: time.Now, Logger: zaptest.NewLogger(t)})
-	if authz.KindOf(err) != authz.FailedPrecondition || !strings.Contains(err.Error(), fmt.Sprintf("has format %d", format+1)) {
+	if authz.KindOf(err) != authz.FailedPrecondition || !strings.Contains(err.Error(), fmt.Sprintf("has format %d, which a later program wrote", format+1)) {
 		t.Errorf("error %v", err)
 	}
 }
