@@ -141,7 +141,8 @@ type ServerStatus struct {
 	StartedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
 	// Whether the server is ready, as the health service and /readyz tell.
 	Ready bool `protobuf:"varint,3,opt,name=ready,proto3" json:"ready,omitempty"`
-	// What is missing, one thing each. It may not be empty on a server that is ready.
+	// What is missing, one thing each, for those who may see the status of the whole
+	// server: it names tenants. It may not be empty on a server that is ready.
 	Missing []string `protobuf:"bytes,4,rep,name=missing,proto3" json:"missing,omitempty"`
 	// The estimated memory of the entities that are kept decoded, in bytes.
 	CacheBytes uint64 `protobuf:"varint,5,opt,name=cache_bytes,json=cacheBytes,proto3" json:"cache_bytes,omitempty"`

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/directory"
 	"github.com/verdictpdp/verdict/engine/server/status"
 )
@@ -48,6 +49,10 @@ func (s *policyServer) addOverview(ctx context.Context, response *verdictv1.GetS
 	ready, missing := s.ready(), overview.Amiss
 	if ready != nil {
 		missing = ready
+	}
+	// It names tenants, and shows what is wrong with their policies.
+	if s.guard.door.gate.Admit(ctx, caller.Status, "") != nil {
+		missing = nil
 	}
 	response.Server = &verdictv1.ServerStatus{
 		Version:         overview.Version,

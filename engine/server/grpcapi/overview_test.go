@@ -3,6 +3,7 @@ package grpcapi
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/directory"
 )
 
@@ -70,6 +72,29 @@ func TestStatusTellsOfTheServer(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestStatusOfATenantNamesNoOther has a caller who may see the status of one tenant.
+func TestStatusOfATenantNamesNoOther(t *testing.T) {
+	_, conn := start(t, Options{
+		Policies: policies{{Tenant: "blue"}, {Tenant: "red"}},
+		Overview: func(context.Context) (Overview, error) {
+			return Overview{Version: "1.2.3", Amiss: errors.New("red has no policy: secret.rego:1: no such rule")}, nil
+		},
+		Gate: admitFunc(func(ctx context.Context, operation caller.Operation, tenant string) error {
+			if tenant == "blue" {
+				return nil
+			}
+			return refuseAll(ctx, operation, tenant)
+		}),
+	})
+	got, err := verdictv1.NewPolicyServiceClient(conn).GetStatus(t.Context(), &verdictv1.GetStatusRequest{Tenant: "blue"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(got.String(), "red") || got.GetServer().GetVersion() != "1.2.3" || len(got.GetPolicies()) != 1 {
+		t.Errorf("the status of one tenant: %v", got)
 	}
 }
 
