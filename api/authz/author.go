@@ -7,8 +7,9 @@ import "unicode/utf8"
 type Author struct {
 	// Subject is the caller that wrote, such as service:hr-sync.
 	Subject EntityRef
-	// Method is how the caller proved who it is: mtls, jwt, token or peer. Empty
-	// where callers are not authenticated.
+	// Method is how the caller proved who it is: mtls, jwt, token or peer, or local for
+	// a user of the machine who wrote into the store itself. Empty where callers are not
+	// authenticated.
 	Method string
 	// Address is where the call came from: an IP address, or unix for a Unix
 	// socket. Empty for a change that the server made itself.

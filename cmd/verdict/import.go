@@ -7,6 +7,8 @@ import (
 	"io"
 	"math"
 	"os"
+	"os/user"
+	"strconv"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -46,7 +48,8 @@ nothing, unless --keep-going is given. An import that was interrupted can be
 run again.
 
 With --data and no server running, the lines go straight into the store on
-disk; into one that does not exist yet this is several times faster.`,
+disk; into one that does not exist yet this is several times faster. No policy
+is asked there, and the changes are recorded as made by the user who runs this.`,
 		Example: `  verdict import directory.jsonl
   verdict import --data verdict-data directory.jsonl
   verdict import --reason "ward rota of June" rota.jsonl
@@ -81,7 +84,6 @@ disk; into one that does not exist yet this is several times faster.`,
 	cmd.Flags().StringVar(&i.reason, "reason", "", "why, as `TEXT` that stays with the changes")
 	cmd.Flags().StringVar(&i.onBehalfOf, "on-behalf-of", "", "the person, a `ref`, for whom this is written: it is held to what policy lets them change")
 	cmd.MarkFlagsMutuallyExclusive("server", "data")
-	cmd.MarkFlagsMutuallyExclusive("reason", "data")
 	cmd.MarkFlagsMutuallyExclusive("on-behalf-of", "data")
 	return cmd
 }
@@ -293,12 +295,13 @@ func (i *importer) importLocal(ctx context.Context, file *os.File, g *progress) 
 	if err != nil {
 		return nil, err
 	}
+	author := localAuthor(i.reason)
 	run := func(validateOnly bool) (*importReport, error) {
 		if _, err := file.Seek(0, io.SeekStart); err != nil {
 			return nil, err
 		}
 		report, err := dir.Import(ctx, i.tenant, file, directory.ImportOptions{
-			ValidateOnly: validateOnly, KeepGoing: i.keepGoing, Progress: shown,
+			ValidateOnly: validateOnly, KeepGoing: i.keepGoing, Progress: shown, Author: author,
 		})
 		return newImportReport(report), err
 	}
@@ -315,6 +318,16 @@ func (i *importer) importLocal(ctx context.Context, file *os.File, g *progress) 
 		report.written = true
 	}
 	return report, errors.Join(err, dir.Close())
+}
+
+// localAuthor is who writes into a store on disk: the user of this process, as the system
+// knows it. The environment is not asked, which anyone can set.
+func localAuthor(reason string) authz.Author {
+	name := strconv.Itoa(os.Getuid())
+	if known, err := user.LookupId(name); err == nil && known.Username != "" {
+		name = known.Username
+	}
+	return authz.Author{Subject: authz.EntityRef{Type: "os_user", ID: name}, Method: "local", Reason: reason}
 }
 
 // load makes a store of the lines. Its error is of kind FailedPrecondition

@@ -69,7 +69,7 @@ func TestValidationsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	first := newRehearsal(t.Context(), d, "workforce")
+	first := newRehearsal(t.Context(), d, "workforce", authz.Author{})
 	if _, err := first.put([]parsedLine{put(1, "a", group("b")), put(2, "alone")}, true); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestValidationsAreBounded(t *testing.T) {
 		t.Errorf("%d entities are remembered: expected the one with a parent", len(first.edges.lists))
 	}
 	d.rehearsed.Add(maxRehearsedBytes)
-	second := newRehearsal(t.Context(), d, "workforce")
+	second := newRehearsal(t.Context(), d, "workforce", authz.Author{})
 	im := &importer{options: ImportOptions{ValidateOnly: true}, sink: second}
 	if err := im.take(put(1, "a", group("b"))); err != nil {
 		t.Fatal(err)

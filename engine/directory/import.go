@@ -65,9 +65,9 @@ type LineError struct {
 // A line that is refused ends the import with an error of kind Invalid, with
 // nothing of its batch written, unless the options say otherwise; with
 // ValidateOnly or KeepGoing refused lines are in the report alone. What the guard
-// refuses is an error of its kind, and with KeepGoing a refused line; ValidateOnly does
-// not ask it. Other errors are those of Write, the reader's, and the context's. The report is
-// true up to the error.
+// refuses is an error of its kind, and with ValidateOnly or KeepGoing a refused line;
+// ValidateOnly asks it about the first batch alone. Other errors are those of Write, the
+// reader's, and the context's. The report is true up to the error.
 //
 // ValidateOnly looks at one revision. When that is no longer kept before all
 // lines are read, the error is of kind FailedPrecondition; when there are too
@@ -81,7 +81,7 @@ func (d *Directory) Import(ctx context.Context, tenant string, r io.Reader, o Im
 	}
 	im := &importer{options: o}
 	if o.ValidateOnly {
-		rehearsal := newRehearsal(ctx, d, tenant)
+		rehearsal := newRehearsal(ctx, d, tenant, o.Author)
 		defer rehearsal.end()
 		im.report.Revision = rehearsal.base
 		im.sink = rehearsal

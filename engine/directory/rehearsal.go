@@ -3,13 +3,18 @@ package directory
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/store"
 )
 
 // A rehearsal is the sink that writes nothing: it looks for cycles as a write
 // of each batch would, over one revision and the batches before. It remembers
 // the entities that got or lost parents.
+//
+// The guard is asked about the first batch. What it would say of the next rests on all
+// that the ones before lead to, which is too much to remember.
 //
 // Between batches it holds no snapshot: who sends lines slowly must not keep
 // old versions on disk.
@@ -17,9 +22,14 @@ type rehearsal struct {
 	directory *Directory
 	ctx       context.Context
 	tenant    string
+	author    authz.Author
 	base      uint64 // the revision
 	edges     *edges
 	reserved  int64 // of maxRehearsedBytes
+	// last is the number of the last line of the first batch, 0 before it has come, and
+	// accepted are those of its lines that the guard lets be written.
+	last     int
+	accepted []parsedLine
 }
 
 // maxRehearsedBytes bounds what all validations of a directory that run at once
@@ -30,9 +40,9 @@ var errRehearsedTooMuch = authz.Errorf(authz.LimitExceeded,
 	"validating parents takes more than the %d MiB that all validations at once may take: validate again when no other is running, validate and import the file in parts, or import it without validating it first", maxRehearsedBytes>>20)
 
 // newRehearsal begins a rehearsal on the latest revision; end must be called.
-func newRehearsal(ctx context.Context, d *Directory, tenant string) *rehearsal {
+func newRehearsal(ctx context.Context, d *Directory, tenant string, author authz.Author) *rehearsal {
 	_, latest := d.Revisions()
-	return &rehearsal{directory: d, ctx: ctx, tenant: tenant, base: latest, edges: newEdges()}
+	return &rehearsal{directory: d, ctx: ctx, tenant: tenant, author: author, base: latest, edges: newEdges()}
 }
 
 func (h *rehearsal) end() { h.directory.rehearsed.Add(-h.reserved) }
@@ -53,6 +63,9 @@ func (h *rehearsal) put(batch []parsedLine, _ bool) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
+	if err := h.ask(batch, atFault); err != nil {
+		return result{}, err
+	}
 	for _, line := range batch {
 		ref, parents, edges := edgesOf(line.change)
 		if _, refused := atFault[line.number]; refused || !edges {
@@ -70,6 +83,46 @@ func (h *rehearsal) put(batch []parsedLine, _ bool) (result, error) {
 		h.edges.set(ref, parents)
 	}
 	return result{refused: inOrder(atFault)}, h.reserve()
+}
+
+// ask asks the guard about lines of the first batch, which may come in parts, but for
+// those at fault. Its error is the guard's.
+func (h *rehearsal) ask(batch []parsedLine, atFault map[int]string) error {
+	guard := h.directory.guard
+	if guard == nil || !guard.Asks(h.tenant, h.author) {
+		return nil
+	}
+	if h.last == 0 {
+		h.last = batch[len(batch)-1].number
+	}
+	if batch[0].number > h.last {
+		h.accepted = nil
+		return nil
+	}
+	accepted := slices.Clip(h.accepted)
+	for _, line := range batch {
+		if _, refused := atFault[line.number]; !refused {
+			accepted = append(accepted, line)
+		}
+	}
+	_, err := h.directory.store.Rehearse(h.tenant, h.directory.asking(h.ctx, h.author, func(tx *store.Tx) error {
+		for i, line := range accepted {
+			if err := stillWanted(h.ctx, i); err != nil {
+				return err
+			}
+			if _, err := apply(tx, line.change); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	switch {
+	case err == nil:
+		h.accepted = accepted
+	case authz.KindOf(err) == authz.LimitExceeded && !isGuards(err):
+		return nil // a deletion that is written in parts, which nobody has asked about
+	}
+	return err
 }
 
 // reserve counts what is remembered.

@@ -2,23 +2,22 @@ package writepolicy
 
 import (
 	"context"
-	"errors"
-	"slices"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/directory"
 )
 
 // affected are the entities that may stand otherwise after a write than before: what is
-// written, whose grants are written, the holders of roles that come to mean something
-// else, and what is below any of those. They are in the order in which they are found.
+// written, whose grants are written, what is below any of those, and the holders of the
+// roles among them, which may permit or inherit something else than before. They are in
+// the order in which they are found.
 //
 // Who was above something only before the write need not be looked at: it can give
 // nothing any more.
 func affected(ctx context.Context, proposal *directory.Proposal, concerned map[authz.EntityRef]bool, most int) ([]authz.EntityRef, error) {
-	s := search{proposal: proposal, concerned: concerned, most: most, seen: make(map[authz.EntityRef]bool), roles: make(map[authz.EntityRef]bool)}
+	s := search{proposal: proposal, concerned: concerned, most: most, seen: make(map[authz.EntityRef]bool)}
 	for _, change := range proposal.Changes() {
-		if err := s.change(ctx, change); err != nil {
+		if err := s.change(change); err != nil {
 			return nil, err
 		}
 	}
@@ -35,10 +34,9 @@ type search struct {
 	most      int // entities
 	seen      map[authz.EntityRef]bool
 	found     []authz.EntityRef
-	roles     map[authz.EntityRef]bool // that were looked at
 }
 
-func (s *search) change(ctx context.Context, change directory.Proposed) error {
+func (s *search) change(change directory.Proposed) error {
 	for _, grant := range []*authz.Grant{change.GrantBefore, change.GrantAfter} {
 		if grant == nil {
 			continue
@@ -55,17 +53,7 @@ func (s *search) change(ctx context.Context, change directory.Proposed) error {
 		return nil
 	}
 	s.add(change.Entity)
-	if change.Entity.Type == authz.RoleType && !slices.Equal(parentsOf(change.EntityBefore), parentsOf(change.EntityAfter)) {
-		return s.holders(ctx, change.Entity)
-	}
 	return nil
-}
-
-func parentsOf(e *authz.Entity) []authz.EntityRef {
-	if e == nil {
-		return nil
-	}
-	return e.Parents
 }
 
 func (s *search) add(ref authz.EntityRef) {
@@ -75,29 +63,8 @@ func (s *search) add(ref authz.EntityRef) {
 	}
 }
 
-// holders adds those who hold a role, or one that inherits from it.
-func (s *search) holders(ctx context.Context, role authz.EntityRef) error {
-	queue := []authz.EntityRef{role}
-	for len(queue) > 0 {
-		role, queue = queue[0], queue[1:]
-		if s.roles[role] {
-			continue
-		}
-		s.roles[role] = true
-		if err := s.bounded(ctx, len(s.roles)); err != nil {
-			return err
-		}
-		err := errors.Join(
-			s.proposal.EachHolder(role, func(subject authz.EntityRef) bool { s.add(subject); return len(s.found) <= s.most }),
-			s.proposal.EachChild(role, func(senior authz.EntityRef) bool { queue = append(queue, senior); return len(queue) <= s.most }))
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// below adds what is below those that were found, with the root's everything.
+// below adds what is below those that were found, with the root's everything, and who
+// holds the roles among them.
 func (s *search) below(ctx context.Context) error {
 	for at := 0; at < len(s.found); at++ {
 		if err := s.bounded(ctx, len(s.found)); err != nil {
@@ -106,7 +73,18 @@ func (s *search) below(ctx context.Context) error {
 		if s.found[at].IsRoot() {
 			return s.tooMany() // everything stands below the root, and no edge leads there
 		}
-		if err := s.proposal.EachChild(s.found[at], func(child authz.EntityRef) bool { s.add(child); return len(s.found) <= s.most }); err != nil {
+		add := func(ref authz.EntityRef) bool { s.add(ref); return len(s.found) <= s.most }
+		if err := s.proposal.EachChild(s.found[at], add); err != nil {
+			return err
+		}
+		if s.found[at].Type != authz.RoleType {
+			continue
+		}
+		matters, err := s.matters(s.found[at])
+		if err == nil && matters {
+			err = s.proposal.EachHolder(s.found[at], add)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -30,10 +30,11 @@
 //
 // data.verdict.invariants.violations is a set of texts that say what must not be. It is
 // asked with {"tenant": …, "subjects": […]}, refs of entities that may stand otherwise
-// after the write than before: those written, those whose grants are, and all that are
-// below either. A text that it yields on the directory with the write, and did not on
-// the one without, refuses the write with kind FailedPrecondition: so what is amiss
-// already keeps nobody from writing, not even the half of a remedy.
+// after the write than before: those written, those whose grants are, all that are below
+// either, and the holders of the roles among them. A text that it yields on the
+// directory with the write, and did not on the one without, refuses the write with kind
+// FailedPrecondition: so what is amiss already keeps nobody from writing, not even the
+// half of a remedy.
 //
 // data.verdict.invariants.roles, a set of refs, says by which roles alone grants
 // matter. Where it is there, a grant of a role that is none of them, nor above one,

@@ -178,6 +178,9 @@ func TestSeparationOfDutiesAtWriteTime(t *testing.T) {
 		{"by the role above one that comes to inherit", []string{
 			`{"entity":{"type":"role","id":"controller"}}`, `{"entity":{"type":"role","id":"chief","parents":["role:controller"]}}`, grantLine("too-much", "user:carla", "chief", ""),
 		}, []string{`{"entity":{"type":"role","id":"controller","parents":["role:payment_approver"]}}`}, both},
+		{"by a group below which a role is, and that comes to inherit", []string{
+			`{"entity":{"type":"group","id":"link"}}`, `{"entity":{"type":"role","id":"controller","parents":["group:link"]}}`, `{"entity":{"type":"role","id":"chief","parents":["role:controller"]}}`, grantLine("too-much", "user:carla", "chief", ""),
+		}, []string{`{"entity":{"type":"group","id":"link","parents":["role:payment_approver"]}}`}, both},
 		{"by one role of both", nil, []string{`{"entity":{"type":"role","id":"all","parents":["role:payment_approver","role:payment_preparer"]}}`, grantLine("all", "user:tom", "all", "")}, "user:tom cannot have role:payment_approver by grant all and role:payment_preparer by grant all"},
 		{"of somebody who is not there yet", nil, []string{grantLine("a", "user:new", "payment_approver", ""), grantLine("b", "user:new", "payment_preparer", "")}, ""},
 		{"of somebody who comes", []string{grantLine("a", "user:new", "payment_approver", ""), grantLine("b", "user:new", "payment_preparer", "")}, []string{`{"entity":{"type":"user","id":"new"}}`}, "user:new cannot have"},
@@ -203,6 +206,33 @@ func TestSeparationOfDutiesAtWriteTime(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestRolesThatComeToPermitMore has an invariant of what roles permit: who holds one
+// stands otherwise once that changes.
+func TestRolesThatComeToPermitMore(t *testing.T) {
+	const violations = `package verdict.invariants
+
+violations contains ref if {
+	some ref in input.subjects
+	permitted := {permission | some grant in data.directory.ref[ref].grants; some permission, _ in data.directory.ref[grant.role].permissions}
+	count(permitted & {"payment:prepare", "payment:approve"}) == 2
+}
+`
+	for _, test := range []struct{ name, module, want string }{
+		{"each role matters", violations, "the policy does not let this be: user:carla"},
+		{"the role matters", violations + "\nroles := {\"role:clerk\"}\n", "the policy does not let this be: user:carla"},
+		{"the one above matters", violations + "\nroles := {\"role:chief\"}\n", "the policy does not let this be: user:carla"},
+		{"neither matters", violations + "\nroles := {\"role:other\"}\n", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDirectory(t, always(made(t, test.module)))
+			mustWrite(t, d,
+				`{"entity":{"type":"role","id":"clerk","attributes":{"permissions":["payment:prepare"]}}}`, `{"entity":{"type":"role","id":"chief","parents":["role:clerk"]}}`,
+				`{"entity":{"type":"user","id":"carla","parents":["group:chiefs"]}}`, grantLine("g", "group:chiefs", "chief", ""))
+			wantError(t, write(t, d, "", `{"entity":{"type":"role","id":"clerk","attributes":{"permissions":["payment:prepare","payment:approve"]}}}`), authz.FailedPrecondition, test.want)
+		})
 	}
 }
 
@@ -348,13 +378,46 @@ func TestImportsAreAsked(t *testing.T) {
 	d := workforce(t, workforceRules(t, closure.New()))
 	_, err := d.Import(t.Context(), tenant, strings.NewReader(lines), directory.ImportOptions{})
 	wantError(t, err, authz.FailedPrecondition, "lines 1 to 4: the policy does not let this be: user:kim cannot have role:payment_preparer by grant a and role:payment_approver by grant b at a time")
+	_, before := d.Revisions()
+	for range 2 { // nothing is written
+		report, err := d.Import(t.Context(), tenant, strings.NewReader(lines), directory.ImportOptions{ValidateOnly: true})
+		if _, after := d.Revisions(); err != nil || after != before || report.Refused != 1 || report.Errors[0].Line != 3 || !strings.Contains(report.Errors[0].Message, "by grant b at a time") {
+			t.Errorf("an import that is only validated: %+v, %v; revision %d after %d", report, err, after, before)
+		}
+	}
 	report, err := d.Import(t.Context(), tenant, strings.NewReader(lines), directory.ImportOptions{KeepGoing: true})
 	if err != nil || report.Applied != 3 || report.Refused != 1 || report.Errors[0].Line != 3 || !strings.Contains(report.Errors[0].Message, "by grant b at a time") {
 		t.Errorf("an import that keeps going: %+v, %v", report, err)
 	}
+	validating := directory.ImportOptions{ValidateOnly: true, Author: authz.Author{OnBehalfOf: authz.EntityRef{Type: "user", ID: "dan"}}}
+	report, err = d.Import(t.Context(), tenant, strings.NewReader(`{"delete":{"grant":"c"}}`), validating)
+	if err != nil || report.Refused != 1 || !strings.Contains(report.Errors[0].Message, "user:dan may not make these changes") {
+		t.Errorf("an import for a person that is only validated: %+v, %v", report, err)
+	}
 	dan := directory.ImportOptions{Author: authz.Author{OnBehalfOf: authz.EntityRef{Type: "user", ID: "dan"}}}
 	_, err = d.Import(t.Context(), tenant, strings.NewReader(`{"delete":{"grant":"c"}}`), dan)
 	wantError(t, err, authz.PermissionDenied, "line")
+}
+
+// TestValidatingAsksAboutTheFirstBatch has a conflict in it, and one in the next: of
+// that the policy is asked when it is written.
+func TestValidatingAsksAboutTheFirstBatch(t *testing.T) {
+	var lines strings.Builder
+	for i := range authz.MaxBatchChanges - 2 {
+		fmt.Fprintf(&lines, "{\"grant\":{\"id\":\"filler-%d\",\"subject\":\"user:tom\",\"role\":\"role:app_user\"}}\n", i%100)
+	}
+	for _, id := range []string{"first", "second"} {
+		lines.WriteString(grantLine(id+"-a", "user:carla", "payment_approver", "") + "\n" + grantLine(id+"-b", "user:carla", "app_user", "") + "\n")
+	}
+	d := workforce(t, workforceRules(t, closure.New()))
+	report, err := d.Import(t.Context(), tenant, strings.NewReader(lines.String()), directory.ImportOptions{ValidateOnly: true})
+	if err != nil || report.Refused != 1 || report.Errors[0].Line != authz.MaxBatchChanges-1 {
+		t.Errorf("validated: %+v, %v", report, err)
+	}
+	report, err = d.Import(t.Context(), tenant, strings.NewReader(lines.String()), directory.ImportOptions{KeepGoing: true})
+	if err != nil || report.Refused != 2 {
+		t.Errorf("imported: %+v, %v", report, err)
+	}
 }
 
 func TestPoliciesThatCannotBeAsked(t *testing.T) {

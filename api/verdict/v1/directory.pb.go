@@ -483,8 +483,9 @@ type Author struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The caller, as type:id; empty where callers are not authenticated.
 	Subject string `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
-	// How the caller proved who it is: "mtls", "jwt", "token" or "peer"; empty
-	// where callers are not authenticated.
+	// How the caller proved who it is: "mtls", "jwt", "token" or "peer", or "local"
+	// for a user of the machine who wrote into the store itself; empty where callers
+	// are not authenticated.
 	Method string `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
 	// Where the call came from: an IP address, or "unix" for a Unix socket. Empty
 	// for a change that the server made itself.

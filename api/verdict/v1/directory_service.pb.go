@@ -688,7 +688,9 @@ type ImportOptions struct {
 	// The tenant to write to. Empty means "default".
 	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	// Checks every line, parents that would close a cycle included, and writes
-	// nothing. All refused lines are in the response.
+	// nothing. All refused lines are in the response. The tenant's policy is asked
+	// about the first batch, of 10,000 lines or 1 MiB; what it says of those behind
+	// rests on what is written before them.
 	ValidateOnly bool `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Leaves out the lines that are refused, which are in the response, and
 	// imports the others. Otherwise the first batch with such a line ends the

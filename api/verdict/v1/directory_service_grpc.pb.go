@@ -63,7 +63,7 @@ type DirectoryServiceClient interface {
 	// unchanged. INVALID_ARGUMENT, naming the lines, when one is refused, unless
 	// the options say otherwise: to keep a file with errors out as a whole, send
 	// it with validate_only first. What the tenant's policy refuses is refused as by
-	// Write, batch by batch; validate_only does not ask it.
+	// Write, batch by batch.
 	Import(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ImportRequest, ImportResponse], error)
 	// Export streams everything in the import format, read at one revision:
 	// entities by type and id, then grants by id. Importing it into an empty
@@ -227,7 +227,7 @@ type DirectoryServiceServer interface {
 	// unchanged. INVALID_ARGUMENT, naming the lines, when one is refused, unless
 	// the options say otherwise: to keep a file with errors out as a whole, send
 	// it with validate_only first. What the tenant's policy refuses is refused as by
-	// Write, batch by batch; validate_only does not ask it.
+	// Write, batch by batch.
 	Import(grpc.ClientStreamingServer[ImportRequest, ImportResponse]) error
 	// Export streams everything in the import format, read at one revision:
 	// entities by type and id, then grants by id. Importing it into an empty
