@@ -45,6 +45,10 @@ import (
 )
 
 func main() {
+	if os.Getenv(echoing) != "" { // which a signal ends
+		fmt.Fprintln(os.Stderr, "overload: echo:", serveEcho())
+		os.Exit(1)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := measure(ctx, os.Args[1:]); err != nil {
@@ -58,9 +62,6 @@ const pinned = "OVERLOAD_PINNED"
 
 // measure is the command.
 func measure(ctx context.Context, args []string) (err error) {
-	if os.Getenv(echoing) != "" {
-		return serveEcho()
-	}
 	if os.Getenv(pinned) == "" {
 		self, err := os.Executable()
 		if err != nil {
