@@ -66,15 +66,20 @@ func (c Caller) String() string {
 
 type contextKey struct{}
 
-// A callContext is a context with who calls, in one piece: it is made for each call.
-type callContext struct {
+// A Context is a context that can be told who calls, once. It may be a part of what else
+// is made for each call.
+type Context struct {
 	context.Context
 	caller Caller
+	isTold bool
 }
 
+// Tell tells who calls. It must be told before others have the context.
+func (c *Context) Tell(who Caller) { c.caller, c.isTold = who, true }
+
 // Value is the caller, or what the context before has.
-func (c *callContext) Value(key any) any {
-	if key == (contextKey{}) {
+func (c *Context) Value(key any) any {
+	if key == (contextKey{}) && c.isTold {
 		return &c.caller
 	}
 	return c.Context.Value(key)
@@ -82,7 +87,7 @@ func (c *callContext) Value(key any) any {
 
 // NewContext is ctx with who calls.
 func NewContext(ctx context.Context, c Caller) context.Context {
-	return &callContext{ctx, c}
+	return &Context{ctx, c, true}
 }
 
 // From is who calls, as far as ctx knows.

@@ -1,13 +1,17 @@
 package intake
 
 import (
+	"context"
 	"encoding/binary"
 	"time"
 )
 
 // A call is a stream of HTTP/2, and what is held of it. The mutex of its connection
-// guards it.
+// guards it, but for the context.
 type call struct {
+	// Context is that of the call which gRPC makes of it, for whom the call is a context
+	// itself: that is one piece less to be made for each. It is nil before Tap.
+	context.Context
 	conn *conn
 	id   uint32
 	// isTapped is whether gRPC has begun it, so that it is one of those that are
@@ -34,6 +38,14 @@ type call struct {
 	// or the first of them made, at moved.
 	unsent int64
 	moved  time.Duration
+}
+
+// Value implements context.Context.
+func (c *call) Value(key any) any {
+	if key == (callKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
 }
 
 // prefixBytes stand before each message: whether it is compressed, and its length.

@@ -169,7 +169,8 @@ func (i *Intake) Tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	if err != nil {
 		return nil, err
 	}
-	return context.WithValue(ctx, callKey{}, call), nil
+	call.Context = ctx
+	return call, nil
 }
 
 type callKey struct{}

@@ -13,6 +13,7 @@ import (
 
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/admission"
+	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/server/status"
 )
 
@@ -115,14 +116,17 @@ func counted(method string) bool {
 // arrive is called with the headers of each call, by the goroutine that reads its
 // connection.
 func (e *entrance) arrive(ctx context.Context, info *tap.Info) (context.Context, error) {
-	if e.door == nil || !counted(info.FullMethodName) {
-		return ctx, nil
-	}
-	a := &arrival{Context: ctx}
+	a := &arrival{Context: caller.Context{Context: ctx}, authorization: info.Header["authorization"]}
 	if p, known := peer.FromContext(ctx); known {
+		if who, is := p.AuthInfo.(visitor); is {
+			a.visitor = who.connection
+		}
 		if address, followed := p.Addr.(*remoteAddr); followed {
 			a.connection = address.connection
 		}
+	}
+	if e.door == nil || !counted(info.FullMethodName) {
+		return a, nil
 	}
 	if a.connection == nil {
 		a.call, a.refused = e.door.Arrive(nil, false)
@@ -158,11 +162,17 @@ func (e *entrance) refuse(cause error) error {
 	return latest.status
 }
 
-// An arrival is the context of a call that came to the door.
+// An arrival is the context of a call, with all that is known of it, in one piece: it is
+// made for each.
 type arrival struct {
-	context.Context
-	connection *connection // nil where it is not known
-	call       admission.Call
+	caller.Context
+	// visitor is what is known of who is at the other end of the connection, and
+	// authorization the values of the header. The visitor is nil for one that has not
+	// come through the doorway.
+	visitor       *caller.Connection
+	authorization []string
+	connection    *connection    // nil where it is not known
+	call          admission.Call // the zero one where the call is not counted
 	// refused is why it was; nil where it was let in.
 	refused error
 }
@@ -177,7 +187,7 @@ func (a *arrival) Value(key any) any {
 	return a.Context.Value(key)
 }
 
-// arrivalOf is that of a call; nil for one that is not counted.
+// arrivalOf is that of a call; nil for one that has not come through the tap.
 func arrivalOf(ctx context.Context) *arrival {
 	a, _ := ctx.Value(arrivalKey{}).(*arrival)
 	return a

@@ -6,8 +6,6 @@ import (
 
 	"google.golang.org/grpc/credentials"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	reflectionalphapb "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 
@@ -124,24 +122,21 @@ func operations() map[string]caller.Operation {
 	}
 }
 
-// enter finds out who makes a call.
-func (d *door) enter(ctx context.Context, method string) (context.Context, error) {
+// enter finds out who makes a call, and tells its context.
+func (d *door) enter(ctx context.Context, method string) error {
 	if operation, known := d.operations[method]; known && operation == anyones {
-		return ctx, nil
+		return nil
 	}
-	connected, _ := peer.FromContext(ctx)
-	if connected == nil {
-		return ctx, authz.Errorf(authz.Internal, "the call has no connection")
+	a := arrivalOf(ctx)
+	if a == nil || a.visitor == nil {
+		return authz.Errorf(authz.Internal, "the call has not come through the tap, or its connection not through the doorway")
 	}
-	who, is := connected.AuthInfo.(visitor)
-	if !is {
-		return ctx, authz.Errorf(authz.Internal, "the connection has not come through the doorway")
-	}
-	c, err := who.connection.Caller(metadata.ValueFromIncomingContext(ctx, "authorization")...)
+	who, err := a.visitor.Caller(a.authorization...)
 	if err != nil {
-		return ctx, err
+		return err
 	}
-	return caller.NewContext(ctx, c), nil
+	a.Tell(who)
+	return nil
 }
 
 // admit asks whether the caller may do what a message asks for.

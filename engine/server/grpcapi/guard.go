@@ -38,19 +38,19 @@ type guard struct {
 }
 
 // enter is the door of a method with one request, before that is received.
-func (g *guard) enter(ctx context.Context, method string) (context.Context, error) {
-	start := time.Now()
-	err := arrivalOf(ctx).err()
+func (g *guard) enter(ctx context.Context, method string) error {
+	a := arrivalOf(ctx)
+	err := a.err()
 	if err == nil {
-		ctx, err = g.door.enter(ctx, method)
+		err = g.door.enter(ctx, method)
 	}
 	if err != nil {
-		arrivalOf(ctx).leave()
+		a.leave()
 		cause := err
 		err = g.status(method, err)
-		g.meter(method).Called(grpcstatus.Code(err), cause, time.Since(start))
+		g.meter(method).Called(grpcstatus.Code(err), cause, 0)
 	}
-	return ctx, err
+	return err
 }
 
 func (g *guard) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (response any, err error) {
@@ -91,11 +91,10 @@ func (g *guard) stream(server any, stream grpc.ServerStream, info *grpc.StreamSe
 		err = g.status(info.FullMethod, err)
 		g.meter(info.FullMethod).Called(grpcstatus.Code(err), cause, time.Since(start))
 	}()
-	ctx, err := g.door.enter(stream.Context(), info.FullMethod)
-	if err != nil {
+	if err := g.door.enter(stream.Context(), info.FullMethod); err != nil {
 		return err
 	}
-	ctx, end := untilExpiry(ctx)
+	ctx, end := untilExpiry(stream.Context())
 	defer end()
 	err = handle(server, &admittedStream{announcing: announcing{wire.Stream{ServerStream: stream, Unpack: g.memory.unpack}, g}, ctx: ctx, door: g.door, method: info.FullMethod})
 	return ofExpiry(ctx, err)
@@ -134,8 +133,13 @@ func (a announcing) SendMsg(answer any) error {
 	return a.Stream.SendMsg(ready)
 }
 
-// announce tells the intake how large an answer is, which is as it goes to the wire then.
-func (g *guard) announce(ctx context.Context, answer any) (wire.Answer, error) {
+// announce tells the intake how large an answer is, and makes it what goes to the wire, a
+// wire.Answer.
+func (g *guard) announce(ctx context.Context, answer any) (any, error) {
+	if ready, is := answer.(wire.Answer); is && mem.BufferSlice(ready).Len() <= large {
+		g.intake.Answering(ctx, mem.BufferSlice(ready).Len())
+		return answer, nil // without making another interface of it
+	}
 	data, err := g.codec.Marshal(answer)
 	if err != nil {
 		return nil, err
@@ -145,10 +149,12 @@ func (g *guard) announce(ctx context.Context, answer any) (wire.Answer, error) {
 	return wire.Answer(data), nil
 }
 
+// large is the size of answers from which on gRPC's own buffers may be of more than 4
+// times it.
+const large = 32 << 10
+
 // fitted is data in a buffer of its size, if it is in one of gRPC's that is much larger.
 func fitted(data mem.BufferSlice) mem.BufferSlice {
-	// Of gRPC's own, one that is smaller is of no more than 4 times the size.
-	const large = 32 << 10
 	if len(data) != 1 || data.Len() <= large || cap(data[0].ReadOnlyData()) < 2*data.Len() {
 		return data
 	}

@@ -43,10 +43,8 @@ func (c Codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if !is {
 		return c.CodecV2.Unmarshal(data, v)
 	}
-	if e.Unpack != nil {
-		if e.Malformed = e.Unpack(data.Len()); e.Malformed != nil {
-			return nil
-		}
+	if e.Malformed = e.unpacking.begin(data.Len()); e.Malformed != nil {
+		return nil
 	}
 	if message, is := e.Message.(Message); is {
 		e.Malformed = c.readDirect(data, message)

@@ -17,9 +17,8 @@ import (
 type Envelope struct {
 	Message   any
 	Malformed error
-	// Unpack is asked before a message of so many bytes is read, which takes many times
-	// as many; nil where nothing is. Its error is why the message is not read.
-	Unpack func(bytes int) error
+	// unpacking is asked before the message is read.
+	unpacking unpacking
 }
 
 // A Stream receives messages in envelopes.
@@ -33,32 +32,26 @@ type Stream struct {
 // RecvMsg receives a message. An error of kind Invalid or LimitExceeded says why it
 // cannot be read.
 func (s Stream) RecvMsg(message any) error {
-	unpacking := unpacking{ctx: s.Context(), ask: s.Unpack}
-	defer unpacking.end()
-	e := unpacking.envelope(message)
+	e := Envelope{Message: message, unpacking: unpacking{ctx: s.Context(), ask: s.Unpack}}
+	defer e.unpacking.end()
 	if err := s.ServerStream.RecvMsg(&e); err != nil {
 		return err
 	}
 	return e.Malformed
 }
 
-// An unpacking is one of a message.
+// An unpacking is one of a message, which takes many times its bytes.
 type unpacking struct {
 	ctx     context.Context
-	ask     func(ctx context.Context, bytes int) (release func(), err error)
+	ask     func(ctx context.Context, bytes int) (release func(), err error) // nil where nothing is
 	release func()
 }
 
-func (u *unpacking) envelope(message any) Envelope {
-	e := Envelope{Message: message}
-	if u.ask != nil {
-		e.Unpack = u.begin
-	}
-	return e
-}
-
+// begin asks whether a message of so many bytes may be read. Its error is why it is not.
 func (u *unpacking) begin(bytes int) (err error) {
-	u.release, err = u.ask(u.ctx, bytes)
+	if u.ask != nil {
+		u.release, err = u.ask(u.ctx, bytes)
+	}
 	return err
 }
 
@@ -73,9 +66,8 @@ func (u *unpacking) end() {
 type Registrar struct {
 	*grpc.Server
 	// Enter is called before a request of such a method is received, with the method's
-	// full name. Its error, a status, ends the call unread; otherwise the call goes on
-	// in its context. Nil lets every call go on.
-	Enter func(ctx context.Context, method string) (context.Context, error)
+	// full name. Its error, a status, ends the call unread. Nil lets every call go on.
+	Enter func(ctx context.Context, method string) error
 	// Unpack is asked before a request of such a method is read, of so many bytes, and
 	// what it returns called once the call is answered. Its error ends the call. Nil
 	// where nothing is.
@@ -96,10 +88,9 @@ func (r Registrar) RegisterService(service *grpc.ServiceDesc, implementation any
 	r.Server.RegisterService(&wrapped, implementation)
 }
 
-func entered(handle grpc.MethodHandler, method string, enter func(context.Context, string) (context.Context, error)) grpc.MethodHandler {
+func entered(handle grpc.MethodHandler, method string, enter func(context.Context, string) error) grpc.MethodHandler {
 	return func(server any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-		ctx, err := enter(ctx, method)
-		if err != nil {
+		if err := enter(ctx, method); err != nil {
 			return nil, err
 		}
 		return handle(server, ctx, receive, interceptor)
@@ -108,10 +99,10 @@ func entered(handle grpc.MethodHandler, method string, enter func(context.Contex
 
 func (r Registrar) receiveEnveloped(handle grpc.MethodHandler) grpc.MethodHandler {
 	return func(server any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-		unpacking := unpacking{ctx: ctx, ask: r.Unpack}
-		defer unpacking.end()
+		e := Envelope{unpacking: unpacking{ctx: ctx, ask: r.Unpack}}
+		defer e.unpacking.end()
 		return handle(server, ctx, func(message any) error {
-			e := unpacking.envelope(message)
+			e.Message = message
 			if err := receive(&e); err != nil {
 				return err
 			}
