@@ -95,6 +95,13 @@ type directoryStatusReport struct {
 	TableBytes     uint64  `json:"table_bytes"`
 	LogBytes       uint64  `json:"log_bytes"`
 	FreeBytes      *uint64 `json:"free_bytes,omitempty"`
+	Expired        uint64  `json:"expired_revisions"`
+	ExpiredAt      string  `json:"expired_at,omitempty"`
+	Merges         uint64  `json:"merges"`
+	MergedAt       string  `json:"merged_at,omitempty"`
+	Reclaimed      uint64  `json:"reclaimed_bytes"`
+	BackupRevision uint64  `json:"backup_revision,omitempty"`
+	BackupAt       string  `json:"backup_at,omitempty"`
 }
 
 type cacheReport struct {
@@ -111,6 +118,9 @@ func newStatusReport(response *verdictv1.GetStatusResponse) statusReport {
 		Directory: directoryStatusReport{
 			OldestRevision: directory.GetOldestRevision(), LatestRevision: directory.GetLatestRevision(),
 			TableBytes: directory.GetTableBytes(), LogBytes: directory.GetLogBytes(),
+			Expired: directory.GetExpiredRevisions(), ExpiredAt: timeText(directory.GetExpiredAt()),
+			Merges: directory.GetMerges(), MergedAt: timeText(directory.GetMergedAt()), Reclaimed: directory.GetReclaimedBytes(),
+			BackupRevision: directory.GetBackupRevision(), BackupAt: timeText(directory.GetBackupAt()),
 		},
 		Cache: cacheReport{server.GetCacheBytes(), server.GetCacheMaxBytes()},
 		Calls: server.GetCallsUnderWay(), GRPC: server.GetGrpcConnections(), HTTP: server.GetHttpConnections(),
@@ -170,9 +180,22 @@ func (p *printer) printStatus(report statusReport) error {
 	if d.FreeBytes != nil {
 		free = humanize.IBytes(*d.FreeBytes)
 	}
+	expired, merged, backup := "nothing", "never while nobody wrote", "none was made"
+	if d.ExpiredAt != "" {
+		expired = fmt.Sprintf("%s revisions, last at %s", number(d.Expired), secondsText(d.ExpiredAt))
+	}
+	if d.MergedAt != "" {
+		merged = fmt.Sprintf("%s times, last at %s; %s given back", number(d.Merges), secondsText(d.MergedAt), humanize.IBytes(d.Reclaimed))
+	}
+	if d.BackupAt != "" {
+		backup = fmt.Sprintf("to revision %d, at %s", d.BackupRevision, secondsText(d.BackupAt))
+	}
 	return p.table([][]string{
 		{"directory", fmt.Sprintf("revisions %d to %d", d.OldestRevision, d.LatestRevision)},
 		{"on disk", fmt.Sprintf("%s in tables, %s in logs; %s free", humanize.IBytes(d.TableBytes), humanize.IBytes(d.LogBytes), free)},
+		{"expired", expired},
+		{"merged", merged},
+		{"last backup", backup},
 		{"cache", fmt.Sprintf("%s of %s", humanize.IBytes(report.Cache.Bytes), humanize.IBytes(report.Cache.MaxBytes))},
 		{"connections", fmt.Sprintf("%d gRPC, %d HTTP; %d calls under way", report.GRPC, report.HTTP, report.Calls)},
 	})

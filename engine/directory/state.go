@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/store"
 )
 
 // A State is where a directory stands, for those who operate it.
@@ -16,6 +17,11 @@ type State struct {
 	// LastChanges are the revisions in which the tenants were changed last, 0 for
 	// never. A tenant's that is damaged is not among them.
 	LastChanges map[string]uint64
+	// Housekeeping is what was done about what need not be kept, since the directory
+	// was opened.
+	Housekeeping store.Housekeeping
+	// BackedUp is the last backup that was made.
+	BackedUp store.BackedUp
 	// Refused is why writes are refused, and Damage what was found to be damaged; nil
 	// where all is well.
 	Refused, Damage error
@@ -53,6 +59,7 @@ func (d *Directory) State(ctx context.Context) (State, error) {
 	sizes := d.store.Sizes()
 	state.Tables, state.Logs, state.Free = sizes.Tables, sizes.Logs, sizes.Free
 	state.Oldest, state.Latest = d.store.Revisions()
+	state.Housekeeping, state.BackedUp = d.store.Housekeeping(), d.store.BackedUp()
 	state.Refused, state.Damage = d.store.Refused(), d.store.Damage()
 	return state, nil
 }

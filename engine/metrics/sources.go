@@ -54,6 +54,7 @@ type reader struct {
 type descriptions struct {
 	ready, policyActive, policyActivatedAt, policyHealthy,
 	latest, oldest, tenantRevision, storeBytes, storeFree, storeWritable, storeDamaged,
+	expired, merges, reclaimed, backupRevision, backedUpAt,
 	cacheBytes, cacheMaxBytes, cacheEntries, cacheHits, cacheMisses,
 	evaluating, evaluatingMost, waiting,
 	underWay, connections *prometheus.Desc
@@ -75,6 +76,11 @@ func describe() descriptions {
 		storeFree:         of("verdict_store_free_bytes", "What may still be written to the store's file system. Not there for a store in memory."),
 		storeWritable:     of("verdict_store_writable", "0 where writes are refused, as when the disk is nearly full; decisions go on."),
 		storeDamaged:      of("verdict_store_damaged", "1 once damage was found in the store, which has to be restored from a backup."),
+		expired:           of("verdict_directory_expired_revisions_total", "Revisions that have left the retention."),
+		merges:            of("verdict_store_merges_total", "How often the store's tables were merged because nobody wrote."),
+		reclaimed:         of("verdict_store_reclaimed_bytes_total", "What merging gave back to the disk."),
+		backupRevision:    of("verdict_backup_revision", "Up to which revision the last backup goes."),
+		backedUpAt:        of("verdict_backup_timestamp_seconds", "When the last backup was made of the directory, full or incremental; 0 for never."),
 		cacheBytes:        of("verdict_cache_bytes", "The estimated memory of what the cache holds.", "cache"),
 		cacheMaxBytes:     of("verdict_cache_max_bytes", "The bound of verdict_cache_bytes.", "cache"),
 		cacheEntries:      of("verdict_cache_entries", "How much the cache holds.", "cache"),
@@ -93,6 +99,7 @@ func (d descriptions) Describe(to chan<- *prometheus.Desc) {
 	for _, one := range []*prometheus.Desc{
 		d.ready, d.policyActive, d.policyActivatedAt, d.policyHealthy,
 		d.latest, d.oldest, d.tenantRevision, d.storeBytes, d.storeFree, d.storeWritable, d.storeDamaged,
+		d.expired, d.merges, d.reclaimed, d.backupRevision, d.backedUpAt,
 		d.cacheBytes, d.cacheMaxBytes, d.cacheEntries, d.cacheHits, d.cacheMisses,
 		d.evaluating, d.evaluatingMost, d.waiting,
 		d.underWay, d.connections,
@@ -121,7 +128,7 @@ func (r *reader) Collect(to chan<- prometheus.Metric) {
 		}
 		gauge(r.policyHealthy, oneIf(status.LastError == ""), status.Tenant)
 	}
-	r.collectDirectory(gauge)
+	r.collectDirectory(gauge, counter)
 	for name, read := range map[string]func() Cache{"entities": r.from.Entities, "searches": r.from.Searches} {
 		cache := read()
 		gauge(r.cacheBytes, float64(cache.Bytes), name)
@@ -143,7 +150,7 @@ func (r *reader) Collect(to chan<- prometheus.Metric) {
 
 // collectDirectory tells of the directory. One that cannot be read leaves its metrics
 // out of what is collected, which fails nothing else: that is what alerts ask for.
-func (r *reader) collectDirectory(gauge func(d *prometheus.Desc, value float64, labels ...string)) {
+func (r *reader) collectDirectory(gauge func(d *prometheus.Desc, value float64, labels ...string), counter func(d *prometheus.Desc, value int64, labels ...string)) {
 	ctx, cancel := context.WithTimeout(context.Background(), readTime)
 	defer cancel()
 	state, err := r.from.Directory(ctx)
@@ -159,6 +166,15 @@ func (r *reader) collectDirectory(gauge func(d *prometheus.Desc, value float64, 
 	gauge(r.storeBytes, float64(state.Logs), "logs")
 	gauge(r.storeWritable, oneIf(state.Refused == nil))
 	gauge(r.storeDamaged, oneIf(state.Damage != nil))
+	counter(r.expired, int64(state.Housekeeping.Expired))
+	counter(r.merges, int64(state.Housekeeping.Merges))
+	counter(r.reclaimed, int64(state.Housekeeping.Reclaimed))
+	gauge(r.backupRevision, float64(state.BackedUp.Revision))
+	backedUpAt := 0.0
+	if at := state.BackedUp.At; !at.IsZero() {
+		backedUpAt = float64(at.Unix())
+	}
+	gauge(r.backedUpAt, backedUpAt)
 	if state.Free >= 0 {
 		gauge(r.storeFree, float64(state.Free))
 	}

@@ -84,5 +84,8 @@ func (s *Store) Backup(ctx context.Context, o BackupOptions, w io.Writer) (Backu
 		return BackupReport{}, err
 	}
 	trailer, err := out.Close()
+	if err == nil {
+		s.noteBackedUp(BackedUp{d.header.To, s.options.Clock()})
+	}
 	return BackupReport{d.header, trailer}, err
 }

@@ -120,6 +120,7 @@ type Store struct {
 	failed, damage fault
 	// acknowledged is nil for a store in memory.
 	acknowledged *os.File
+	backedUp     atomic.Pointer[BackedUp] // nil for never
 }
 
 // Open opens a store, and makes it where there is none. Close must be called.
@@ -154,6 +155,7 @@ func open(o Options, free func(dir string) (bytes int64, known bool)) (*Store, e
 	if _, latest := s.Revisions(); latest > 0 {
 		s.acknowledge(latest)
 	}
+	s.openBackedUp()
 	if o.Dir != "" {
 		if err := os.RemoveAll(loadDir(o.Dir)); err != nil {
 			o.Logger.Warn("what an interrupted load left cannot be removed", zap.Error(err))

@@ -265,7 +265,23 @@ type DirectoryStatus struct {
 	LogBytes uint64 `protobuf:"varint,4,opt,name=log_bytes,json=logBytes,proto3" json:"log_bytes,omitempty"`
 	// What may still be written to its file system, in bytes. Left out where that is not
 	// known.
-	FreeBytes     *uint64 `protobuf:"varint,5,opt,name=free_bytes,json=freeBytes,proto3,oneof" json:"free_bytes,omitempty"`
+	FreeBytes *uint64 `protobuf:"varint,5,opt,name=free_bytes,json=freeBytes,proto3,oneof" json:"free_bytes,omitempty"`
+	// How many revisions have left the retention since the server began.
+	ExpiredRevisions uint64 `protobuf:"varint,6,opt,name=expired_revisions,json=expiredRevisions,proto3" json:"expired_revisions,omitempty"`
+	// When the last of them did. Left out where none has.
+	ExpiredAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expired_at,json=expiredAt,proto3" json:"expired_at,omitempty"`
+	// How often the store's tables were merged since the server began because nobody
+	// wrote. Those that are merged because somebody writes are not among them.
+	Merges uint64 `protobuf:"varint,8,opt,name=merges,proto3" json:"merges,omitempty"`
+	// When that was last. Left out where it never was.
+	MergedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=merged_at,json=mergedAt,proto3" json:"merged_at,omitempty"`
+	// How many bytes merging gave back.
+	ReclaimedBytes uint64 `protobuf:"varint,10,opt,name=reclaimed_bytes,json=reclaimedBytes,proto3" json:"reclaimed_bytes,omitempty"`
+	// Up to which revision the last backup goes that was made of the directory, full or
+	// incremental.
+	BackupRevision uint64 `protobuf:"varint,11,opt,name=backup_revision,json=backupRevision,proto3" json:"backup_revision,omitempty"`
+	// When that was made. Left out where none ever was.
+	BackupAt      *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=backup_at,json=backupAt,proto3" json:"backup_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -333,6 +349,55 @@ func (x *DirectoryStatus) GetFreeBytes() uint64 {
 		return *x.FreeBytes
 	}
 	return 0
+}
+
+func (x *DirectoryStatus) GetExpiredRevisions() uint64 {
+	if x != nil {
+		return x.ExpiredRevisions
+	}
+	return 0
+}
+
+func (x *DirectoryStatus) GetExpiredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiredAt
+	}
+	return nil
+}
+
+func (x *DirectoryStatus) GetMerges() uint64 {
+	if x != nil {
+		return x.Merges
+	}
+	return 0
+}
+
+func (x *DirectoryStatus) GetMergedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.MergedAt
+	}
+	return nil
+}
+
+func (x *DirectoryStatus) GetReclaimedBytes() uint64 {
+	if x != nil {
+		return x.ReclaimedBytes
+	}
+	return 0
+}
+
+func (x *DirectoryStatus) GetBackupRevision() uint64 {
+	if x != nil {
+		return x.BackupRevision
+	}
+	return 0
+}
+
+func (x *DirectoryStatus) GetBackupAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BackupAt
+	}
+	return nil
 }
 
 // TenantActivity is what a tenant's callers have asked since the server began.
@@ -636,7 +701,7 @@ const file_verdict_v1_policy_service_proto_rawDesc = "" +
 	"\x0fcache_max_bytes\x18\x06 \x01(\x04R\rcacheMaxBytes\x12&\n" +
 	"\x0fcalls_under_way\x18\a \x01(\x04R\rcallsUnderWay\x12)\n" +
 	"\x10grpc_connections\x18\b \x01(\x04R\x0fgrpcConnections\x12)\n" +
-	"\x10http_connections\x18\t \x01(\x04R\x0fhttpConnections\"\xd4\x01\n" +
+	"\x10http_connections\x18\t \x01(\x04R\x0fhttpConnections\"\x98\x04\n" +
 	"\x0fDirectoryStatus\x12'\n" +
 	"\x0foldest_revision\x18\x01 \x01(\x04R\x0eoldestRevision\x12'\n" +
 	"\x0flatest_revision\x18\x02 \x01(\x04R\x0elatestRevision\x12\x1f\n" +
@@ -644,7 +709,16 @@ const file_verdict_v1_policy_service_proto_rawDesc = "" +
 	"tableBytes\x12\x1b\n" +
 	"\tlog_bytes\x18\x04 \x01(\x04R\blogBytes\x12\"\n" +
 	"\n" +
-	"free_bytes\x18\x05 \x01(\x04H\x00R\tfreeBytes\x88\x01\x01B\r\n" +
+	"free_bytes\x18\x05 \x01(\x04H\x00R\tfreeBytes\x88\x01\x01\x12+\n" +
+	"\x11expired_revisions\x18\x06 \x01(\x04R\x10expiredRevisions\x129\n" +
+	"\n" +
+	"expired_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\texpiredAt\x12\x16\n" +
+	"\x06merges\x18\b \x01(\x04R\x06merges\x127\n" +
+	"\tmerged_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\bmergedAt\x12'\n" +
+	"\x0freclaimed_bytes\x18\n" +
+	" \x01(\x04R\x0ereclaimedBytes\x12'\n" +
+	"\x0fbackup_revision\x18\v \x01(\x04R\x0ebackupRevision\x127\n" +
+	"\tbackup_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\bbackupAtB\r\n" +
 	"\v_free_bytes\"\xc3\x01\n" +
 	"\x0eTenantActivity\x12\x16\n" +
 	"\x06allows\x18\x01 \x01(\x04R\x06allows\x12\x16\n" +
@@ -696,21 +770,24 @@ var file_verdict_v1_policy_service_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
 }
 var file_verdict_v1_policy_service_proto_depIdxs = []int32{
-	6, // 0: verdict.v1.GetStatusResponse.policies:type_name -> verdict.v1.PolicyStatus
-	2, // 1: verdict.v1.GetStatusResponse.server:type_name -> verdict.v1.ServerStatus
-	3, // 2: verdict.v1.GetStatusResponse.directory:type_name -> verdict.v1.DirectoryStatus
-	7, // 3: verdict.v1.ServerStatus.started_at:type_name -> google.protobuf.Timestamp
-	5, // 4: verdict.v1.TenantActivity.latencies:type_name -> verdict.v1.LatencyBucket
-	7, // 5: verdict.v1.PolicyStatus.activated_at:type_name -> google.protobuf.Timestamp
-	7, // 6: verdict.v1.PolicyStatus.last_error_at:type_name -> google.protobuf.Timestamp
-	4, // 7: verdict.v1.PolicyStatus.activity:type_name -> verdict.v1.TenantActivity
-	0, // 8: verdict.v1.PolicyService.GetStatus:input_type -> verdict.v1.GetStatusRequest
-	1, // 9: verdict.v1.PolicyService.GetStatus:output_type -> verdict.v1.GetStatusResponse
-	9, // [9:10] is the sub-list for method output_type
-	8, // [8:9] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	6,  // 0: verdict.v1.GetStatusResponse.policies:type_name -> verdict.v1.PolicyStatus
+	2,  // 1: verdict.v1.GetStatusResponse.server:type_name -> verdict.v1.ServerStatus
+	3,  // 2: verdict.v1.GetStatusResponse.directory:type_name -> verdict.v1.DirectoryStatus
+	7,  // 3: verdict.v1.ServerStatus.started_at:type_name -> google.protobuf.Timestamp
+	7,  // 4: verdict.v1.DirectoryStatus.expired_at:type_name -> google.protobuf.Timestamp
+	7,  // 5: verdict.v1.DirectoryStatus.merged_at:type_name -> google.protobuf.Timestamp
+	7,  // 6: verdict.v1.DirectoryStatus.backup_at:type_name -> google.protobuf.Timestamp
+	5,  // 7: verdict.v1.TenantActivity.latencies:type_name -> verdict.v1.LatencyBucket
+	7,  // 8: verdict.v1.PolicyStatus.activated_at:type_name -> google.protobuf.Timestamp
+	7,  // 9: verdict.v1.PolicyStatus.last_error_at:type_name -> google.protobuf.Timestamp
+	4,  // 10: verdict.v1.PolicyStatus.activity:type_name -> verdict.v1.TenantActivity
+	0,  // 11: verdict.v1.PolicyService.GetStatus:input_type -> verdict.v1.GetStatusRequest
+	1,  // 12: verdict.v1.PolicyService.GetStatus:output_type -> verdict.v1.GetStatusResponse
+	12, // [12:13] is the sub-list for method output_type
+	11, // [11:12] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_verdict_v1_policy_service_proto_init() }

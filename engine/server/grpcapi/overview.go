@@ -70,6 +70,11 @@ func (s *policyServer) addOverview(ctx context.Context, response *verdictv1.GetS
 		OldestRevision: state.Oldest, LatestRevision: state.Latest,
 		TableBytes: uint64(state.Tables), LogBytes: uint64(state.Logs),
 	}
+	kept, last := state.Housekeeping, state.BackedUp
+	response.Directory.ExpiredRevisions, response.Directory.ExpiredAt = kept.Expired, timestampOf(kept.ExpiredAt)
+	response.Directory.Merges, response.Directory.MergedAt = kept.Merges, timestampOf(kept.MergedAt)
+	response.Directory.ReclaimedBytes = kept.Reclaimed
+	response.Directory.BackupRevision, response.Directory.BackupAt = last.Revision, timestampOf(last.At)
 	if state.Free >= 0 {
 		free := uint64(state.Free)
 		response.Directory.FreeBytes = &free

@@ -16,6 +16,7 @@ import (
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/directory"
+	"github.com/verdictpdp/verdict/engine/store"
 )
 
 func TestStatusTellsOfTheServer(t *testing.T) {
@@ -23,7 +24,8 @@ func TestStatusTellsOfTheServer(t *testing.T) {
 	overview := Overview{
 		Version: "1.2.3", StartedAt: at, Amiss: errors.Join(errors.New("red has no policy"), errors.New("green has none")),
 		CacheBytes: 10, CacheMaxBytes: 20, GRPCConnections: 3, HTTPConnections: 4,
-		Directory:  directory.State{Oldest: 5, Latest: 9, Tables: 100, Logs: 50, Free: -1, LastChanges: map[string]uint64{"blue": 7}},
+		Directory: directory.State{Oldest: 5, Latest: 9, Tables: 100, Logs: 50, Free: -1,
+			Housekeeping: store.Housekeeping{Expired: 3, ExpiredAt: at, Merges: 2, MergedAt: at, Reclaimed: 6}, BackedUp: store.BackedUp{Revision: 8, At: at}, LastChanges: map[string]uint64{"blue": 7}},
 		Activities: map[string]Activity{"blue": {Allows: 1, Denies: 2, Errors: 3, Searches: 4, Plans: 5, Bounds: []float64{1}, Within: []uint64{6}}},
 	}
 	server := func() *verdictv1.ServerStatus {
@@ -37,7 +39,15 @@ func TestStatusTellsOfTheServer(t *testing.T) {
 	full.Directory.Free = 0
 	notReady := server()
 	notReady.Ready, notReady.Missing = false, []string{"closing"}
-	stored := &verdictv1.DirectoryStatus{OldestRevision: 5, LatestRevision: 9, TableBytes: 100, LogBytes: 50}
+	stored := func() *verdictv1.DirectoryStatus {
+		return &verdictv1.DirectoryStatus{
+			OldestRevision: 5, LatestRevision: 9, TableBytes: 100, LogBytes: 50,
+			ExpiredRevisions: 3, ExpiredAt: timestamppb.New(at), Merges: 2, MergedAt: timestamppb.New(at), ReclaimedBytes: 6,
+			BackupRevision: 8, BackupAt: timestamppb.New(at),
+		}
+	}
+	onFullDisk := stored()
+	onFullDisk.FreeBytes = &free
 	for _, tt := range []struct {
 		name      string
 		overview  Overview
@@ -45,11 +55,10 @@ func TestStatusTellsOfTheServer(t *testing.T) {
 		server    *verdictv1.ServerStatus
 		directory *verdictv1.DirectoryStatus
 	}{
-		{"ready, with something amiss", overview, nil, server(), stored},
-		{"not ready: that is why", overview, errors.New("closing"), notReady, stored},
+		{"ready, with something amiss", overview, nil, server(), stored()},
+		{"not ready: that is why", overview, errors.New("closing"), notReady, stored()},
 		{
-			"a full disk is not an unknown one", full, nil, server(),
-			&verdictv1.DirectoryStatus{OldestRevision: 5, LatestRevision: 9, TableBytes: 100, LogBytes: 50, FreeBytes: &free},
+			"a full disk is not an unknown one", full, nil, server(), onFullDisk,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
