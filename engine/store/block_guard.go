@@ -27,9 +27,8 @@ import (
 // was verified itself and is no longer read from the disk.
 //
 // The guard looks every guardEvery which tables there are. One that was written since
-// is read without it: its bytes come from memory still. One that was merged away is
-// verified once more, by the file that the guard has open: Badger copies a damaged key
-// into a table whose checksums are right, in which nothing would find it any more.
+// is read without it: its bytes come from memory still. Of one that was merged away
+// Badger cuts off the file before it removes it, so that nothing is left to be verified.
 const (
 	guardEvery = time.Second
 	// guardIndexes is how often, in looks, Badger's own indexes are verified, which it
@@ -54,7 +53,6 @@ type guardedTable struct {
 	id          uint64
 	left, right []byte // the first and the last key
 	file        *os.File
-	size        int64
 	indexAt     int64
 	indexBytes  []byte
 	index       *fb.TableIndex // of those bytes
@@ -81,8 +79,8 @@ func openGuardedTable(dir string, info badger.TableInfo) (t *guardedTable, err e
 	if err != nil {
 		return nil, fmt.Errorf("opening a table: %w", err)
 	}
-	t = &guardedTable{id: info.ID, left: info.Left, right: info.Right, file: file, size: stat.Size()}
-	if t.indexBytes, t.indexAt, err = readTableIndexBytes(file, t.size); err != nil {
+	t = &guardedTable{id: info.ID, left: info.Left, right: info.Right, file: file}
+	if t.indexBytes, t.indexAt, err = readTableIndexBytes(file, stat.Size()); err != nil {
 		return nil, damagedFile(path, err)
 	}
 	t.index = fb.GetRootAsTableIndex(t.indexBytes, 0)
@@ -96,9 +94,8 @@ func openGuardedTable(dir string, info badger.TableInfo) (t *guardedTable, err e
 	return t, nil
 }
 
-// follow takes notice of the tables that there are now, and verifies those that are
-// gone.
-func (g *blockGuard) follow(infos []badger.TableInfo) (failures []error) {
+// follow takes notice of the tables that there are now. Has tells whether one still is.
+func (g *blockGuard) follow(infos []badger.TableInfo, has func(id uint64) bool) (failures []error) {
 	before := make(map[uint64]*guardedTable)
 	if levels := g.levels.Load(); levels != nil {
 		for _, level := range *levels {
@@ -114,7 +111,7 @@ func (g *blockGuard) follow(infos []badger.TableInfo) (failures []error) {
 		if t == nil {
 			var err error
 			if t, err = openGuardedTable(g.dir, info); err != nil {
-				if !errors.Is(err, os.ErrNotExist) { // merged away meanwhile
+				if has(info.ID) {
 					failures = append(failures, err)
 				}
 				continue
@@ -130,9 +127,6 @@ func (g *blockGuard) follow(infos []badger.TableInfo) (failures []error) {
 	}
 	g.levels.Store(&levels)
 	for _, t := range before {
-		if _, err := verifyTableIn(t.file, t.size); err != nil {
-			failures = append(failures, damagedFile(t.file.Name(), err))
-		}
 		if err := t.file.Close(); err != nil {
 			failures = append(failures, err)
 		}
@@ -149,7 +143,10 @@ func (g *blockGuard) verifyIndexes() error {
 		for at := 0; at < len(t.indexBytes); at += maxVerifyBuffer {
 			expected := t.indexBytes[at:min(len(t.indexBytes), at+maxVerifyBuffer)]
 			part := (*buffer)[:len(expected)]
-			if _, err := t.file.ReadAt(part, t.indexAt+int64(at)); err != nil && !errors.Is(err, io.EOF) {
+			switch _, err := t.file.ReadAt(part, t.indexAt+int64(at)); {
+			case isGone(err):
+				continue
+			case err != nil:
 				return damagedFile(t.file.Name(), err)
 			}
 			if !bytes.Equal(part, expected) {
@@ -278,10 +275,8 @@ func (t *guardedTable) verify(i int) error {
 	*buffer = slices.Grow((*buffer)[:0], size)[:size]
 	_, err := t.file.ReadAt(*buffer, int64(block.Offset()))
 	switch {
-	case errors.Is(err, os.ErrClosed):
-		return nil // the table was merged away, and verified for that
-	case errors.Is(err, io.EOF):
-		err = errShortFile
+	case isGone(err):
+		return nil
 	case err == nil:
 		err = verifyBlock(*buffer)
 	}
@@ -290,6 +285,11 @@ func (t *guardedTable) verify(i int) error {
 	}
 	return nil
 }
+
+// isGone reports whether an error is that of a table that was merged away. It is that
+// of a file which was cut off for another reason as well, and reading that through
+// mapped memory ends the process.
+func isGone(err error) bool { return errors.Is(err, os.ErrClosed) || errors.Is(err, io.EOF) }
 
 // guarding follows the tables until the store is closed.
 func (s *Store) guarding() {
@@ -307,7 +307,7 @@ func (s *Store) guarding() {
 
 // guardOnce looks which tables there are.
 func (s *Store) guardOnce(indexes bool) {
-	failures := s.blocks.follow(s.db.Tables())
+	failures := s.blocks.follow(s.db.Tables(), s.hasTable)
 	if indexes {
 		failures = append(failures, s.blocks.verifyIndexes())
 	}

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"time"
 
 	"github.com/dgraph-io/badger/v4/table"
@@ -46,8 +44,8 @@ func (s *Store) scrub(ctx context.Context, pace int64) error {
 		_, err := verifyTable(table.NewFilename(info.ID, s.disk.dir))
 		switch {
 		case err == nil:
-		case errors.Is(err, fs.ErrNotExist) && !s.hasTable(info.ID):
-			continue // merged into others meanwhile
+		case !s.hasTable(info.ID):
+			continue // merged into others meanwhile, and cut off before it is removed
 		default:
 			if isDamage(err) {
 				s.noteDamage(err)
