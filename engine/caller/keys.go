@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -171,6 +172,23 @@ func (s *keySet) candidates(id, algorithm string) (keys []jose.JSONWebKey) {
 	return keys
 }
 
+// signs reports whether a key may be for signatures of an algorithm that is known here,
+// as far as go-jose does not look: it takes a key whatever its operations (RFC 7517,
+// section 4.3), and one on a curve that it does not know for an error, where a set may
+// have others for others (section 5).
+func signs(text []byte) bool {
+	var key struct {
+		Type       string   `json:"kty"`
+		Curve      string   `json:"crv"`
+		Operations []string `json:"key_ops"`
+	}
+	if json.Unmarshal(text, &key) != nil {
+		return true // and is refused as it is read
+	}
+	return (key.Operations == nil || slices.Contains(key.Operations, "verify")) &&
+		(key.Type != "EC" || slices.Contains([]string{"P-256", "P-384", "P-521"}, key.Curve))
+}
+
 // parseKeys reads a JWK set. Keys of kinds that are not known, and those for something
 // else than signatures, are left out; a secret is refused, since whoever may read it
 // can sign.
@@ -189,6 +207,9 @@ func parseKeys(text []byte) ([]jose.JSONWebKey, error) {
 	}
 	var keys []jose.JSONWebKey
 	for i, text := range set.Keys {
+		if !signs(text) {
+			continue
+		}
 		var key jose.JSONWebKey
 		if err := key.UnmarshalJSON(text); err != nil {
 			if errors.Is(err, jose.ErrUnsupportedKeyType) {
