@@ -28,7 +28,8 @@ type history struct {
 
 	clock     *clock
 	retention time.Duration
-	times     []time.Time // of the revisions; the zero time of none
+	auditing  time.Duration // how long it is kept who changed what, or not longer than the retention
+	times     []time.Time   // of the revisions; the zero time of none
 	// keepsLonger is whether the directory was opened long after its last commit, when
 	// it is not known whether the clock is right: then history may be kept for longer.
 	keepsLonger bool
@@ -46,7 +47,7 @@ func (h *history) open(t *rapid.T) {
 	if last := h.times[len(h.times)-1]; !last.IsZero() && h.clock.Now().Sub(last) > believed {
 		h.keepsLonger = true
 	}
-	d, err := directory.Open(directory.Options{Dir: h.dir, Tenants: tenants, Retention: h.retention, Clock: h.clock.Now, OnCommit: func(tenant string, revision uint64, changed []authz.EntityRef) {
+	d, err := directory.Open(directory.Options{Dir: h.dir, Tenants: tenants, Retention: h.retention, Audit: h.auditing, Clock: h.clock.Now, OnCommit: func(tenant string, revision uint64, changed []authz.EntityRef) {
 		h.changed[tenant][revision] = changed
 	}})
 	if err != nil {
@@ -66,6 +67,7 @@ func TestHistory(t *testing.T) {
 			models: map[string]*model{}, changed: map[string]map[uint64][]authz.EntityRef{},
 			clock: newClock(), times: []time.Time{{}}, scratch: scratch,
 			retention: rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 24 * time.Hour}).Draw(t, "retention"),
+			auditing:  rapid.SampledFrom([]time.Duration{0, 10_000 * time.Hour}).Draw(t, "auditing"),
 		}
 		if rapid.IntRange(0, 9).Draw(t, "on disk from 8") >= 8 {
 			h.dir = fmt.Sprintf("%s/%d", scratch, runs)
@@ -79,6 +81,7 @@ func TestHistory(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"write":     func(t *rapid.T) { h.write(t, 1) },
 			"write two": func(t *rapid.T) { h.write(t, 2) },
+			"policy":    h.recordPolicy,
 			"wait":      h.wait,
 			"reopen":    h.reopen,
 			"past":      h.readPast,
@@ -90,6 +93,7 @@ func TestHistory(t *testing.T) {
 		h.sound(t)
 		for _, tenant := range tenants {
 			h.watch(t, tenant)
+			h.audit(t, tenant)
 		}
 	})
 }
@@ -108,6 +112,78 @@ func (h *history) wait(t *rapid.T) {
 	h.clock.advance(time.Duration(rapid.IntRange(1, 90).Draw(t, "minutes")) * time.Minute)
 }
 
+// recordPolicy has a tenant's policy become another one, or the same again, or be
+// refused. The first of a directory that was never written to waits for a write: see
+// TestFirstPolicyWaitsForTheFirstWrite.
+func (h *history) recordPolicy(t *rapid.T) {
+	_, latest := h.d.Revisions()
+	if latest == 0 {
+		return
+	}
+	tenant, by := rapid.SampledFrom(tenants).Draw(t, "tenant"), rapid.SampledFrom(authors).Draw(t, "author")
+	change := authz.PolicyChange{Bundle: "b", Revision: rapid.SampledFrom([]string{"1", "2"}).Draw(t, "policy"), Refused: rapid.SampledFrom([]string{"", "no\n"}).Draw(t, "refused")}
+	if err := h.d.RecordPolicy(t.Context(), tenant, by, change); err != nil {
+		t.Fatal(err)
+	}
+	if h.models[tenant].recordPolicy(latest+1, by, change) {
+		h.times = append(h.times, h.clock.Now())
+	}
+}
+
+// audit compares who changed what with the model, as far back as it has to be kept.
+func (h *history) audit(t *rapid.T, tenant string) {
+	from := h.oldest()
+	if h.auditing > h.retention {
+		from = 0
+	}
+	if diff := h.auditDiff(t, *h.models[tenant], from); diff != "" {
+		t.Fatalf("who changed what in %s (-want +got):\n%s", tenant, diff)
+	}
+}
+
+// auditDiff is how the records of the revisions after one differ from the model's.
+func (h *history) auditDiff(t *rapid.T, m model, from uint64) string {
+	wanted := slices.DeleteFunc(slices.Clone(m.recorded), func(c modelChange) bool { return c.revision <= from })
+	var got []modelChange
+	_, err := h.d.Audit(t.Context(), m.tenant, directory.AuditQuery{}, directory.AuditPlace{}, func(r directory.Recorded) bool {
+		if r.Revision <= from {
+			return true
+		}
+		change := modelChange{r.Revision, *r.Author, ""}
+		switch {
+		case r.Policy != nil:
+			change.what = fmt.Sprintf("policy %+v", *r.Policy)
+		case r.GrantID == "" && r.Deleted():
+			change.what = fmt.Sprintf("deleted %q", r.Ref)
+		case r.GrantID == "":
+			change.what = fmt.Sprintf("put %q", r.Ref)
+		case r.After == nil:
+			change.what = fmt.Sprintf("took %q: %v", r.GrantID, *r.Before)
+		default:
+			var before authz.Grant
+			if r.Before != nil {
+				before = *r.Before
+			}
+			if before == *r.After { // what it names was deleted, and is there again
+				return true
+			}
+			change.what = fmt.Sprintf("gave %q: %v, before %v", r.GrantID, *r.After, before)
+		}
+		got = append(got, change)
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Those of one revision may be of several writes.
+	order := func(a, b modelChange) int {
+		return cmpString(fmt.Sprintf("%09d %v", a.revision, a), fmt.Sprintf("%09d %v", b.revision, b))
+	}
+	slices.SortFunc(wanted, order)
+	slices.SortFunc(got, order)
+	return cmp.Diff(wanted, got, cmp.AllowUnexported(modelChange{}), cmpopts.EquateEmpty())
+}
+
 // An attempt is a batch, and what became of it.
 type attempt struct {
 	tenant   string
@@ -123,6 +199,7 @@ func (h *history) write(t *rapid.T, count int) {
 		a := &attempts[i]
 		a.tenant = rapid.SampledFrom(tenants).Draw(t, "tenant")
 		a.batch = batches(a.tenant).Draw(t, "batch")
+		a.batch.Author = rapid.SampledFrom(authors).Draw(t, "author")
 		for i := range a.batch.Preconditions {
 			if rapid.Bool().Draw(t, "met") {
 				p := &a.batch.Preconditions[i]
@@ -138,7 +215,7 @@ func (h *history) write(t *rapid.T, count int) {
 	}
 	wait.Wait()
 	// Batches that share a revision may be explained in either order by what
-	// they were answered; what is there afterwards tells which it was.
+	// they were answered; what is there afterwards, and by whom, tells which it was.
 	explained := h.explain(t, attempts, latest)
 	if !explained {
 		slices.Reverse(attempts)
@@ -163,7 +240,7 @@ func (h *history) write(t *rapid.T, count int) {
 func (h *history) explain(t *rapid.T, attempts []attempt, latest uint64) bool {
 	after := make(map[string]model)
 	for tenant, m := range h.models {
-		after[tenant] = model{tenant: tenant, history: slices.Clone(m.history)}
+		after[tenant] = model{tenant: tenant, history: slices.Clone(m.history), recorded: slices.Clone(m.recorded), policy: m.policy}
 	}
 	revision := latest
 	for _, a := range attempts {
@@ -186,6 +263,9 @@ func (h *history) explain(t *rapid.T, attempts []attempt, latest uint64) bool {
 			return false
 		}
 		revision = a.revision
+		for _, what := range m.latest().changesTo(next) {
+			m.recorded = append(m.recorded, modelChange{revision, a.batch.Author, what})
+		}
 		if m.latest().revision == revision { // which it shares
 			m.history = m.history[:len(m.history)-1]
 		}
@@ -193,7 +273,7 @@ func (h *history) explain(t *rapid.T, attempts []attempt, latest uint64) bool {
 		after[a.tenant] = m
 	}
 	for tenant, m := range after {
-		if !h.holds(t, tenant, m.latest()) {
+		if !h.holds(t, tenant, m.latest()) || h.auditDiff(t, m, latest) != "" {
 			return false
 		}
 	}
@@ -449,6 +529,10 @@ var (
 		{Type: "group", ID: "a"}, {Type: "group", ID: "a\x00"}, {Type: "group", ID: "a\x00\x01"}, {Type: "group", ID: "a:b"},
 		{Type: "user", ID: "é"}, {Type: "user", ID: "\x00"}, {Type: "user", ID: "\n\"\\: "},
 		{Type: "role", ID: "r"}, {Type: "role", ID: "s"},
+	}
+	authors = []authz.Author{
+		{}, {Subject: authz.EntityRef{Type: "service", ID: "hr"}, Method: "token", Address: "10.0.0.7", Reason: "\x1b[2J\n\x00"},
+		{Address: "unix", OnBehalfOf: authz.EntityRef{Type: "user", ID: "é"}},
 	}
 	grantIDs = []string{"1", "1\x00", "\u2028\n\"{"}
 	times    = []time.Time{

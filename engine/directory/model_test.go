@@ -2,6 +2,7 @@ package directory_test
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -14,6 +15,17 @@ type model struct {
 	// history is the state at each revision that changed it; the state at
 	// others is that of the last before.
 	history []state
+	// recorded is who changed what, in the order of revisions, and policy what became
+	// of the policy last.
+	recorded []modelChange
+	policy   authz.PolicyChange
+}
+
+// A modelChange is one change of the record.
+type modelChange struct {
+	revision uint64
+	author   authz.Author
+	what     string
 }
 
 type state struct {
@@ -83,6 +95,44 @@ func (m *model) after(batch authz.Batch, revision uint64) (next state, changed, 
 	}
 	changed = changed || len(next.entities) != len(before.entities) || !maps.Equal(next.grants, before.grants)
 	return next, changed, !next.cyclic()
+}
+
+// changesTo says what a write that made another state of this one has changed.
+func (s state) changesTo(next state) (changes []string) {
+	for _, ref := range refs {
+		was, there := s.entities[ref]
+		is, stays := next.entities[ref]
+		switch {
+		case there && !stays:
+			changes = append(changes, fmt.Sprintf("deleted %q", ref))
+		case stays && (!there || was.attributes != is.attributes || !slices.Equal(was.parents, is.parents)):
+			changes = append(changes, fmt.Sprintf("put %q", ref))
+		}
+	}
+	for _, id := range grantIDs {
+		was, there := s.grants[id]
+		is, stays := next.grants[id]
+		switch {
+		case there && !stays:
+			changes = append(changes, fmt.Sprintf("took %q: %v", id, was))
+		case stays && was != is:
+			changes = append(changes, fmt.Sprintf("gave %q: %v, before %v", id, is, was))
+		}
+	}
+	return changes
+}
+
+// recordPolicy is what is recorded of a policy, and false where that was recorded last.
+func (m *model) recordPolicy(revision uint64, by authz.Author, change authz.PolicyChange) bool {
+	same := m.policy
+	same.Before = ""
+	if same == change {
+		return false
+	}
+	change.Before = m.policy.Active()
+	m.policy = change
+	m.recorded = append(m.recorded, modelChange{revision, by, fmt.Sprintf("policy %+v", change)})
+	return true
 }
 
 // cyclic reports whether any entity is above itself.
