@@ -77,6 +77,11 @@ func (c *httpConn) call(request []byte) ([]byte, error) {
 		text := strings.TrimSpace(string(line))
 		switch name, value, _ := strings.Cut(text, ": "); {
 		case first && text != "HTTP/1.1 200 OK":
+			c.Close()
+			c.Conn = nil // what is left of the answer is nothing for the next call
+			if text == "HTTP/1.1 429 Too Many Requests" {
+				return nil, errRefused
+			}
 			return nil, fmt.Errorf("answered %s", text)
 		case name == "Content-Length":
 			if length, err = strconv.Atoi(value); err != nil {
