@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -138,8 +139,15 @@ func evaluators() []eval.Evaluator { return []eval.Evaluator{closure.New(), topd
 
 func (p *point) Close() error { return p.directory.Close() }
 
-// library is the standard library that every policy can import.
-func library() (*bundle.Bundle, error) { return bundle.ReadFS(bundles.FS, "lib") }
+// library is the standard library that every policy can import. It is parsed once, and
+// what tenants have of it in memory is the same.
+var library = sync.OnceValues(func() (*bundle.Bundle, error) {
+	lib, err := bundle.ReadFS(bundles.FS, "lib")
+	if err != nil {
+		return nil, err
+	}
+	return lib.WithoutTests(), nil
+})
 
 // bundleAt is a tenant whose bundle is a directory or a file. Its tests run one
 // at a time, so that those who decide meanwhile keep a processor.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -100,13 +101,19 @@ func serve(ctx context.Context, cfg config, logger *zap.Logger) error {
 	if err != nil {
 		return err
 	}
-	if err := s.activate(ctx); err != nil && ctx.Err() == nil {
+	asUsual := collectOften()
+	err = s.activate(ctx)
+	asUsual()
+	if err != nil && ctx.Err() == nil {
 		return errors.Join(err, s.Close())
 	}
 	s.manager = managerOf()
 	// Compiling policies and running their tests takes several times the memory that
 	// deciding by them does, and a sidecar that nobody asks would keep it.
-	settled := time.AfterFunc(settling, debug.FreeOSMemory)
+	settled := time.AfterFunc(settling, func() {
+		debug.FreeOSMemory()
+		releaseProgram()
+	})
 	defer settled.Stop()
 	return errors.Join(s.run(ctx), s.Close())
 }
@@ -114,6 +121,25 @@ func serve(ctx context.Context, cfg config, logger *zap.Logger) error {
 // settling is how long after the start what it took is given back to the system: by
 // then the bundles have been read once more, which activation.Set.Watch does.
 const settling = 3 * time.Second
+
+// How often the garbage of the first activation is collected: whenever the heap has grown
+// by so many percent, and for so long. Policies that take longer are large themselves.
+const (
+	oftenPercent = 10
+	oftenFor     = 2 * time.Second
+)
+
+// collectOften collects garbage often until the function that it returns is called. A
+// memtable counts as heap although next to none of it is resident, and so the usual
+// percentage lets small policies become active without a single collection: what stays
+// of them would lie scattered over the pages of what does not, and an idle sidecar would
+// keep a quarter more memory of its own.
+func collectOften() (asUsual func()) {
+	usual := debug.SetGCPercent(oftenPercent)
+	asUsual = sync.OnceFunc(func() { debug.SetGCPercent(usual) })
+	time.AfterFunc(oftenFor, asUsual)
+	return asUsual
+}
 
 // A service is a point with its ways in. openService opens all of it and Close
 // closes all of it; demo and the tests run this same struct.

@@ -116,6 +116,14 @@ func readArchiveFile(path string) (*Bundle, error) {
 	return readArchive(file, origin{name: nameOf(path), path: path}, defaultLimits)
 }
 
+// WithoutTests is b without what only its tests need, so that it is not kept in memory.
+// TestDigest stays.
+func (b *Bundle) WithoutTests() *Bundle {
+	untested := *b
+	untested.TestModules, untested.Directory = nil, nil
+	return &untested
+}
+
 // With is b and, of a library, the modules of those packages that b does not
 // define itself; a package is replaced as a whole. Data, tests and directory of
 // the library are left out. The revision stays that of b; the digest covers both.

@@ -19,10 +19,11 @@ func newCompiler(b *bundle.Bundle, opts Options) (*ast.Compiler, error) {
 	if err != nil {
 		return nil, err
 	}
+	static := b.Data // the compiler stays, and what else is in b need not
 	return ast.NewCompiler().
 		WithCapabilities(capabilities).
 		WithDefaultRegoVersion(ast.RegoV1).
-		WithPathConflictsCheck(func(path []string) (bool, error) { return defined(b.Data, path), nil }).
+		WithPathConflictsCheck(func(path []string) (bool, error) { return defined(static, path), nil }).
 		WithStageAfterID(ast.StageCheckRecursion, ast.CompilerStageDefinition{
 			Name:       "RefuseLargeShapes",
 			MetricName: "compile_stage_refuse_large_shapes",

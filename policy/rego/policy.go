@@ -66,7 +66,7 @@ func Compile(b *bundle.Bundle, opts Options) (*Policy, error) {
 	if compiler.Failed() {
 		return nil, Invalid(replacing(b, compiler.Errors))
 	}
-	p := &Policy{bundle: b, pkg: pkg, path: path, compiler: compiler, titles: titles(compiler), options: opts}
+	p := &Policy{bundle: b.WithoutTests(), pkg: pkg, path: path, compiler: compiler, titles: titles(compiler), options: opts}
 	p.lookups = sync.OnceValues(p.withLookups)
 	p.conflicts = sync.OnceValue(func() []Conflict { return conflictsOf(compiler) })
 	if err := p.checkDecision(); err != nil {

@@ -2,10 +2,12 @@ package rego_test
 
 import (
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"weak"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -184,6 +186,22 @@ func TestCompileTakesTwoModulesOfOnePath(t *testing.T) {
 	if n := len(policy.Compiler().Modules); n != 2 {
 		t.Errorf("%d modules compiled, want 2", n)
 	}
+}
+
+// TestAPolicyKeepsNoTests compiles a bundle whose tests take memory, which goes with the
+// bundle and not with the policy.
+func TestAPolicyKeepsNoTests(t *testing.T) {
+	b := read(t, files{"x.rego": "package authz\n\nallow := true", "x_test.rego": "package authz_test\n\ntest_x if true"})
+	test := weak.Make(b.TestModules[0].Parsed)
+	policy, err := rego.Compile(b, rego.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.GC()
+	if test.Value() != nil {
+		t.Error("the module of the test is kept")
+	}
+	runtime.KeepAlive(policy)
 }
 
 func TestCompileSaysThatAPackageOfTheLibraryIsReplaced(t *testing.T) {
