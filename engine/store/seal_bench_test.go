@@ -103,10 +103,12 @@ func BenchmarkRead(b *testing.B) {
 	levels := s.blocks.levels.Load()
 	for _, mode := range []string{"verified", "bare"} {
 		b.Run(mode, func(b *testing.B) {
-			s.blocks.levels.Store(nil)
-			if mode == "verified" {
-				s.blocks.levels.Store(levels)
+			to := levels
+			if mode == "bare" {
+				to = nil
 			}
+			set := func() { s.blocks.levels.Store(to) } // again each time, for it follows the tables
+			set()
 			defer s.blocks.levels.Store(levels)
 			view, err := s.Latest(tenant)
 			if err != nil {
@@ -116,6 +118,7 @@ func BenchmarkRead(b *testing.B) {
 			b.Run("entity", func(b *testing.B) {
 				b.ReportAllocs()
 				for i := 0; b.Loop(); i++ {
+					set()
 					if _, found, err := view.Entity(authz.EntityRef{Type: "user", ID: fmt.Sprint("u", i*7919%entities)}); !found || err != nil {
 						b.Fatal(found, err)
 					}
@@ -123,6 +126,7 @@ func BenchmarkRead(b *testing.B) {
 			})
 			b.Run("none", func(b *testing.B) {
 				for i := 0; b.Loop(); i++ {
+					set()
 					if _, found, err := view.Entity(authz.EntityRef{Type: "user", ID: fmt.Sprint("v", i)}); found || err != nil {
 						b.Fatal(found, err)
 					}
@@ -130,6 +134,7 @@ func BenchmarkRead(b *testing.B) {
 			})
 			b.Run("all", func(b *testing.B) {
 				for b.Loop() {
+					set()
 					if err := view.EachEntity("user", "", func(Record) bool { return true }); err != nil {
 						b.Fatal(err)
 					}
