@@ -20,7 +20,7 @@
 // beside another that floods, "reload" is the bundle replaced again and again under full
 // load, and "backup" is half of what it can do while all is backed up, a million users
 // among it (-crowd). With -only one of them is measured. With -verdict a binary that was
-// built before is.
+// built before is, and with -store the users are there from the time before.
 //
 // The two tenants ask from two addresses, as callers of two tenants do: a server bounds
 // how many calls of one address are open (limits.calls_per_peer). A deny for an error,
@@ -77,14 +77,17 @@ func measure(ctx context.Context, args []string) (err error) {
 	over := flags.Duration("time", 10*time.Second, "how long each row is measured")
 	only := flags.String("only", "", "measure only this table: refusal, echo, batches, tenants, reload or backup")
 	crowd := flags.Int("crowd", 1_000_000, "how many users there are besides, for the table backup")
+	kept := flags.String("store", "", "keep what is served in this `directory`, and use it again; -crowd must be what it was")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "verdict-overload-*")
-	if err != nil {
-		return err
+	dir := *kept
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "verdict-overload-*"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	if *binary == "" {
 		*binary = filepath.Join(dir, "verdict")
 		if output, err := exec.CommandContext(ctx, "go", "build", "-o", *binary, "github.com/verdictpdp/verdict/cmd/verdict").CombinedOutput(); err != nil {

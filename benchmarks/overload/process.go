@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,6 +29,10 @@ type server struct {
 	address string
 	// log is what it said before it served.
 	log []string
+	// activated counts the bundles that became active since, and refused is why one did
+	// not.
+	activated atomic.Int64
+	refused   atomic.Pointer[string]
 }
 
 // onHalf is a command on one half of the processors, where the system can pin
@@ -45,12 +50,17 @@ func onHalf(upper bool, command ...string) *exec.Cmd {
 	return exec.Command(command[0], command[1:]...)
 }
 
-// start prepares a directory and starts a binary on it.
+// configName is that of the server's configuration, which is written last.
+const configName = "verdict.yaml"
+
+// start prepares a directory, unless it is, and starts a binary on it.
 func start(ctx context.Context, binary, dir string, crowd int) (*server, error) {
-	if err := prepare(ctx, binary, dir, crowd); err != nil {
-		return nil, err
+	if _, err := os.Stat(filepath.Join(dir, configName)); errors.Is(err, fs.ErrNotExist) {
+		if err := prepare(ctx, binary, dir, crowd); err != nil {
+			return nil, err
+		}
 	}
-	command := onHalf(false, binary, "serve", "--config", filepath.Join(dir, "verdict.yaml"),
+	command := onHalf(false, binary, "serve", "--config", filepath.Join(dir, configName),
 		"--data", filepath.Join(dir, "data"), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
 	stderr, err := command.StderrPipe()
 	if err != nil {
@@ -65,7 +75,10 @@ func start(ctx context.Context, binary, dir string, crowd int) (*server, error) 
 		var line struct{ Msg, GRPC string }
 		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "serving" {
 			s.address = line.GRPC
-			go io.Copy(io.Discard, stderr)
+			go func() {
+				s.listen(lines)
+				_, _ = io.Copy(io.Discard, stderr) // what it says must go somewhere
+			}()
 			return s, nil
 		}
 		s.log = append(s.log, lines.Text())
@@ -73,16 +86,52 @@ func start(ctx context.Context, binary, dir string, crowd int) (*server, error) 
 	return nil, errors.Join(fmt.Errorf("the server did not start:\n%s", strings.Join(s.log, "\n")), s.stop())
 }
 
+// listen follows what a server says of its bundles. To ask it would be load as well.
+func (s *server) listen(lines *bufio.Scanner) {
+	for lines.Scan() {
+		var line struct{ Msg, Error string }
+		if json.Unmarshal(lines.Bytes(), &line) != nil {
+			continue
+		}
+		switch {
+		case line.Msg == "policy activated":
+			s.activated.Add(1)
+		case strings.HasPrefix(line.Msg, "policy not activated"):
+			s.refused.Store(&line.Error)
+		}
+	}
+}
+
 func (s *server) stop() error {
 	_ = s.command.Process.Signal(syscall.SIGTERM)
 	return s.command.Wait()
 }
 
-// reload changes the bundle of the tenants, to something that decides the same.
-func (s *server) reload(n int) error {
+// reload changes the bundle of the tenants, to something that decides the same, and
+// waits until it is active.
+func (s *server) reload(ctx context.Context) error {
+	before := s.activated.Load()
+	if err := s.replace(time.Now().UnixNano()); err != nil {
+		return err
+	}
+	for s.activated.Load() < before+2 {
+		if refused := s.refused.Load(); refused != nil {
+			return fmt.Errorf("a bundle was refused: %s", *refused)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// replace puts another bundle in the place of each tenant's.
+func (s *server) replace(n int64) error {
 	for _, tenant := range []string{customer, workforce} {
 		path := filepath.Join(s.dir, tenant, "again.rego")
-		text := fmt.Sprintf("package again\n\nnumber := %d\n", n)
+		text := fmt.Sprintf("package authz.again\n\nnumber := %d\n", n)
 		if err := os.WriteFile(path+".next", []byte(text), 0o600); err != nil {
 			return err
 		}
@@ -125,7 +174,7 @@ func prepare(ctx context.Context, binary, dir string, crowd int) error {
 			return err
 		}
 	}
-	return os.WriteFile(filepath.Join(dir, "verdict.yaml"), config.Bytes(), 0o600)
+	return os.WriteFile(filepath.Join(dir, configName), config.Bytes(), 0o600)
 }
 
 // cpuTime is what the process has taken, zero where the system does not tell.

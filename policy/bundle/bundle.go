@@ -65,6 +65,9 @@ type Module struct {
 	Path string
 	// Parsed is the file with its metadata annotations.
 	Parsed *ast.Module
+
+	// digest is of the file, and of what else it was parsed by.
+	digest [sha256.Size]byte
 }
 
 // Read reads the bundle in a directory or in an archive (.tar.gz). In a
@@ -75,7 +78,13 @@ type Module struct {
 // The error is of kind NotFound where there is no such path, LimitExceeded for
 // a bundle beyond the limits, and otherwise Invalid, with a violation for each
 // fault whose field is file:line.
-func Read(path string) (*Bundle, error) {
+func Read(path string) (*Bundle, error) { return ReadAfter(path, nil) }
+
+// ReadAfter is Read for a bundle that has been read before, be it as it was then or
+// not: modules whose files are as they were are those of before, for to parse them is
+// most of the work. A nil bundle has none.
+func ReadAfter(path string, before *Bundle) (*Bundle, error) {
+	from := origin{name: nameOf(path), path: path, parsed: before.parsed()}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -83,9 +92,9 @@ func Read(path string) (*Bundle, error) {
 	case err != nil:
 		return nil, unreadable(path, err)
 	case info.IsDir():
-		return readDirectory(os.DirFS(path), ".", origin{name: nameOf(path), path: path}, defaultLimits)
+		return readDirectory(os.DirFS(path), ".", from, defaultLimits)
 	case info.Mode().IsRegular():
-		return readArchiveFile(path)
+		return readArchiveFile(path, from)
 	default:
 		return nil, authz.Errorf(authz.Invalid, "bundle %s is neither a directory nor a file", path)
 	}
@@ -107,13 +116,25 @@ func ReadFS(fsys fs.FS, root string) (*Bundle, error) {
 	return readDirectory(fsys, root, from, defaultLimits)
 }
 
-func readArchiveFile(path string) (*Bundle, error) {
+// parsed are the modules of a bundle, its tests among them, by their paths.
+func (b *Bundle) parsed() map[string]Module {
+	if b == nil {
+		return nil
+	}
+	parsed := make(map[string]Module, len(b.Modules)+len(b.TestModules))
+	for _, m := range slices.Concat(b.Modules, b.TestModules) {
+		parsed[m.Path] = m
+	}
+	return parsed
+}
+
+func readArchiveFile(path string, from origin) (*Bundle, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
 	defer file.Close()
-	return readArchive(file, origin{name: nameOf(path), path: path}, defaultLimits)
+	return readArchive(file, from, defaultLimits)
 }
 
 // WithoutTests is b without what only its tests need, so that it is not kept in memory.
@@ -153,6 +174,8 @@ func (b *Bundle) With(library *Bundle) *Bundle {
 type origin struct {
 	name string
 	path string
+	// parsed are modules that were read there before, by their paths.
+	parsed map[string]Module
 }
 
 // file is the path that is shown for a file of the bundle.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -108,6 +109,47 @@ func lines(t *testing.T, b *bundle.Bundle) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+func TestReadAfterParsesWhatHasChanged(t *testing.T) {
+	dir := complete.in(t, t.TempDir())
+	before, err := bundle.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files{"hr.rego": "package authz.hr\n\nother := 1\n"}.in(t, dir)
+	after, err := bundle.ReadAfter(dir, before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	anew, err := bundle.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.Digest != anew.Digest || after.Digest == before.Digest {
+		t.Errorf("the digest is %s, want %s, which is not that of before", after.Digest, anew.Digest)
+	}
+	modules := slices.Concat(after.Modules, after.TestModules)
+	wanted, was := slices.Concat(anew.Modules, anew.TestModules), slices.Concat(before.Modules, before.TestModules)
+	for i, m := range modules {
+		if !m.Parsed.Equal(wanted[i].Parsed) {
+			t.Errorf("%s is\n%s, want\n%s", m.Path, m.Parsed, wanted[i].Parsed)
+		}
+		if changed := filepath.Base(m.Path) == "hr.rego"; (m.Parsed != was[i].Parsed) != changed {
+			t.Errorf("%s was parsed again: %v, want %v", m.Path, m.Parsed != was[i].Parsed, changed)
+		}
+	}
+	t.Log("a file that is the same is parsed again where the manifest says that it is another version of Rego")
+	files{".manifest": `{"revision": "r1", "roots": ["authz", "limits"], "rego_version": 0}`, "authz.rego": "package authz\n\nallow { true }\n", "authz_test.rego": "package authz_test\n\ntest_allow { data.authz.allow }\n"}.in(t, dir)
+	old, err := bundle.ReadAfter(dir, after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range old.Modules {
+		if m.Parsed == modules[i].Parsed {
+			t.Errorf("%s was not parsed again", m.Path)
+		}
+	}
 }
 
 func TestReadIsTheSameFromEverySource(t *testing.T) {

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"io"
@@ -144,10 +145,15 @@ func parseModule(f file, from origin, described *opa.Bundle) (Module, error) {
 	if err != nil {
 		return Module{}, authz.InvalidField(from.file(manifestName), "%s", err)
 	}
+	digest := sha256.Sum256(f.raw)
+	digest[0] ^= byte(version)
+	if before, found := from.parsed[shown]; found && before.digest == digest {
+		return before, nil
+	}
 	parsed, err := ast.ParseModuleWithOpts(shown, string(f.raw), ast.ParserOptions{ProcessAnnotation: true, RegoVersion: version})
 	if err != nil {
 		return Module{}, Invalid(err)
 	}
 	placeElses(parsed, ast.ParserOptions{RegoVersion: version})
-	return Module{Path: shown, Parsed: parsed}, nil
+	return Module{Path: shown, Parsed: parsed, digest: digest}, nil
 }
