@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -15,6 +16,7 @@ import (
 	"github.com/verdictpdp/verdict/bundles"
 	"github.com/verdictpdp/verdict/engine/activation"
 	"github.com/verdictpdp/verdict/engine/admission"
+	"github.com/verdictpdp/verdict/engine/background"
 	"github.com/verdictpdp/verdict/engine/directory"
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/eval/closure"
@@ -65,6 +67,7 @@ func openPoint(o pointOptions) (*point, error) {
 	for i, tenant := range o.tenants {
 		names[i] = tenant.Name
 	}
+	pace := background.New(counts.Asked)
 	var programs *activation.Set
 	dir, err := directory.Open(directory.Options{
 		Dir:          o.dir,
@@ -73,6 +76,7 @@ func openPoint(o pointOptions) (*point, error) {
 		Retention:    time.Duration(o.config.Directory.Retention),
 		Audit:        time.Duration(o.config.Directory.Audit),
 		LowMemory:    o.lowMemory,
+		Pace:         pace,
 		Clock:        o.clock,
 		Logger:       o.logger,
 		OnCommit: func(tenant string, revision uint64, changed []authz.EntityRef) {
@@ -94,6 +98,7 @@ func openPoint(o pointOptions) (*point, error) {
 		Clock:      o.clock,
 		Observer:   counts.Activated,
 		Record:     recordPolicies(o.dir, dir),
+		Pace:       pace,
 	})
 	turns := newTurns(o.config)
 	decisions := pdp.New(pdp.Options{
@@ -152,13 +157,17 @@ var library = sync.OnceValues(func() (*bundle.Bundle, error) {
 // bundleAt is a tenant whose bundle is a directory or a file. Its tests run one
 // at a time, so that those who decide meanwhile keep a processor.
 func bundleAt(name string, cfg tenantConfig) activation.Tenant {
+	var before atomic.Pointer[bundle.Bundle]
 	tenant := activation.Tenant{
 		Name:     name,
 		Path:     cfg.Bundle,
 		Package:  cfg.Package,
 		Builtins: cfg.Builtins,
 		Load: func() (*bundle.Bundle, error) {
-			b, err := bundle.Read(cfg.Bundle)
+			b, err := bundle.ReadAfter(cfg.Bundle, before.Load())
+			if err == nil {
+				before.Store(b.WithoutTests()) // what stays in memory is what decides
+			}
 			return withLibrary(b, err)
 		},
 	}

@@ -11,11 +11,11 @@ import (
 
 // choose has a policy prepared by the first evaluator that can. The error is the
 // last one's.
-func (s *Set) choose(ctx context.Context, policy *rego.Policy) (*Active, error) {
+func (s *Set) choose(ctx context.Context, policy *rego.Policy, rest func()) (*Active, error) {
 	active := &Active{BundleName: policy.Name(), Revision: policy.Revision()}
 	var failure error
 	for _, evaluator := range s.evaluators {
-		failure = s.prepareOn(ctx, evaluator, policy, active)
+		failure = s.prepareOn(ctx, evaluator, policy, active, rest)
 		if failure == nil {
 			active.Evaluator = evaluator.Name()
 			return active, nil
@@ -29,11 +29,12 @@ func (s *Set) choose(ctx context.Context, policy *rego.Policy) (*Active, error) 
 
 // prepareOn has one evaluator prepare a policy, with its further rules. One that
 // panics has not taken it: the next one may.
-func (s *Set) prepareOn(ctx context.Context, evaluator eval.Evaluator, policy *rego.Policy, active *Active) (err error) {
+func (s *Set) prepareOn(ctx context.Context, evaluator eval.Evaluator, policy *rego.Policy, active *Active, rest func()) (err error) {
 	defer panics.Catch("activation", &err)
 	if active.Program, err = evaluator.Prepare(ctx, policy); err != nil {
 		return err
 	}
+	rest()
 	active.Actions, active.Rules = nil, nil
 	if policy.Has(rego.Actions) {
 		active.Actions, err = evaluator.PrepareRule(ctx, policy, policy.ActionsRule())
@@ -49,6 +50,7 @@ func (s *Set) prepareOn(ctx context.Context, evaluator eval.Evaluator, policy *r
 		if err != nil {
 			return err
 		}
+		rest()
 		if active.Rules == nil {
 			active.Rules = make(map[string]eval.Rule)
 		}

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/background"
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/panics"
 	"github.com/verdictpdp/verdict/policy/bundle"
@@ -96,6 +97,9 @@ type Options struct {
 	Clock  func() time.Time
 	// Observer is told how each activation ended; nil for nobody.
 	Observer func(tenant string, result Result, took time.Duration)
+	// Pace is kept to while a policy is made ready, by which others decide meanwhile. A
+	// tenant that has none yet is not kept waiting. Nil never rests.
+	Pace *background.Pace
 	// Record keeps what became of a tenant's policy: that another became active, or
 	// that one was refused for another reason than the one before. Nil keeps nothing.
 	Record func(ctx context.Context, tenant string, change authz.PolicyChange) error
@@ -123,6 +127,7 @@ type Set struct {
 	clock      func() time.Time
 	observer   func(tenant string, result Result, took time.Duration)
 	recorder   func(ctx context.Context, tenant string, change authz.PolicyChange) error
+	pace       *background.Pace
 	slots      map[string]*slot
 	watchPath  func(path string) (*changes, error)
 }
@@ -151,6 +156,7 @@ func New(opts Options) *Set {
 		clock:      opts.Clock,
 		observer:   opts.Observer,
 		recorder:   opts.Record,
+		pace:       opts.Pace,
 		slots:      make(map[string]*slot, len(opts.Tenants)),
 		watchPath:  watchPath,
 	}
@@ -299,6 +305,11 @@ func (s *Set) fail(slot *slot, err error) bool {
 // known.
 func (s *Set) prepare(ctx context.Context, slot *slot, tried *authz.PolicyChange) (_ *Active, err error) {
 	defer panics.Catch("activation", &err)
+	rest := func() {}
+	if slot.active.Load() != nil {
+		work := s.pace.Begin()
+		rest = func() { _ = work.Rest(ctx) } // whoever activates sees that the context has ended
+	}
 	loaded, err := slot.Load()
 	if err != nil {
 		return nil, err
@@ -308,11 +319,12 @@ func (s *Set) prepare(ctx context.Context, slot *slot, tried *authz.PolicyChange
 	if before := slot.active.Load(); before != nil && digest == before.Digest {
 		return nil, nil
 	}
-	policy, err := rego.Compile(loaded, rego.Options{Package: slot.Package, Builtins: slot.Builtins})
+	rest()
+	policy, err := rego.Compile(loaded, rego.Options{Package: slot.Package, Builtins: slot.Builtins, Rest: rest})
 	if err != nil {
 		return nil, err
 	}
-	active, err := s.choose(ctx, policy)
+	active, err := s.choose(ctx, policy, rest)
 	if err != nil {
 		return nil, err
 	}

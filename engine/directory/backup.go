@@ -43,7 +43,6 @@ func BackupStore(ctx context.Context, dir string, o BackupOptions, w io.Writer, 
 	if err != nil {
 		return BackupReport{}, err
 	}
-	o.Eager = true
 	report, err := s.Backup(ctx, o, w)
 	return report, errors.Join(err, s.Close())
 }

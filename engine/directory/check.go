@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/background"
 	"github.com/verdictpdp/verdict/engine/store"
 )
 
@@ -61,7 +62,7 @@ func (d *Directory) Check(ctx context.Context, tenant string, o CheckOptions) (C
 	}
 	defer snapshot.Close()
 	report := CheckReport{Revision: snapshot.Revision()}
-	if err := report.findDangling(ctx, snapshot); err != nil || !o.Deep {
+	if err := report.findDangling(ctx, d.pace.Begin(), snapshot); err != nil || !o.Deep {
 		return report, err
 	}
 	err = snapshot.view().Check(ctx, func(damage string) bool {
@@ -73,11 +74,11 @@ func (d *Directory) Check(ctx context.Context, tenant string, o CheckOptions) (C
 
 // findDangling looks at all that is pointed to. Only what does not exist costs
 // more than two reads.
-func (r *CheckReport) findDangling(ctx context.Context, s *Snapshot) error {
+func (r *CheckReport) findDangling(ctx context.Context, work background.Work, s *Snapshot) error {
 	root := authz.Root(s.Tenant())
 	var failed error
 	err := s.view().EachLinked(func(ref authz.EntityRef, links store.Links) bool {
-		if failed = ctx.Err(); failed != nil {
+		if failed = work.Rest(ctx); failed != nil {
 			return false
 		}
 		if ref == root {

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/background"
 	"github.com/verdictpdp/verdict/engine/store"
 )
 
@@ -36,6 +37,8 @@ type Options struct {
 	// Housekeeping is how often it is looked whether past revisions have left the
 	// retention while nobody writes; 0 means never.
 	Housekeeping time.Duration
+	// Pace is kept to by imports, exports, backups and checks. Nil never rests.
+	Pace *background.Pace
 	// Clock is the time of commits; nil means the system's.
 	Clock func() time.Time
 	// Logger hears what goes wrong out of a caller's sight; nil means nobody.
@@ -55,6 +58,7 @@ type Options struct {
 // A Directory is an open directory. It is safe for use by many goroutines.
 type Directory struct {
 	store   *store.Store
+	pace    *background.Pace
 	tenants []string
 	guard   Guard
 	// unrecorded is what waits to be recorded of the tenants' policies.
@@ -90,14 +94,14 @@ func Open(o Options) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Directory{store: s, tenants: slices.Sorted(slices.Values(o.Tenants)), guard: o.Guard, reading: make(chan struct{}, readingAtOnce)}, nil
+	return &Directory{store: s, pace: o.Pace, tenants: slices.Sorted(slices.Values(o.Tenants)), guard: o.Guard, reading: make(chan struct{}, readingAtOnce)}, nil
 }
 
 // readingAtOnce is how many steps of exports and watches are read at a time.
 const readingAtOnce = 8
 
 func storeOptions(o Options) store.Options {
-	so := store.Options{Dir: o.Dir, Retention: o.Retention, Housekeeping: o.Housekeeping, Audit: o.Audit, LowMemory: o.LowMemory, Clock: o.Clock, Logger: o.Logger, OnCommit: o.OnCommit, Committed: o.Committed}
+	so := store.Options{Dir: o.Dir, Retention: o.Retention, Housekeeping: o.Housekeeping, Audit: o.Audit, LowMemory: o.LowMemory, Pace: o.Pace, Clock: o.Clock, Logger: o.Logger, OnCommit: o.OnCommit, Committed: o.Committed}
 	if so.Retention == 0 {
 		so.Retention = DefaultRetention
 	}

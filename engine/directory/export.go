@@ -3,10 +3,12 @@ package directory
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/background"
 	"github.com/verdictpdp/verdict/engine/store"
 )
 
@@ -32,7 +34,7 @@ func (d *Directory) Export(ctx context.Context, tenant string, c authz.Consisten
 	if err != nil {
 		return 0, err
 	}
-	x := &exporter{directory: d, ctx: ctx, tenant: tenant, revision: snapshot.Revision(), w: bufio.NewWriterSize(w, 64<<10)}
+	x := &exporter{directory: d, ctx: ctx, tenant: tenant, revision: snapshot.Revision(), w: bufio.NewWriterSize(w, 64<<10), work: d.pace.Begin()}
 	for _, typ := range types {
 		if err := x.each(func(view *store.View, after string, line func(string, authz.Change) bool) error {
 			return view.EachEntity(typ, after, func(r Record) bool {
@@ -67,6 +69,7 @@ type exporter struct {
 	revision  uint64
 	w         *bufio.Writer
 	text      []byte
+	work      background.Work
 }
 
 // each writes the records that read visits: those whose ids come after one,
@@ -109,10 +112,12 @@ func (x *exporter) read(each func(view *store.View, line func(id string, c authz
 	}
 	defer snapshot.Close()
 	x.text = x.text[:0]
+	var ended error
 	err = each(snapshot.view(), func(_ string, c authz.Change) bool {
 		x.text = AppendLine(x.text, c)
 		full = len(x.text) >= exportBytes
-		return !full
+		ended = x.work.Rest(x.ctx)
+		return !full && ended == nil
 	})
-	return full, err
+	return full, errors.Join(err, ended)
 }

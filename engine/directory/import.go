@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/background"
 )
 
 // Bounds of one batch of an import, and of what it reports.
@@ -79,7 +80,7 @@ func (d *Directory) Import(ctx context.Context, tenant string, r io.Reader, o Im
 	if err := o.Author.Validate(); err != nil {
 		return ImportReport{}, err
 	}
-	im := &importer{options: o}
+	im := &importer{options: o, ctx: ctx, work: d.pace.Begin()}
 	if o.ValidateOnly {
 		rehearsal := newRehearsal(ctx, d, tenant, o.Author)
 		defer rehearsal.end()
@@ -89,7 +90,7 @@ func (d *Directory) Import(ctx context.Context, tenant string, r io.Reader, o Im
 		_, im.report.Revision = d.Revisions()
 		im.sink = &writing{directory: d, ctx: ctx, tenant: tenant, author: o.Author}
 	}
-	err := eachLine(ctx, tenant, r, im.take)
+	err := eachLine(ctx, d.pace, tenant, r, im.take)
 	if err == nil {
 		err = im.flush()
 	}
@@ -109,6 +110,8 @@ func (r *ImportReport) sort() {
 // An importer gathers lines into batches and keeps the report.
 type importer struct {
 	options ImportOptions
+	ctx     context.Context
+	work    background.Work
 	sink    sink
 	report  ImportReport
 	batch   []parsedLine
@@ -165,7 +168,7 @@ func (im *importer) flush() error {
 	if im.options.Progress != nil {
 		im.options.Progress(im.report.Lines, im.report.Refused)
 	}
-	return nil
+	return im.work.Rest(im.ctx)
 }
 
 // put puts some lines, in two halves when they come to more than one commit takes, or

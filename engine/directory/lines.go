@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/background"
 )
 
 // MaxLineBytes bounds one line of the import format. It is more than the line of
@@ -53,9 +54,11 @@ type blockLine struct {
 // goroutines, and calls take with each in order, from one goroutine. It reads
 // r in the caller's. Blank lines are left out.
 //
+// Between lines it rests at the pace, which may be nil.
+//
 // It returns when all lines are taken or take returns an error, with that
 // error, the context's or the reader's. None of its goroutines outlives it.
-func eachLine(ctx context.Context, tenant string, r io.Reader, take func(parsedLine) error) error {
+func eachLine(ctx context.Context, pace *background.Pace, tenant string, r io.Reader, take func(parsedLine) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	toParse := make(chan *block, blocksWaiting)
@@ -66,7 +69,7 @@ func eachLine(ctx context.Context, tenant string, r io.Reader, take func(parsedL
 		background.Go(func() {
 			var p Parser
 			for b := range toParse {
-				b.parse(&p, tenant)
+				b.parse(ctx, &p, pace.Begin(), tenant)
 			}
 		})
 	}
@@ -106,8 +109,8 @@ func eachLine(ctx context.Context, tenant string, r io.Reader, take func(parsedL
 	return nil
 }
 
-// parse parses the lines of a block.
-func (b *block) parse(p *Parser, tenant string) {
+// parse parses the lines of a block. Who takes them looks whether the context has ended.
+func (b *block) parse(ctx context.Context, p *Parser, work background.Work, tenant string) {
 	defer close(b.ready)
 	b.parsed = make([]parsedLine, len(b.lines))
 	start := 0
@@ -117,6 +120,7 @@ func (b *block) parse(p *Parser, tenant string) {
 			parsed.change, parsed.err = b.parseLine(p, tenant, start, line)
 		}
 		b.parsed[i] = parsed
+		_ = work.Rest(ctx)
 		start = line.end
 	}
 	b.text, b.lines = nil, nil

@@ -45,7 +45,7 @@ func Load(ctx context.Context, dir, tenant string, r io.Reader, o LoadOptions) (
 	err := store.Load(store.LoadOptions{Dir: dir, Now: so.Clock(), Logger: so.Logger}, tenant,
 		func(to *store.Loader) error {
 			l.to = to
-			return eachLine(ctx, tenant, r, l.take)
+			return eachLine(ctx, nil, tenant, r, l.take)
 		},
 		func(view *store.View, from *store.Loader) error {
 			if err := ctx.Err(); err != nil {

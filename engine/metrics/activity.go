@@ -48,6 +48,17 @@ func (m *Metrics) Activity(name string) Activity {
 	return a
 }
 
+// Asked reports whether anything was decided, searched or planned since it was called
+// before, for whoever leaves the processors to those who ask.
+func (m *Metrics) Asked() bool { return m.asked.Swap(false) }
+
+// noteAsked writes only where that is news, for all processors read it.
+func (m *Metrics) noteAsked() {
+	if !m.asked.Load() {
+		m.asked.Store(true)
+	}
+}
+
 // valueOf is what a counter has come to.
 func valueOf(counter prometheus.Counter) uint64 {
 	var value dto.Metric

@@ -136,6 +136,7 @@ func resultOf(err error) int {
 
 // Decided counts a decision.
 func (m *Metrics) Decided(name, evaluator string, isAllowed bool, err error, took time.Duration) {
+	m.noteAsked()
 	t := m.tenants[name]
 	if t == nil {
 		return
@@ -160,6 +161,7 @@ func (m *Metrics) Decided(name, evaluator string, isAllowed bool, err error, too
 
 // Searched counts a page of a search.
 func (m *Metrics) Searched(name string, method pdp.SearchMethod, candidates int, err error, took time.Duration) {
+	m.noteAsked()
 	t := m.tenants[name]
 	if t == nil {
 		return
@@ -174,6 +176,7 @@ func (m *Metrics) Searched(name string, method pdp.SearchMethod, candidates int,
 
 // Planned counts a filter of rows.
 func (m *Metrics) Planned(name string, err error, _ time.Duration) {
+	m.noteAsked()
 	if t := m.tenants[name]; t != nil {
 		t.plans[resultOf(err)].Inc()
 	}

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,6 +41,8 @@ type Options struct {
 type Metrics struct {
 	registry *prometheus.Registry
 	tenants  map[string]*tenant
+	// asked says that somebody has since Asked was called.
+	asked atomic.Bool
 	// evaluators are the names of those that policies run on.
 	evaluators []string
 	limits     map[authz.Limit]prometheus.Counter

@@ -15,9 +15,6 @@ type BackupOptions struct {
 	// Base is the tip of the backup that this one goes on from. Where it is not
 	// empty, another revision of the same number is refused.
 	Base string
-	// Eager takes a whole processor, where nobody else waits. Otherwise the backup
-	// rests for twice the time that it works.
-	Eager bool
 }
 
 // A BackupReport says what a backup holds, and how much it is.
@@ -25,9 +22,6 @@ type BackupReport struct {
 	backup.Header
 	backup.Trailer
 }
-
-// backupPace is how many bytes a second are verified at the end of a backup.
-const backupPace = 64 << 20
 
 // expectUndamaged refuses a store to be backed up in which damage was found.
 func (s *Store) expectUndamaged() error {
@@ -61,23 +55,19 @@ func (s *Store) Backup(ctx context.Context, o BackupOptions, w io.Writer) (Backu
 		return BackupReport{}, err
 	}
 	for more := true; more; {
-		if more, err = d.read(out); err != nil {
+		if more, err = d.read(ctx, out); err != nil {
 			return BackupReport{}, err
 		}
 		if err := out.Flush(); err != nil {
 			return BackupReport{}, err
 		}
-		if err := d.rest(ctx, o.Eager); err != nil {
+		if err := d.rest(ctx); err != nil {
 			return BackupReport{}, err
 		}
 	}
 	// What is read of a damaged table may lack records. Without its end a backup is
 	// refused.
-	pace := int64(backupPace)
-	if o.Eager {
-		pace = 0
-	}
-	if err := s.scrub(ctx, pace); err != nil && !isDamage(err) {
+	if err := s.scrub(ctx, 0); err != nil && !isDamage(err) {
 		return BackupReport{}, err
 	}
 	if err := s.expectUndamaged(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/background"
 )
 
 // Check verifies the tables of the whole store, and compares what is derived with
@@ -18,7 +19,7 @@ import (
 // each thing that is not as it should be, until that returns false. It reads
 // the whole tenant, and remembers the entities that the change records name.
 func (v *View) Check(ctx context.Context, damaged func(string) bool) error {
-	c := &checker{view: v, ctx: ctx, damaged: damaged}
+	c := &checker{view: v, ctx: ctx, work: v.store.options.Pace.Begin(), damaged: damaged}
 	for _, step := range []func() error{c.files, c.records, c.links, c.history} {
 		if err := errors.Join(step(), c.failed); err != nil || c.stopped {
 			return err
@@ -30,6 +31,7 @@ func (v *View) Check(ctx context.Context, damaged func(string) bool) error {
 type checker struct {
 	view    *View
 	ctx     context.Context
+	work    background.Work
 	damaged func(string) bool
 	stopped bool
 	failed  error // what ended a visit of records
@@ -46,7 +48,7 @@ func (c *checker) report(format string, args ...any) {
 // goOn reports whether to look further after a visit, which may have failed.
 func (c *checker) goOn(err error) bool {
 	if err == nil {
-		err = c.ctx.Err()
+		err = c.work.Rest(c.ctx)
 	}
 	if c.failed == nil {
 		c.failed = err

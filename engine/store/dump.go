@@ -6,12 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"runtime"
-	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/background"
 	"github.com/verdictpdp/verdict/engine/store/backup"
 )
 
@@ -26,22 +25,15 @@ type dump struct {
 	header         backup.Header
 	keep           backup.Keep
 
-	next  []byte        // where reading goes on
-	below uint64        // within the key next: at the versions below this one; else 0
-	took  time.Duration // reading the last frame
+	next  []byte // where reading goes on
+	below uint64 // within the key next: at the versions below this one; else 0
+	work  background.Work
 }
-
-// backupScrubPace is how many bytes a second are verified before a backup.
-const backupScrubPace = 256 << 20
 
 // newDump begins to read, if the store is whole: what Badger cannot read of a table
 // it would leave out in silence.
 func (s *Store) newDump(ctx context.Context, o BackupOptions) (*dump, error) {
-	pace := int64(backupScrubPace)
-	if o.Eager {
-		pace = 0
-	}
-	err := s.scrub(ctx, pace)
+	err := s.scrub(ctx, 0)
 	if err := s.expectUndamaged(); err != nil {
 		return nil, err
 	}
@@ -52,7 +44,7 @@ func (s *Store) newDump(ctx context.Context, o BackupOptions) (*dump, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &dump{store: s, latest: latest, oldest: oldest, keep: backup.Keep{Floor: oldest.revision}}
+	d := &dump{store: s, latest: latest, oldest: oldest, keep: backup.Keep{Floor: oldest.revision}, work: s.options.Pace.Begin()}
 	if d.header, err = d.headerAfter(o); err != nil {
 		d.close()
 		return nil, err
@@ -165,13 +157,12 @@ func tenantsOf(from source) ([]string, error) {
 // by one: then the next key is looked up.
 const maxUnread = 16
 
-// readAtOnce is how many versions are read before others get their turn: some 20 µs.
+// readAtOnce is how many versions are read before others may get their turn: some 20 µs.
 const readAtOnce = 64
 
-// read adds versions until a frame is full, and reports whether there are more.
-func (d *dump) read(out *backup.Writer) (more bool, err error) {
-	began := time.Now()
-	defer func() { d.took = time.Since(began) }()
+// read adds versions until a frame is full, and reports whether there are more. It ends
+// with the context, and with the store.
+func (d *dump) read(ctx context.Context, out *backup.Writer) (more bool, err error) {
 	if d.below > 0 {
 		full, err := d.readKey(out)
 		if err != nil || full {
@@ -194,7 +185,9 @@ func (d *dump) read(out *backup.Writer) (more bool, err error) {
 			unread = 0
 		}
 		if read++; read%readAtOnce == 0 {
-			runtime.Gosched()
+			if err := d.rest(ctx); err != nil {
+				return false, err
+			}
 		}
 		if unread < maxUnread {
 			it.Next()
@@ -241,26 +234,12 @@ func (d *dump) add(out *backup.Writer, item *badger.Item) (kept, full bool, err 
 	return true, full, nil
 }
 
-// restFor is how many times the time that reading took is rested, for those who
-// wait for a decision meanwhile. See the table "backup" of benchmarks/overload.
-const restFor = 2
-
-// rest leaves the processor to others between two frames, unless it is eager. It
-// ends with the context, and with the store.
-func (d *dump) rest(ctx context.Context, eager bool) error {
-	rested := restFor * d.took
-	if eager {
-		rested = 0
-	}
-	timer := time.NewTimer(rested)
-	defer timer.Stop()
+// rest leaves the processor to others. It fails when the context or the store has ended.
+func (d *dump) rest(ctx context.Context) error {
 	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	case <-d.store.closing:
 		return errClosed
-	case <-timer.C:
-		// Where the timer is due at once, which of them is chosen is up to chance.
-		return context.Cause(ctx)
+	default:
+		return d.work.Rest(ctx)
 	}
 }

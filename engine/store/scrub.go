@@ -11,9 +11,9 @@ import (
 // time to time, as when the store was opened.
 const (
 	scrubEvery = 10 * time.Minute
-	// scrubPace is how many bytes a second are read: some thousandths of a processor's
-	// time, and of what a disk reads.
-	scrubPace = 4 << 20
+	// scrubPerSecond is how many bytes a second are read: some thousandths of a
+	// processor's time, and of what a disk reads.
+	scrubPerSecond = 4 << 20
 )
 
 // scrubbing verifies the tables again and again, until the store is closed.
@@ -30,18 +30,19 @@ func (s *Store) scrubbing() {
 	}()
 	for pause(ctx, scrubEvery) {
 		// What it finds is noted, and what it cannot read it reads the next time.
-		_ = s.scrub(ctx, scrubPace)
+		_ = s.scrub(ctx, scrubPerSecond)
 	}
 }
 
 // scrub verifies the tables that there are, at so many bytes a second; 0 is as
-// fast as can be. The first that is damaged is an error, which is noted.
-func (s *Store) scrub(ctx context.Context, pace int64) error {
+// fast as the store's pace lets it. The first that is damaged is an error, which is noted.
+func (s *Store) scrub(ctx context.Context, perSecond int64) error {
 	if s.disk.dir == "" {
 		return nil
 	}
+	work := s.options.Pace.Begin()
 	for _, info := range s.db.Tables() {
-		_, err := verifyTable(table.NewFilename(info.ID, s.disk.dir))
+		_, err := verifyTable(table.NewFilename(info.ID, s.disk.dir), func() error { return work.Rest(ctx) })
 		switch {
 		case err == nil:
 		case !s.hasTable(info.ID):
@@ -55,7 +56,7 @@ func (s *Store) scrub(ctx context.Context, pace int64) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if pace > 0 && !pause(ctx, time.Duration(info.OnDiskSize)*time.Second/time.Duration(pace)) {
+		if perSecond > 0 && !pause(ctx, time.Duration(info.OnDiskSize)*time.Second/time.Duration(perSecond)) {
 			return ctx.Err()
 		}
 	}

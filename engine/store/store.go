@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/background"
 )
 
 // Options say where a store is and how it behaves.
@@ -33,6 +34,8 @@ type Options struct {
 	// Housekeeping is how often the store looks whether something is to be discarded
 	// while nobody writes; 0 for never.
 	Housekeeping time.Duration
+	// Pace is kept to by backups, and by what reads the whole store. Nil never rests.
+	Pace *background.Pace
 	// Clock is the time of commits.
 	Clock func() time.Time
 	// Logger hears what goes wrong out of a caller's sight.

@@ -17,14 +17,15 @@ import (
 // A table ends with an index of its blocks, which lie in front one behind the
 // other. Index and blocks each end with a checksum and its length.
 
-// maxVerifyBuffer is how much of a file is read at once.
-const maxVerifyBuffer = 1 << 20
+// maxVerifyBuffer is how much of a file is read at once: some 100 µs of work.
+const maxVerifyBuffer = 256 << 10
 
 // lengthSize is that of a length in a table.
 const lengthSize = 4
 
-// verifyTable verifies a table, and tells the highest revision in it.
-func verifyTable(path string) (highest uint64, err error) {
+// verifyTable verifies a table, and tells the highest revision in it. It rests before
+// each reading of the file.
+func verifyTable(path string, rest func() error) (highest uint64, err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return 0, damagedFile(path, err)
@@ -32,13 +33,35 @@ func verifyTable(path string) (highest uint64, err error) {
 	defer file.Close()
 	stat, err := file.Stat()
 	if err == nil {
-		highest, err = verifyTableIn(file, stat.Size())
+		highest, err = verifyTableIn(restful{file, rest}, stat.Size())
+	}
+	if interrupted, ok := errors.AsType[*interruption](err); ok {
+		return 0, interrupted.cause
 	}
 	if err != nil {
 		return 0, damagedFile(path, err)
 	}
 	return highest, nil
 }
+
+// A restful file rests before it is read.
+type restful struct {
+	file io.ReaderAt
+	rest func() error
+}
+
+// ReadAt reads the file; an error of the rest is an interruption.
+func (r restful) ReadAt(p []byte, at int64) (int, error) {
+	if err := r.rest(); err != nil {
+		return 0, &interruption{err}
+	}
+	return r.file.ReadAt(p, at)
+}
+
+// An interruption is why a file was not read to its end, which is no damage.
+type interruption struct{ cause error }
+
+func (i *interruption) Error() string { return i.cause.Error() }
 
 // verifyTableIn verifies the table that something of a size is.
 func verifyTableIn(file io.ReaderAt, size int64) (highest uint64, err error) {

@@ -36,6 +36,20 @@ func newCompiler(b *bundle.Bundle, opts Options) (*ast.Compiler, error) {
 		}), nil
 }
 
+// restBetweenStages has a compiler rest after each of its stages.
+func restBetweenStages(compiler *ast.Compiler, rest func()) {
+	if rest == nil {
+		return
+	}
+	for _, stage := range ast.AllStages() {
+		compiler.WithStageAfterID(stage, ast.CompilerStageDefinition{
+			Name:       "RestAfter" + string(stage),
+			MetricName: "compile_stage_rest",
+			Stage:      func(*ast.Compiler) *ast.Error { rest(); return nil },
+		})
+	}
+}
+
 // replacing says of a function that is missing from a package which the bundle
 // took from the library why it is missing: the place of the call may be the
 // library's, and the fault is not.

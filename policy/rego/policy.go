@@ -32,6 +32,9 @@ type Options struct {
 	// Builtins are the names of built-in functions that reach the network or
 	// are not deterministic, and may be called all the same.
 	Builtins []string
+	// Rest, if set, is called between the steps of the compilation, so that others may
+	// have their turn.
+	Rest func()
 }
 
 // A Policy is a compiled bundle. It is immutable and safe for use by many
@@ -62,11 +65,13 @@ func Compile(b *bundle.Bundle, opts Options) (*Policy, error) {
 		return nil, err
 	}
 	withStandIns(compiler)
+	restBetweenStages(compiler, opts.Rest)
 	compiler.Compile(modules(b.Modules))
 	if compiler.Failed() {
 		return nil, Invalid(replacing(b, compiler.Errors))
 	}
 	p := &Policy{bundle: b.WithoutTests(), pkg: pkg, path: path, compiler: compiler, titles: titles(compiler), options: opts}
+	p.options.Rest = nil // it was for this compilation
 	p.lookups = sync.OnceValues(p.withLookups)
 	p.conflicts = sync.OnceValue(func() []Conflict { return conflictsOf(compiler) })
 	if err := p.checkDecision(); err != nil {

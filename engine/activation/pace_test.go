@@ -1,0 +1,46 @@
+package activation_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/verdictpdp/verdict/engine/activation"
+	"github.com/verdictpdp/verdict/engine/background"
+	"github.com/verdictpdp/verdict/engine/eval"
+	"github.com/verdictpdp/verdict/policy/rego"
+)
+
+// slow takes its time to prepare a policy.
+type slow struct{ fake }
+
+const preparing = 10 * time.Millisecond
+
+func (s slow) Prepare(ctx context.Context, policy *rego.Policy) (eval.Program, error) {
+	time.Sleep(preparing)
+	return s.fake.Prepare(ctx, policy)
+}
+
+// TestAReplacementRests makes a bundle active while decisions are made all the time: the
+// first one at once, since nobody can be answered before, and the next one with rests.
+func TestAReplacementRests(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		set, _ := newSetWith(dir, func(o *activation.Options) {
+			o.Evaluators = []eval.Evaluator{slow{}}
+			o.Pace = background.New(func() bool { return true })
+		})
+		for _, c := range []struct {
+			revision string
+			rests    bool
+		}{{"r1", false}, {"r2", true}} {
+			write(t, dir, sound(c.revision))
+			before := time.Now()
+			activate(t, set)
+			if rested := time.Since(before) - preparing; (rested > preparing) != c.rests {
+				t.Errorf("the activation of %s rested for %v, want that it rests: %v", c.revision, rested, c.rests)
+			}
+		}
+	})
+}

@@ -1,0 +1,113 @@
+// Package background has long work, such as a backup or the compilation of a bundle,
+// leave the processors to those who wait for a decision.
+//
+// Go's scheduler lets a goroutine run for some ten milliseconds before others have their
+// turn, and while all processors are busy it looks no more often for what the network
+// brought. A decision takes some ten microseconds, so that one such goroutine is what
+// the slowest hundredth of the decisions waits for. A goroutine cannot be given a lower
+// priority, and a thread that is given one keeps its processor from the others of the
+// process, and its locks. So the work itself rests, after each piece of it.
+//
+// The package knows of decisions only whether there are any. Start with Work.Rest.
+package background
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// piece is for how long work goes on before others have their turn.
+	piece = 100 * time.Microsecond
+	// restFor is how many times as long it rests while decisions are made: all work
+	// together takes a tenth of a processor then. See the table "backup" of
+	// benchmarks/overload.
+	restFor = 9
+	// mostRest bounds one rest, so that work gets on whose pieces take long, or are held
+	// up.
+	mostRest = 20 * time.Millisecond
+	// look is how often it is asked whether decisions were made, and for how long they
+	// are taken to go on.
+	look = 5 * time.Millisecond
+	busy = 4 * look
+)
+
+// A Pace is what all long work of a process keeps to. A nil Pace never rests. It is
+// safe for use by many goroutines at once.
+type Pace struct {
+	decided func() bool
+	begun   time.Time
+	// The times are nanoseconds since it was begun: when it was asked whether there were
+	// decisions, until when they are taken to go on, and until when there is rest.
+	looked, goOn, resting atomic.Int64
+}
+
+// New makes a Pace, which asks now and then whether anything was decided since it asked
+// before.
+func New(decided func() bool) *Pace { return &Pace{decided: decided, begun: time.Now()} }
+
+// Work is what one goroutine does at a Pace.
+type Work struct {
+	pace  *Pace
+	since time.Duration
+}
+
+// Begin begins some work.
+func (p *Pace) Begin() Work {
+	if p == nil {
+		return Work{}
+	}
+	return Work{pace: p, since: time.Since(p.begun)}
+}
+
+// Rest is called in between, as often as it can be: mostly it returns at once. While
+// nobody decides, it does so after others had their turn. The error is the cause of the
+// context's end.
+func (w *Work) Rest(ctx context.Context) error {
+	if err := context.Cause(ctx); err != nil || w.pace == nil {
+		return err
+	}
+	now := time.Since(w.pace.begun)
+	worked := now - w.since
+	if worked < piece {
+		return nil
+	}
+	if !w.pace.isBusy(now) {
+		runtime.Gosched()
+		w.since = time.Since(w.pace.begun)
+		return nil
+	}
+	timer := time.NewTimer(w.pace.rest(now, worked))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	w.since = time.Since(w.pace.begun)
+	return context.Cause(ctx)
+}
+
+// isBusy reports whether decisions are made.
+func (p *Pace) isBusy(now time.Duration) bool {
+	if looked := p.looked.Load(); now-time.Duration(looked) >= look && p.looked.CompareAndSwap(looked, int64(now)) {
+		if p.decided() {
+			p.goOn.Store(int64(now + busy))
+		}
+	}
+	return int64(now) < p.goOn.Load()
+}
+
+// rest is how long to rest after having worked: until others have rested, and for as
+// long as one's own work asks for.
+func (p *Pace) rest(now, worked time.Duration) time.Duration {
+	own := min(restFor*worked, mostRest)
+	for {
+		resting := p.resting.Load()
+		end := max(time.Duration(resting), now) + own
+		if p.resting.CompareAndSwap(resting, int64(end)) {
+			return end - now
+		}
+	}
+}
