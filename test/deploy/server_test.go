@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"math/big"
 	"net"
 	"net/http"
@@ -115,6 +116,21 @@ func settingsOf(t *testing.T, name, values string) string {
 	return decodeTo[*corev1.ConfigMap](t, only(t, files, "configmap.yaml")).Data["verdict.yaml"]
 }
 
+// programDir is where the program is built, and goes with the tests.
+var programDir string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "verdict-deploy-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	programDir = dir
+	status := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(status)
+}
+
 // program is the real one, of this repository.
 var program = func() func(t *testing.T) string {
 	var once sync.Once
@@ -123,12 +139,7 @@ var program = func() func(t *testing.T) string {
 	return func(t *testing.T) string {
 		t.Helper()
 		once.Do(func() {
-			dir, err := os.MkdirTemp("", "verdict-deploy-")
-			if err != nil {
-				failed = err
-				return
-			}
-			path = filepath.Join(dir, "verdict")
+			path = filepath.Join(programDir, "verdict")
 			build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", path, "./cmd/verdict")
 			build.Dir = "../.."
 			if out, err := build.CombinedOutput(); err != nil {
