@@ -50,7 +50,7 @@ func readAcknowledged(dir string) (uint64, error) {
 func expectWritable(dir string) error {
 	file, err := os.OpenFile(filepath.Join(dir, acknowledgedFile), os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
-		return authz.Errorf(authz.Unavailable, "the store in %s cannot be written to, as it has to be: mount it for writing, and let the user write who runs this: %w", dir, err)
+		return authz.Errorf(authz.Unavailable, "the store in %s cannot be written to, as it has to be: mount it for writing, let the user write who runs this, or start from a copy on another disk: %w", dir, err)
 	}
 	return file.Close()
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
@@ -77,7 +78,10 @@ func (d disk) expectRoomToOpen() error {
 	if logs, _ := fs.Glob(os.DirFS(d.dir), "*.mem"); len(logs) > 0 { // the pattern is well formed
 		needed += fullMemTableBytes
 	}
-	return d.expectRoom(needed)
+	if err := d.expectRoom(needed); err != nil {
+		return fmt.Errorf("%w, or start from a copy of the store on another disk", err)
+	}
+	return nil
 }
 
 // expectRoomToCommit refuses where a commit, or the compactions that follow

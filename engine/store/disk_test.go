@@ -81,7 +81,7 @@ func TestFullDiskRefusesToOpen(t *testing.T) {
 	copyStore(t, options.Dir, killed.options.Dir)
 	d.free.Store(openReserveBytes + fullMemTableBytes - 1)
 	_, err = open(options, d.bytes)
-	wantError(t, err, authz.Unavailable, "59 MiB are free, and 60 MiB are needed")
+	wantError(t, err, authz.Unavailable, "59 MiB are free, and 60 MiB are needed: free some space and try again, or start from a copy of the store on another disk")
 	d.free.Add(1)
 	s, err := open(options, d.bytes)
 	if err != nil {
