@@ -99,6 +99,7 @@ func entered(handle grpc.MethodHandler, method string, enter func(context.Contex
 
 func (r Registrar) receiveEnveloped(handle grpc.MethodHandler) grpc.MethodHandler {
 	return func(server any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+		deepenToReceive(false)
 		e := Envelope{unpacking: unpacking{ctx: ctx, ask: r.Unpack}}
 		defer e.unpacking.end()
 		return handle(server, ctx, func(message any) error {
@@ -109,6 +110,7 @@ func (r Registrar) receiveEnveloped(handle grpc.MethodHandler) grpc.MethodHandle
 			if e.Malformed != nil { // no interceptor sees this one
 				return status.Of(e.Malformed, "").GRPC().Err()
 			}
+			deepen(false)
 			return nil
 		}, interceptor)
 	}
