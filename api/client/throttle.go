@@ -19,12 +19,15 @@ type throttle struct {
 	// answered those that the server did not refuse. Both halve with each period.
 	asked, answered float64
 	until           time.Time // of the period
+	// refused and refusedBefore say that the server has refused some, in this period and
+	// in the one before.
+	refused, refusedBefore bool
 }
 
 const (
 	// excess is how many are sent for each that is answered, so that it shows when the
-	// server can do more again.
-	excess = 1.25
+	// server can do more again, and growth how many are once it refuses none of them.
+	excess, growth = 1.1, 2
 	// fewAsked are so few that nothing follows from them.
 	fewAsked = 20
 	// throttlePeriod is how fast what was is forgotten.
@@ -36,7 +39,11 @@ func (t *throttle) lets(now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.forget(now)
-	if t.asked < fewAsked || rand.Float64()*t.asked >= t.asked-excess*t.answered {
+	most := excess * t.answered
+	if !t.refused && !t.refusedBefore {
+		most = growth * t.answered
+	}
+	if t.asked < fewAsked || rand.Float64()*t.asked >= t.asked-most {
 		return true
 	}
 	t.asked++
@@ -49,7 +56,9 @@ func (t *throttle) ended(now time.Time, refused bool) {
 	defer t.mu.Unlock()
 	t.forget(now)
 	t.asked++
-	if !refused {
+	if refused {
+		t.refused = true
+	} else {
 		t.answered++
 	}
 }
@@ -59,8 +68,9 @@ func (t *throttle) forget(now time.Time) {
 		return
 	}
 	if now.Sub(t.until) > 10*throttlePeriod {
-		t.asked, t.answered = 0, 0
+		t.asked, t.answered, t.refused = 0, 0, false
 	}
+	t.refused, t.refusedBefore = false, t.refused
 	t.asked /= 2
 	t.answered /= 2
 	t.until = now.Add(throttlePeriod)

@@ -163,11 +163,28 @@ func TestThrottle(t *testing.T) {
 				}
 			}
 		}
-		if most := float64(answered) * 1.5; float64(asked) > most {
+		if most := float64(answered) * 1.25; float64(asked) > most {
 			t.Errorf("%d were sent for %d that were answered", asked, answered)
 		}
 		if want := 10 * calls / 2 * 95 / 100; answered < want {
 			t.Errorf("%d were answered, of %d that could be", answered, 10*calls/2)
+		}
+	})
+	t.Run("the server can do all again", func(t *testing.T) {
+		var throttle throttle
+		start, calls := now, calls/100 // in a hundredth of a second
+		for at := time.Duration(0); at < 10*time.Second; at += time.Second / 100 {
+			now := start.Add(at)
+			sent := 0
+			for range calls {
+				if throttle.lets(now) {
+					throttle.ended(now, at < 5*time.Second && sent >= calls/50)
+					sent++
+				}
+			}
+			if at > 8*time.Second && sent < calls {
+				t.Fatalf("%d of %d are sent %v after it could do all", sent, calls, at-5*time.Second)
+			}
 		}
 	})
 	t.Run("what was long ago is forgotten", func(t *testing.T) {
