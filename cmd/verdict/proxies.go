@@ -101,6 +101,7 @@ func (s *service) mapper(clock func() time.Time) *mapping.Mapper {
 			return active.Rules[mapping.RuleName], nil
 		},
 		Decider:    s.decider(),
+		Turns:      s.turns,
 		Logger:     s.logger,
 		Clock:      clock,
 		Evaluation: time.Duration(s.config.Limits.Evaluation),

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/panics"
 	"github.com/verdictpdp/verdict/engine/pdp"
@@ -33,6 +34,9 @@ type Options struct {
 	// Unavailable while it has no policy.
 	Rule    func(tenant string) (eval.Rule, error)
 	Decider Decider
+	// Turns bound how many rules are evaluated at a time, as they do decisions; nil for
+	// no bound.
+	Turns *admission.Turns
 	// Logger is told of rules that fail, of what they yield when that is no request
 	// and of obligations that cannot be met, and at debug level of what is refused
 	// and of what the rule does not know.
@@ -116,6 +120,11 @@ func (m *Mapper) request(ctx context.Context, tenant string, document authz.Obje
 	if rule == nil {
 		return nil, parts{}, authz.Errorf(authz.Evaluation, "the policy has no rule %s: write request := {…} in that package", RuleName)
 	}
+	turn, err := m.Turns.Check(ctx, tenant)
+	if err != nil {
+		return nil, parts{}, err
+	}
+	defer turn.Release() // before the decision, which takes its own
 	bounded, cancel := context.WithTimeout(ctx, m.Evaluation)
 	defer cancel()
 	value, defined, err := rule.Value(bounded, eval.Input{

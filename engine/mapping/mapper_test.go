@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/eval"
 )
 
@@ -103,6 +104,36 @@ request := {"subject": {"type": "user", "id": "x"}, "action": {"name": "read"}, 
 	}
 	if diff := cmp.Diff(authz.Object{"mfa": true}, asked.Context); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Rules take turns, and give them back before the decisions take their own.
+func TestRulesTakeTurns(t *testing.T) {
+	turns := admission.New(admission.Options{Turns: 1, MaxWait: time.Millisecond})
+	mapped := 0
+	shipped := ruleOf(t, clinicData, "")
+	mapper := newMapper(valueFunc(func(ctx context.Context, in eval.Input) (any, bool, error) {
+		mapped++
+		if _, err := turns.Check(ctx, "clinic"); authz.KindOf(err) != authz.Overloaded {
+			t.Errorf("beside a rule there is a turn of one: %v", err)
+		}
+		return shipped.Value(ctx, in)
+	}), decideFunc(func(*authz.Request) (authz.Decision, error) {
+		turn, err := turns.Check(t.Context(), "clinic")
+		turn.Release()
+		return authz.Decision{Allowed: true, ID: "d1"}, err
+	}))
+	mapper.Turns = turns
+	if answer, err := mapper.Answer(t.Context(), readPatient()); err != nil || !answer.Allowed() {
+		t.Errorf("%s, %v", answer.Body, err)
+	}
+	turn, err := turns.Check(t.Context(), "other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer turn.Release()
+	if answer, err := mapper.Answer(t.Context(), readPatient()); err != nil || answer.Status != http.StatusServiceUnavailable || mapped != 1 {
+		t.Errorf("without a turn: status %d, %v, and %d rules ran; want 503 and 1", answer.Status, err, mapped)
 	}
 }
 

@@ -102,13 +102,22 @@ func (s *server) enter(ctx context.Context, r *http.Request, to access) (context
 	return ctx, s.gate.Admit(ctx, to.operation, tenant)
 }
 
-// further serves a handler of another package to those who have access.
+// further serves a handler of another package to those who have access. Checks are
+// counted at the door, as those of this package are.
 func (s *server) further(handler http.Handler, to access) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, err := s.enter(r.Context(), r, to)
 		if err != nil {
 			s.write(w, r, s.refuse(r, err))
 			return
+		}
+		if to.operation == caller.Check {
+			call, err := s.counted.Arrive(s.counted.Of(tenantOf(r)), false)
+			if err != nil {
+				s.write(w, r, s.refuse(r, err))
+				return
+			}
+			defer call.Leave()
 		}
 		handler.ServeHTTP(w, r.WithContext(ctx))
 	})

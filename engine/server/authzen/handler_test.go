@@ -19,6 +19,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/admission"
+	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/pdp"
 )
 
@@ -143,10 +144,17 @@ func TestRequestsAreRefusedUnreadWhileThereAreTooMany(t *testing.T) {
 			break
 		}
 	}
-	handler := newOpen(Options{Decider: allowReads, Admission: door, Ready: func() error { return nil }, Logger: zap.NewNop()})
+	proxies := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	handler := newOpen(Options{
+		Decider: allowReads, Admission: door, Ready: func() error { return nil }, Logger: zap.NewNop(),
+		Further:    map[string]http.Handler{"/proxy/{proxy}": proxies, "/tenants/{tenant}/proxy/{proxy}": proxies, "GET /metrics": proxies},
+		Operations: map[string]caller.Operation{"/proxy/{proxy}": caller.Check, "/tenants/{tenant}/proxy/{proxy}": caller.Check, "GET /metrics": caller.Metrics},
+	})
 	for path, want := range map[string]int{
 		"/access/v1/evaluation": http.StatusTooManyRequests, "/access/v1/evaluations": http.StatusTooManyRequests,
+		"/proxy/nginx":                       http.StatusTooManyRequests,
 		"/tenants/blue/access/v1/evaluation": http.StatusOK, // which has its share
+		"/tenants/blue/proxy/nginx":          http.StatusOK,
 	} {
 		response := post(t, handler, path, readRecord)
 		if told := response.Header().Get("Retry-After"); response.Code != want || (told != "") != (want == http.StatusTooManyRequests) {

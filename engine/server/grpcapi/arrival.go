@@ -209,9 +209,9 @@ func (a *arrival) leave() {
 	}
 }
 
-// isOf says whose the call is, which was read meanwhile.
+// isOf says whose the call is, which was read meanwhile, where it is counted.
 func (a *arrival) isOf(share *admission.Share) {
-	if a != nil && a.connection != nil && share != nil && a.connection.share.Load() != share {
+	if a != nil && a.connection != nil && share != nil && a.call != (admission.Call{}) && a.connection.share.Load() != share {
 		a.connection.share.Store(share)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	grpcstatus "google.golang.org/grpc/status"
@@ -18,6 +19,7 @@ import (
 	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/pdp"
+	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
 func checkOf(tenant string) *verdictv1.CheckAccessRequest {
@@ -146,6 +148,37 @@ func TestConnectionCountsForTheTenantItAskedFor(t *testing.T) {
 	}
 	if _, err := access.CheckAccess(t.Context(), checkOf("")); grpcstatus.Code(err) != codes.ResourceExhausted {
 		t.Errorf("the tenant that floods: %v, want RESOURCE_EXHAUSTED", err)
+	}
+}
+
+// TestChecksOfProxiesCountForTheirTenant is the same of a service of another package.
+func TestChecksOfProxiesCountForTheirTenant(t *testing.T) {
+	const service = "envoy.service.auth.v3.Authorization"
+	door := admission.NewDoor(admission.DoorOptions{Tenants: map[string]int{authz.DefaultTenant: 1, "blue": 1}})
+	_, conn := start(t, Options{
+		Admission:  door,
+		Operations: map[string]caller.Operation{"/" + service + "/Check": caller.Check},
+		Further: []func(grpc.ServiceRegistrar){func(r grpc.ServiceRegistrar) {
+			r.RegisterService(&grpc.ServiceDesc{ServiceName: service, HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{
+				answering[question]("Check", "/"+service+"/Check", func(context.Context, *question) (wire.Answer, error) { return wire.Answer{}, nil }),
+			}}, nil)
+		}},
+	})
+	ask := func(tenant string) error {
+		return conn.Invoke(t.Context(), "/"+service+"/Check", checkOf(tenant), new(verdictv1.CheckAccessResponse))
+	}
+	if err := ask("blue"); err != nil {
+		t.Fatal(err)
+	}
+	for _, share := range []*admission.Share{nil, door.Of(authz.DefaultTenant)} {
+		for range 1_000_000 {
+			if _, err := door.Arrive(share, false); err != nil {
+				break
+			}
+		}
+	}
+	if err := ask("blue"); err != nil {
+		t.Errorf("a tenant is refused for what others do: %v", err)
 	}
 }
 

@@ -14,7 +14,6 @@ func (s *accessServer) batchCheckAccess(ctx context.Context, q *batchQuestion) (
 	if q.refused != nil {
 		return nil, q.refused
 	}
-	arrivalOf(ctx).isOf(s.counted.Of(q.batch.Tenant))
 	var decisions []authz.Decision
 	if len(q.batch.Requests) > 0 {
 		var err error

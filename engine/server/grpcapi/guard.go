@@ -67,9 +67,11 @@ func (g *guard) unary(ctx context.Context, request any, info *grpc.UnaryServerIn
 	}()
 	a := arrivalOf(ctx)
 	defer a.leave()
-	if err := g.door.admit(ctx, info.FullMethod, request); err != nil {
+	tenant := tenantIn(request)
+	if err := g.door.admitIn(ctx, info.FullMethod, tenant); err != nil {
 		return nil, err
 	}
+	a.isOf(g.entrance.door.Of(tenantOf(tenant)))
 	if longMethods[info.FullMethod] {
 		a.leave()
 	}
