@@ -101,7 +101,12 @@ func TestIdleConnections(t *testing.T) {
 	a.check()
 	late := time.AfterFunc(patience, func() { a.conn.Close() })
 	defer late.Stop()
+	// Without a limit of its own, net/http would wait as long as for a whole request.
+	soon := time.Now().Add(authzen.DefaultMaxTime)
 	web := speak(t, s.httpListener.Addr().String(), "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+	if err := web.SetReadDeadline(soon); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := io.Copy(io.Discard, web); err != nil {
 		t.Errorf("the idle connection over HTTP: %v", err)
 	}
