@@ -35,25 +35,7 @@ func TestListening(t *testing.T) {
 	anyPort := func(address string) string { return strings.TrimRight(address, "0123456789") + "0" }
 	server := exec.Command("verdict", "serve", "--bundle", filepath.Join(dir, "policy"), "--data", filepath.Join(dir, "store"),
 		"--grpc", anyPort(defaultGRPC), "--http", anyPort(defaultHTTP))
-	server.SysProcAttr = dyingWithTest()
-	log, err := server.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = server.Process.Kill()
-		_ = server.Wait()
-	}()
-	var serving struct{ Msg, GRPC, HTTP string }
-	for lines := bufio.NewScanner(log); serving.Msg != "serving"; {
-		if !lines.Scan() {
-			t.Fatal("the server ended before it served")
-		}
-		_ = json.Unmarshal(lines.Bytes(), &serving) // others have other members
-	}
+	serving := awaitServing(t, server)
 	want := map[netip.AddrPort]bool{netip.MustParseAddrPort(serving.GRPC): true, netip.MustParseAddrPort(serving.HTTP): true}
 	got := listening(t, server.Process.Pid)
 	if !maps.Equal(got, want) {
@@ -64,6 +46,53 @@ func TestListening(t *testing.T) {
 			t.Errorf("%v is not on loopback", address)
 		}
 	}
+}
+
+// TestSocketsAreMadePrivately holds that nobody else can reach a socket before its mode
+// is set: a server masks what others may do with what it makes, whatever started it.
+func TestSocketsAreMadePrivately(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "policy"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "policy", "authz.rego"), faultyPolicy)
+	server := exec.Command("sh", "-c", `umask 0 && exec verdict serve --bundle policy --data store --grpc "unix://$PWD/grpc" --http "unix://$PWD/http"`)
+	server.Dir = dir
+	awaitServing(t, server)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", server.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(status), "\nUmask:\t0077\n") {
+		t.Error("what a server makes that was started with umask 0 is not its owner's alone")
+	}
+}
+
+// A servingLine is the line of the log with which a server says where it listens.
+type servingLine struct{ Msg, GRPC, HTTP string }
+
+// awaitServing starts a server, which ends with the test.
+func awaitServing(t *testing.T, server *exec.Cmd) (line servingLine) {
+	t.Helper()
+	server.SysProcAttr = dyingWithTest()
+	log, err := server.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+	})
+	for lines := bufio.NewScanner(log); line.Msg != "serving"; {
+		if !lines.Scan() {
+			t.Fatal("the server ended before it served")
+		}
+		_ = json.Unmarshal(lines.Bytes(), &line) // others have other members
+	}
+	return line
 }
 
 // listening is where a process can be reached, by the tables of the kernel.

@@ -82,9 +82,10 @@ func systemID(name string, lookUp func(string) (string, error)) (int, error) {
 	return strconv.Atoi(text)
 }
 
-// listen makes a socket that nobody else can reach before it is as it is to be.
+// listen makes a socket. Until it is as it is to be it is its owner's alone, which
+// keepFilesPrivate has seen to.
 func (c socketsConfig) listen(path string) (_ net.Listener, err error) {
-	listener, err := listenPrivately(path)
+	listener, err := net.Listen("unix", path)
 	if err != nil {
 		return nil, err
 	}
