@@ -67,7 +67,7 @@ func openPoint(o pointOptions) (*point, error) {
 	for i, tenant := range o.tenants {
 		names[i] = tenant.Name
 	}
-	pace := background.New(counts.Asked)
+	pace := background.New(counts.Asked, processorTime)
 	var programs *activation.Set
 	dir, err := directory.Open(directory.Options{
 		Dir:          o.dir,

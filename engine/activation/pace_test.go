@@ -2,6 +2,7 @@ package activation_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,7 +30,10 @@ func TestAReplacementRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set, _ := newSetWith(dir, func(o *activation.Options) {
 			o.Evaluators = []eval.Evaluator{slow{}}
-			o.Pace = background.New(func() bool { return true })
+			start := time.Now()
+			o.Pace = background.New(func() bool { return true }, func() time.Duration {
+				return time.Duration(runtime.GOMAXPROCS(0)) * time.Since(start)
+			})
 		})
 		for _, c := range []struct {
 			revision string

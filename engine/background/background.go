@@ -8,12 +8,15 @@
 // priority, and a thread that is given one keeps its processor from the others of the
 // process, and its locks. So the work itself rests, after each piece of it.
 //
-// The package knows of decisions only whether there are any. Start with Work.Rest.
+// How long it rests follows from how much of the processors all else takes, which the
+// package learns from the time that the process had: a server that is asked now and then
+// is not to be filled ten times as slowly as one that is not. Start with Work.Rest.
 package background
 
 import (
 	"context"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -21,10 +24,12 @@ import (
 const (
 	// piece is for how long work goes on before others have their turn.
 	piece = 100 * time.Microsecond
-	// restFor is how many times as long it rests while decisions are made: all work
-	// together takes a tenth of a processor then. See the table "backup" of
-	// benchmarks/overload.
+	// restFor is how many times as long it rests while decisions are made and all that is
+	// not long work takes full of the processors' time, or more: all long work together
+	// takes a tenth of a processor then. Below, it rests in proportion. See the table
+	// "backup" of benchmarks/overload.
 	restFor = 9
+	full    = 0.5
 	// mostRest bounds one rest, so that work gets on whose pieces take long, or are held
 	// up.
 	mostRest = 20 * time.Millisecond
@@ -32,21 +37,41 @@ const (
 	// are taken to go on.
 	look = 5 * time.Millisecond
 	busy = 4 * look
+	// mostCounted is what a piece counts at most, for it may have waited for a processor.
+	mostCounted = 10 * piece
+	// sample is over how long it is measured what the processors do.
+	sample = 20 * time.Millisecond
 )
 
 // A Pace is what all long work of a process keeps to. A nil Pace never rests. It is
 // safe for use by many goroutines at once.
 type Pace struct {
 	decided func() bool
+	used    func() time.Duration
 	begun   time.Time
 	// The times are nanoseconds since it was begun: when it was asked whether there were
-	// decisions, until when they are taken to go on, and until when there is rest.
-	looked, goOn, resting atomic.Int64
+	// decisions, until when they are taken to go on, and until when there is rest. worked
+	// is what long work has taken since.
+	looked, goOn, resting, worked atomic.Int64
+	// load is how much of the longest rest there is to be, in thousandths.
+	load atomic.Int64
+
+	sampling sync.Mutex
+	before   sampled
 }
 
+// A sampled is when it was measured what the processors do, and what it was: of the
+// process, and of its long work.
+type sampled struct{ at, used, worked time.Duration }
+
 // New makes a Pace, which asks now and then whether anything was decided since it asked
-// before.
-func New(decided func() bool) *Pace { return &Pace{decided: decided, begun: time.Now()} }
+// before, and how much processor time the process has used.
+func New(decided func() bool, used func() time.Duration) *Pace {
+	p := &Pace{decided: decided, used: used, begun: time.Now()}
+	p.load.Store(1000)
+	p.before.used = used()
+	return p
+}
 
 // Work is what one goroutine does at a Pace.
 type Work struct {
@@ -74,6 +99,7 @@ func (w *Work) Rest(ctx context.Context) error {
 	if worked < piece {
 		return nil
 	}
+	w.pace.worked.Add(int64(min(worked, mostCounted)))
 	if !w.pace.isBusy(now) {
 		runtime.Gosched()
 		w.since = time.Since(w.pace.begun)
@@ -95,14 +121,32 @@ func (p *Pace) isBusy(now time.Duration) bool {
 		if p.decided() {
 			p.goOn.Store(int64(now + busy))
 		}
+		p.measure(now)
 	}
 	return int64(now) < p.goOn.Load()
+}
+
+// measure measures what all else takes of the processors, unless that was just done.
+func (p *Pace) measure(now time.Duration) {
+	if !p.sampling.TryLock() {
+		return
+	}
+	defer p.sampling.Unlock()
+	over := now - p.before.at
+	if over < sample {
+		return
+	}
+	after := sampled{now, p.used(), time.Duration(p.worked.Load())}
+	others := after.used - p.before.used - (after.worked - p.before.worked)
+	p.before = after
+	share := float64(others) / float64(over) / float64(runtime.GOMAXPROCS(0))
+	p.load.Store(int64(1000 * min(max(share/full, 0), 1)))
 }
 
 // rest is how long to rest after having worked: until others have rested, and for as
 // long as one's own work asks for.
 func (p *Pace) rest(now, worked time.Duration) time.Duration {
-	own := min(restFor*worked, mostRest)
+	own := min(restFor*worked*time.Duration(p.load.Load())/1000, mostRest)
 	for {
 		resting := p.resting.Load()
 		end := max(time.Duration(resting), now) + own

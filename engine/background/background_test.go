@@ -3,6 +3,7 @@ package background
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,42 +11,70 @@ import (
 	"time"
 )
 
-// TestWorkLeavesATenth counts what two goroutines do in a second, each step of which
-// takes as long as a piece may.
-func TestWorkLeavesATenth(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var decided atomic.Bool
-		p := New(func() bool { return decided.Swap(false) })
-		var steps atomic.Int64
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		var all sync.WaitGroup
-		all.Go(func() {
-			for ctx.Err() == nil {
-				decided.Store(true)
-				time.Sleep(time.Millisecond)
-			}
-		})
-		time.Sleep(look)
-		for range 2 {
-			all.Go(func() {
-				for w := p.Begin(); w.Rest(ctx) == nil; steps.Add(1) {
-					time.Sleep(piece)
+// TestWorkRestsByWhatElseThereIs counts what two goroutines do in a second in which
+// decisions are made, each step of which takes as long as a piece may.
+func TestWorkRestsByWhatElseThereIs(t *testing.T) {
+	tests := map[string]struct {
+		others      float64 // the part of all processors that all else takes
+		least, most time.Duration
+	}{
+		"all of the processors":    {1, 90 * time.Millisecond, 120 * time.Millisecond},
+		"half":                     {0.5, 90 * time.Millisecond, 120 * time.Millisecond},
+		"a tenth":                  {0.1, 500 * time.Millisecond, 600 * time.Millisecond},
+		"a hundredth":              {0.01, 800 * time.Millisecond, 1800 * time.Millisecond},
+		"less than is long work's": {-0.01, 1900 * time.Millisecond, 2000 * time.Millisecond},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				took := workBeside(t, test.others)
+				if took < test.least || took > test.most {
+					t.Errorf("work took %v of a second, want %v to %v", took, test.least, test.most)
 				}
 			})
-		}
-		all.Wait()
-		if took := time.Duration(steps.Load()) * piece; took < 90*time.Millisecond || took > 120*time.Millisecond {
-			t.Errorf("work took %v of a second in which decisions were made, want a tenth", took)
+		})
+	}
+}
+
+func workBeside(t *testing.T, others float64) time.Duration {
+	var decided atomic.Bool
+	var steps atomic.Int64
+	start := time.Now()
+	p := New(func() bool { return decided.Swap(false) }, func() time.Duration {
+		return time.Duration(others*float64(runtime.GOMAXPROCS(0))*float64(time.Since(start))) + time.Duration(steps.Load())*piece
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	var all sync.WaitGroup
+	all.Go(func() {
+		for ctx.Err() == nil {
+			decided.Store(true)
+			time.Sleep(time.Millisecond)
 		}
 	})
+	time.Sleep(look)
+	for range 2 {
+		all.Go(func() {
+			for w := p.Begin(); w.Rest(ctx) == nil; steps.Add(1) {
+				time.Sleep(piece)
+			}
+		})
+	}
+	all.Wait()
+	return time.Duration(steps.Load()) * piece
+}
+
+// fully has all processors be at work.
+func fully() func() time.Duration {
+	start := time.Now()
+	return func() time.Duration { return time.Duration(runtime.GOMAXPROCS(0)) * time.Since(start) }
 }
 
 func TestNobodyRestsWhileNobodyDecides(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		const steps = 1000
-		for _, p := range []*Pace{nil, New(func() bool { return false })} {
+		for _, p := range []*Pace{nil, New(func() bool { return false }, fully())} {
 			w := p.Begin()
 			for range steps {
 				time.Sleep(piece)
@@ -63,7 +92,7 @@ func TestNobodyRestsWhileNobodyDecides(t *testing.T) {
 func TestARestIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var decided atomic.Bool
-		p := New(func() bool { return decided.Swap(false) })
+		p := New(func() bool { return decided.Swap(false) }, fully())
 		w := p.Begin()
 		time.Sleep(time.Hour)
 		decided.Store(true)
@@ -80,7 +109,7 @@ func TestARestIsBounded(t *testing.T) {
 func TestARestEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var decided atomic.Bool
-		p := New(func() bool { return decided.Swap(false) })
+		p := New(func() bool { return decided.Swap(false) }, fully())
 		w := p.Begin()
 		time.Sleep(look)
 		decided.Store(true)
