@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
@@ -82,6 +84,11 @@ func TestTheServiceCounts(t *testing.T) {
 	if _, err := access.CheckAccess(t.Context(), &verdictv1.CheckAccessRequest{Tenant: "nobody"}); err == nil {
 		t.Fatal("a check of no tenant is answered")
 	}
+	for _, none := range []string{"/verdict.v1.AccessService/None", "/verdict.v1.None/Check"} {
+		if err := conn.Invoke(t.Context(), none, question, new(verdictv1.CheckAccessResponse)); status.Code(err) != codes.Unimplemented {
+			t.Errorf("%s is answered %v", none, err)
+		}
+	}
 	if code := post(t, s, http.MethodPost, "/tenants/workforce/access/v1/evaluation", readPlan); code != http.StatusOK {
 		t.Fatalf("HTTP answers %d", code)
 	}
@@ -93,6 +100,7 @@ func TestTheServiceCounts(t *testing.T) {
 		`verdict_grpc_calls_total{code="OK",method="/verdict.v1.AccessService/CheckAccess"}`:              "1",
 		`verdict_grpc_calls_total{code="InvalidArgument",method="/verdict.v1.AccessService/CheckAccess"}`: "1",
 		`verdict_grpc_calls_total{code="OK",method="/verdict.v1.DirectoryService/Write"}`:                 "1",
+		`verdict_grpc_calls_total{code="Unimplemented",method="other"}`:                                   "2",
 		`verdict_http_requests_total{code="200",route="/access/v1/evaluation"}`:                           "1",
 		`verdict_http_requests_total{code="404",route="/access/v1/evaluation"}`:                           "1",
 		`verdict_refusals_total{cause="not_found",protocol="http"}`:                                       "1",

@@ -57,7 +57,7 @@ type grpcFamilies struct {
 func newGRPCFamilies(registry *prometheus.Registry) grpcFamilies {
 	return grpcFamilies{
 		calls: counters(registry, "verdict_grpc_calls_total",
-			"Calls over gRPC that have ended, streams included, by their status. Those of methods that there are none of, and those whose message was too large to be read, are not among them.",
+			"Calls over gRPC that have ended, streams included, by their status; other stands for all methods that there are none of. Those whose message was too large to be read are not among them.",
 			"method", "code"),
 		took: histograms(registry, "verdict_grpc_call_duration_seconds",
 			"How long calls took that are no streams, from their message to their answer.", slowBuckets(), "method"),
@@ -81,7 +81,8 @@ type Method struct {
 }
 
 // Method makes what counts the calls of a method, such as
-// /verdict.v1.AccessService/CheckAccess, which must be one that the server has.
+// /verdict.v1.AccessService/CheckAccess, which must be one that the server has, or a name
+// that stands for all others: what callers write must make no series.
 func (m *Metrics) Method(name string, streams bool) *Method {
 	counting := &Method{metrics: m, calls: labelled(m.grpc.calls.MustCurryWith(prometheus.Labels{"method": name}), codeNames())}
 	if !streams {

@@ -311,6 +311,11 @@ func TestRefusedCallsLeave(t *testing.T) {
 	ctx, callers := withToken(t)
 	_, conn := start(t, Options{Callers: callers, Gate: admitFunc(refuseAll), Admission: door()})
 	access := verdictv1.NewAccessServiceClient(conn)
+	const none = "/verdict.v1.AccessService/None"
+	for range room + 10 {
+		wantStatus(t, conn.Invoke(t.Context(), none, reading(), reading()), codes.Unauthenticated)
+		wantStatus(t, conn.Invoke(ctx, none, reading(), reading()), codes.Unimplemented)
+	}
 	for range room + 10 {
 		_, err := access.CheckAccess(t.Context(), reading())
 		wantStatus(t, err, codes.Unauthenticated)

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/mem"
 	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
@@ -93,6 +94,7 @@ func (g *guard) stream(server any, stream grpc.ServerStream, info *grpc.StreamSe
 		err = g.status(info.FullMethod, err)
 		g.meter(info.FullMethod).Called(grpcstatus.Code(err), cause, time.Since(start))
 	}()
+	defer arrivalOf(stream.Context()).leave() // one of a method that there is none of is counted by its service
 	if err := g.door.enter(stream.Context(), info.FullMethod); err != nil {
 		return err
 	}
@@ -100,6 +102,12 @@ func (g *guard) stream(server any, stream grpc.ServerStream, info *grpc.StreamSe
 	defer end()
 	err = handle(server, &admittedStream{announcing: announcing{wire.Stream{ServerStream: stream, Unpack: g.memory.unpack}, g}, ctx: ctx, door: g.door, method: info.FullMethod})
 	return ofExpiry(ctx, err)
+}
+
+// noMethod answers calls of methods that there are none of, once their callers are known.
+func noMethod(_ any, stream grpc.ServerStream) error {
+	method, _ := grpc.MethodFromServerStream(stream)
+	return grpcstatus.Errorf(codes.Unimplemented, "there is no method %s", authz.Quote(method))
 }
 
 // tap stands before a call is read.

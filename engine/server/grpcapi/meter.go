@@ -15,12 +15,17 @@ type Meter interface {
 	Called(code codes.Code, err error, took time.Duration)
 }
 
-// metersOf are the meters of all methods of a server, by their full names.
+// OtherMethods stands for all methods that there are none of, whatever they are called.
+const OtherMethods = "other"
+
+// metersOf are the meters of all methods of a server, by their full names, and that of
+// the others.
 func metersOf(server *grpc.Server, make func(method string, streams bool) Meter) map[string]Meter {
 	meters := map[string]Meter{}
 	if make == nil {
 		return meters
 	}
+	meters[OtherMethods] = make(OtherMethods, true)
 	for service, described := range server.GetServiceInfo() {
 		for _, method := range described.Methods {
 			name := "/" + service + "/" + method.Name
@@ -30,7 +35,7 @@ func metersOf(server *grpc.Server, make func(method string, streams bool) Meter)
 	return meters
 }
 
-// noMeter is told of the calls of methods that have none.
+// noMeter is told of calls where nobody else is.
 type noMeter struct{}
 
 func (noMeter) Called(codes.Code, error, time.Duration) {}
@@ -38,6 +43,9 @@ func (noMeter) Called(codes.Code, error, time.Duration) {}
 // meter is that of a method.
 func (g *guard) meter(method string) Meter {
 	if meter := g.meters[method]; meter != nil {
+		return meter
+	}
+	if meter := g.meters[OtherMethods]; meter != nil {
 		return meter
 	}
 	return noMeter{}

@@ -113,7 +113,7 @@ type Options struct {
 	Further    []func(grpc.ServiceRegistrar)
 	Operations map[string]caller.Operation
 	// Meter makes what is told of the calls of a method, by its full name; it is asked
-	// once for each that is registered. Nil for nobody.
+	// once for each that is registered, and for OtherMethods. Nil for nobody.
 	Meter func(method string, streams bool) Meter
 	// Admission refuses calls while there are too many; nil for none.
 	Admission *admission.Door
@@ -208,6 +208,7 @@ func New(o Options) *Server {
 			grpc.ForceServerCodecV2(g.codec),
 			grpc.UnaryInterceptor(g.unary),
 			grpc.StreamInterceptor(g.stream),
+			grpc.UnknownServiceHandler(noMethod),
 			grpc.WaitForHandlers(true),
 			observedBy(o.Stats),
 		),
