@@ -293,7 +293,7 @@ func (s *Set) fail(slot *slot, err error) bool {
 	}
 	outcome := "policy not activated, the one before stays active"
 	if slot.active.Load() == nil {
-		outcome = "policy not activated, and the tenant has none: its requests are refused until one is"
+		outcome = "policy not activated, and none was before: nothing is allowed without one"
 	}
 	s.logger.Error(outcome, append(panics.Fields(err), zap.String("tenant", slot.Name))...)
 	return true

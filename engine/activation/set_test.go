@@ -119,7 +119,7 @@ func TestAFailureIsLoggedOnce(t *testing.T) {
 			t.Fatal("a bundle without policy was activated")
 		}
 	}
-	if n := logs.FilterMessageSnippet("the tenant has none").Len(); n != 1 || logs.Len() != 1 {
+	if n := logs.FilterMessageSnippet("nothing is allowed without one").Len(); n != 1 || logs.Len() != 1 {
 		t.Errorf("logged %v, want one line that says that there is no policy", logs.All())
 	}
 	write(t, dir, map[string]string{"authz.rego": "package authz\n\nallow if {"})

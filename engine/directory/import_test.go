@@ -327,7 +327,7 @@ func TestLoadIsAllOrNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = load(small, directory.LoadOptions{})
-	wantKind(t, err, authz.FailedPrecondition, "import into this one")
+	wantKind(t, err, authz.FailedPrecondition, "choose another directory, or move this store away")
 	_, err = directory.Load(t.Context(), parent, tenant, strings.NewReader(small), directory.LoadOptions{})
 	wantKind(t, err, authz.FailedPrecondition, "neither empty nor a store")
 	if left, err := filepath.Glob(filepath.Join(parent, "*")); err != nil || len(left) != 1 {

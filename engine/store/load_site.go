@@ -191,7 +191,7 @@ func (s *loadSite) checkStoreUnwritten() error {
 		return fmt.Errorf("closing the store: %w", err)
 	}
 	if latest > 0 {
-		return authz.Errorf(authz.FailedPrecondition, "the store in %s is at revision %d, and an empty one is needed: import into this one, or choose another directory", s.target, latest)
+		return authz.Errorf(authz.FailedPrecondition, "the store in %s is at revision %d, and an empty one is needed: choose another directory, or move this store away", s.target, latest)
 	}
 	return nil
 }
