@@ -40,9 +40,9 @@ func newAuditChangesCommand(p *printer) *cobra.Command {
 		Long: `List who changed what in a tenant's directory, and what became of its policy: when,
 from where and why, the latest first. Several filters together must all hold.
 
-Changes are kept for as long as the server's setting directory.audit says. They hold
-no values of attributes: those of a revision that is kept are shown by
-verdict directory get --exact REVISION.`,
+Changes are kept for as long as the server's setting directory.audit says, and no more of
+them than directory.audit_size says. They hold no values of attributes: those of a
+revision that is kept are shown by verdict directory get --exact REVISION.`,
 		Example: `  verdict audit changes --entity user:mina
   verdict audit changes --grants-of user:mina --since 2160h
   verdict audit changes --author service:hr-sync --since 2026-01-01T00:00:00Z

@@ -110,6 +110,7 @@ type limitsConfig struct {
 type directoryConfig struct {
 	Retention duration `yaml:"retention" env:"RETENTION"`
 	Audit     duration `yaml:"audit" env:"AUDIT"`
+	AuditSize byteSize `yaml:"audit_size" env:"AUDIT_SIZE"`
 	Cache     byteSize `yaml:"cache" env:"CACHE"`
 }
 
@@ -151,7 +152,7 @@ func defaultConfig() config {
 
 			Connections: 10_000, ConnectionsPerPeer: 2_500, Intake: defaultIntake(),
 		},
-		Directory: directoryConfig{Retention: duration(directory.DefaultRetention), Audit: defaultAudit, Cache: pip.DefaultCacheBytes},
+		Directory: directoryConfig{Retention: duration(directory.DefaultRetention), Audit: defaultAudit, AuditSize: defaultAuditSize, Cache: pip.DefaultCacheBytes},
 		Metrics:   metricsConfig{Enabled: true},
 		Tracing:   defaultTracing(),
 		Log:       logConfig{Level: logLevel(zapcore.InfoLevel), Format: "json"},

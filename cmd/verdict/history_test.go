@@ -16,3 +16,15 @@ func TestAuditIsAtLeastAsLongAsRevisionsAreKept(t *testing.T) {
 		t.Errorf("an audit that is over before: %v", err)
 	}
 }
+
+func TestAuditSizeIsNotNextToNothing(t *testing.T) {
+	cfg := defaultConfig()
+	cfg.Directory.AuditSize = minAuditSize
+	if err := cfg.validate(); err != nil {
+		t.Error(err)
+	}
+	cfg.Directory.AuditSize--
+	if err := cfg.validate(); err == nil || !strings.Contains(err.Error(), "directory.audit_size: 1024KiB: expected at least 1.0MiB") {
+		t.Errorf("an audit of next to nothing: %v", err)
+	}
+}

@@ -75,6 +75,7 @@ func openPoint(o pointOptions) (*point, error) {
 		Housekeeping: housekeeping,
 		Retention:    time.Duration(o.config.Directory.Retention),
 		Audit:        time.Duration(o.config.Directory.Audit),
+		AuditBytes:   int64(o.config.Directory.AuditSize),
 		LowMemory:    o.lowMemory,
 		Pace:         pace,
 		Clock:        o.clock,

@@ -31,6 +31,10 @@ type Options struct {
 	// Audit is how long it is kept who changed what: at least as long as the
 	// revisions are. 0 means as long as they are.
 	Audit time.Duration
+	// AuditBytes is about how many bytes of that are kept, beside what belongs to
+	// revisions that can be read: what is more goes from the oldest on. 0 means any
+	// number.
+	AuditBytes int64
 	// LowMemory has the directory take a third of the memory while it is written to. A
 	// batch may be a third as large then.
 	LowMemory bool
@@ -101,7 +105,7 @@ func Open(o Options) (*Directory, error) {
 const readingAtOnce = 8
 
 func storeOptions(o Options) store.Options {
-	so := store.Options{Dir: o.Dir, Retention: o.Retention, Housekeeping: o.Housekeeping, Audit: o.Audit, LowMemory: o.LowMemory, Pace: o.Pace, Clock: o.Clock, Logger: o.Logger, OnCommit: o.OnCommit, Committed: o.Committed}
+	so := store.Options{Dir: o.Dir, Retention: o.Retention, Housekeeping: o.Housekeeping, Audit: o.Audit, AuditBytes: o.AuditBytes, LowMemory: o.LowMemory, Pace: o.Pace, Clock: o.Clock, Logger: o.Logger, OnCommit: o.OnCommit, Committed: o.Committed}
 	if so.Retention == 0 {
 		so.Retention = DefaultRetention
 	}

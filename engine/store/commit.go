@@ -85,6 +85,7 @@ type plan struct {
 	time     time.Time
 	entries  []entry
 	tenants  []*tenantCommit
+	recorded int64 // how many bytes its change records take
 	expired  expiry
 }
 
@@ -145,6 +146,9 @@ func (s *Store) finish(c *commit, err error) {
 	}
 	s.lastTime, s.format = p.time, format
 	s.audited = p.expired.audited
+	if s.options.AuditBytes > 0 {
+		s.records.add(p.revision, p.recorded, s.options.AuditBytes/recordParts)
+	}
 	latest := expiring{revision: p.revision, time: p.time}
 	s.expiring = cmp.Or(p.expired.next, latest)
 	s.unaudit = cmp.Or(p.expired.nextAudit, latest)
@@ -183,6 +187,9 @@ func (s *Store) plan(g *group, after *version) (plan, error) {
 	if p.entries, p.tenants, err = s.entriesOf(g, read, p.revision, p.time); err != nil {
 		return p, err
 	}
+	for _, t := range p.tenants {
+		p.recorded += t.recorded
+	}
 	p.expired, err = s.expire(read, now)
 	p.entries = append(p.entries, p.expired.entries...)
 	return p, err
@@ -201,6 +208,7 @@ type tenantCommit struct {
 	items     items
 	changed   []authz.EntityRef
 	aboveLeaf bool
+	recorded  int64                     // how many bytes its change record takes
 	links     map[authz.EntityRef]Links // that change; as they are after, once the commit is planned
 }
 
@@ -247,6 +255,9 @@ func (s *Store) entriesOf(g *group, read source, revision uint64, now time.Time)
 		}
 		before := len(entries)
 		entries = appendChangeRecord(entries, t.name, ChangeRecord{Revision: revision, Previous: head, Time: now}, t.items)
+		for _, e := range entries[before:] {
+			t.recorded += sizeOnDisk(e)
+		}
 		commit.tenants = append(commit.tenants, changedTenant{t.name, len(entries) - before})
 		entries = append(entries, entry{prefix(t.name, spaceHead), appendNumber(revision)})
 	}

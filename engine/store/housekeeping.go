@@ -90,10 +90,11 @@ func (w *writer) keepHouse() time.Duration {
 func (s *Store) due(now time.Time) bool {
 	latest := s.published.Load().revision
 	s.ageing.note(now, latest, s.options.Retention)
-	left := func(e expiring, window time.Duration) bool {
-		return e.revision != 0 && (e.revision != latest || s.wrote == latest) && s.ageing.left(now, window)(e.revision, e.time)
+	left := func(e expiring, window time.Duration, excess uint64) bool {
+		return e.revision != 0 && (e.revision != latest || s.wrote == latest) && (e.revision <= excess || s.ageing.left(now, window)(e.revision, e.time))
 	}
-	return left(s.expiring, s.options.Retention) || left(s.unaudit, max(s.options.Audit, s.options.Retention))
+	return left(s.expiring, s.options.Retention, 0) ||
+		left(s.unaudit, max(s.options.Audit, s.options.Retention), min(s.excess(), s.floor.Load()))
 }
 
 // mergeable reports whether the tables have something to give back, and nobody

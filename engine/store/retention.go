@@ -3,6 +3,8 @@ package store
 import (
 	"encoding/binary"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 // maxExpired is at how many deleted keys a commit stops taking revisions out of
@@ -28,14 +30,20 @@ type expiry struct {
 
 // expire works out which revisions have left their windows. Of those that leave
 // the retention, the last becomes the floor: nobody can ask for what was before
-// it. Those that leave the audit lose their change records.
+// it. Those that leave the audit, or are beyond its bound, lose their change records.
 func (s *Store) expire(read source, now time.Time) (expiry, error) {
 	e := expiry{floor: s.floor.Load(), next: s.expiring, audited: s.audited, nextAudit: s.unaudit}
 	s.ageing.note(now, s.published.Load().revision, s.options.Retention)
 	if err := s.expireRevisions(read, s.ageing.left(now, s.options.Retention), &e); err != nil {
 		return e, err
 	}
-	return e, s.expireRecords(read, s.ageing.left(now, max(s.options.Audit, s.options.Retention)), &e)
+	excess, past := min(s.excess(), e.floor), s.ageing.left(now, max(s.options.Audit, s.options.Retention))
+	if next := e.nextAudit; next.revision > 0 && next.revision <= excess && !past(next.revision, next.time) && !s.records.told {
+		s.records.told = true
+		s.options.Logger.Warn("change records go sooner than the audit asks for, since they are too many", zap.Time("of", next.time), zap.Int64("bound", s.options.AuditBytes))
+	}
+	left := func(revision uint64, time time.Time) bool { return revision <= excess || past(revision, time) }
+	return e, s.expireRecords(read, left, &e)
 }
 
 func (s *Store) expireRevisions(read source, left hasLeft, e *expiry) error {

@@ -19,8 +19,17 @@ const (
 // scrubbing verifies the tables again and again, until the store is closed.
 func (s *Store) scrubbing() {
 	defer close(s.scrubbed)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := s.untilClosing()
 	defer cancel()
+	for pause(ctx, scrubEvery) {
+		// What it finds is noted, and what it cannot read it reads the next time.
+		_ = s.scrub(ctx, scrubPerSecond)
+	}
+}
+
+// untilClosing is a context that ends when Close begins. Cancel must be called.
+func (s *Store) untilClosing() (ctx context.Context, cancel context.CancelFunc) {
+	ctx, cancel = context.WithCancel(context.Background())
 	go func() {
 		select {
 		case <-s.closing:
@@ -28,10 +37,7 @@ func (s *Store) scrubbing() {
 		case <-ctx.Done():
 		}
 	}()
-	for pause(ctx, scrubEvery) {
-		// What it finds is noted, and what it cannot read it reads the next time.
-		_ = s.scrub(ctx, scrubPerSecond)
-	}
+	return ctx, cancel
 }
 
 // scrub verifies the tables that there are, at so many bytes a second; 0 is as

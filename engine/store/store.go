@@ -26,8 +26,11 @@ type Options struct {
 	// in memory: nothing is kept.
 	Dir string
 	// Retention is how long a past revision stays readable at least, and Audit how
-	// long its change record is kept: never for less.
+	// long its change record is kept: never for less, but for AuditBytes.
 	Retention, Audit time.Duration
+	// AuditBytes is about how many bytes of change records are kept, beside those of the
+	// revisions that stay readable; 0 for any number.
+	AuditBytes int64
 	// LowMemory has the store take a third of the memory while it is written to, for
 	// commits of a third of the size. It may be another each time.
 	LowMemory bool
@@ -108,14 +111,18 @@ type Store struct {
 	// What follows belongs to the writer.
 	heads    map[string]uint64 // the tenants' last changes
 	links    recentLinks
-	expiring expiring  // above the floor
-	audited  uint64    // the latest revision whose change record is gone
-	unaudit  expiring  // above that
-	format   uint64    // that the store has on disk
-	lastTime time.Time // of the last commit
+	expiring expiring    // above the floor
+	audited  uint64      // the latest revision whose change record is gone
+	unaudit  expiring    // above that
+	records  recordSizes // what the change records take
+	format   uint64      // that the store has on disk
+	lastTime time.Time   // of the last commit
 	ageing   *ageing
 	wrote    uint64    // the last revision that changed a tenant
 	wroteAt  time.Time // when that was
+	// summed are the sizes of what was there when the store was opened, once they are
+	// known and until the writer takes them.
+	summed atomic.Pointer[recordSizes]
 	// commitAt commits a transaction as a revision, on disk.
 	commitAt func(txn *badger.Txn, revision uint64) error
 
@@ -155,7 +162,8 @@ func open(o Options, free func(dir string) (bytes int64, known bool)) (*Store, e
 	if err := errors.Join(s.recover(), s.openAcknowledged()); err != nil {
 		return nil, errors.Join(err, s.closeAcknowledged(), db.Close())
 	}
-	if _, latest := s.Revisions(); latest > 0 {
+	_, latest := s.Revisions()
+	if latest > 0 {
 		s.acknowledge(latest)
 	}
 	s.openBackedUp()
@@ -164,10 +172,14 @@ func open(o Options, free func(dir string) (bytes int64, known bool)) (*Store, e
 			o.Logger.Warn("what an interrupted load left cannot be removed", zap.Error(err))
 		}
 	}
+	oldest := s.unaudit.revision
 	go s.write()
 	if o.Dir != "" {
 		s.guardOnce(false)
 		s.keeping.Go(s.guarding)
+		if o.AuditBytes > 0 && oldest > 0 {
+			s.keeping.Go(func() { s.sumRecords(oldest, latest) })
+		}
 		s.scrubbed = make(chan struct{})
 		go s.scrubbing()
 	}

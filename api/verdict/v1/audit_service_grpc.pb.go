@@ -34,7 +34,8 @@ const (
 type AuditServiceClient interface {
 	// ListChanges reads what was changed in a tenant's directory, and what became of
 	// its policy, newest first. Changes are kept for as long as the server's setting
-	// directory.audit says, which may be far longer than past revisions can be read.
+	// directory.audit says, which may be far longer than past revisions can be read, and
+	// no more of them than directory.audit_size says.
 	ListChanges(ctx context.Context, in *ListChangesRequest, opts ...grpc.CallOption) (*ListChangesResponse, error)
 }
 
@@ -68,7 +69,8 @@ func (c *auditServiceClient) ListChanges(ctx context.Context, in *ListChangesReq
 type AuditServiceServer interface {
 	// ListChanges reads what was changed in a tenant's directory, and what became of
 	// its policy, newest first. Changes are kept for as long as the server's setting
-	// directory.audit says, which may be far longer than past revisions can be read.
+	// directory.audit says, which may be far longer than past revisions can be read, and
+	// no more of them than directory.audit_size says.
 	ListChanges(context.Context, *ListChangesRequest) (*ListChangesResponse, error)
 	mustEmbedUnimplementedAuditServiceServer()
 }
