@@ -115,6 +115,55 @@ func TestTenantsShareByTheirWeights(t *testing.T) {
 	}
 }
 
+// TestSlowEvaluationsOfOneTenantDelayOthersByOne has one tenant keep all turns busy with
+// slow evaluations, and another ask for a few quick checks at a time. Those wait for the
+// first turn that is released, and have it one after the other, once it is known how slow
+// the others are.
+func TestSlowEvaluationsOfOneTenantDelayOthersByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const slow, quick, few = 100 * time.Millisecond, 50 * time.Microsecond, 10
+		turns := New(Options{Turns: 4})
+		ctx, stop := context.WithCancel(t.Context())
+		var flooding sync.WaitGroup
+		for range 100 {
+			flooding.Go(func() {
+				for ctx.Err() == nil {
+					took := slow
+					turn, err := turns.Check(ctx, "customer")
+					if err != nil { // as many are, of so many
+						took = time.Millisecond
+					}
+					time.Sleep(took)
+					turn.Release()
+				}
+			})
+		}
+		time.Sleep(5 * slow)
+		for range 30 {
+			time.Sleep(37 * time.Millisecond)
+			start := time.Now()
+			var asking sync.WaitGroup
+			for range few {
+				asking.Go(func() {
+					turn, err := turns.Check(t.Context(), "workforce")
+					if err != nil {
+						t.Errorf("after %v: %v", time.Since(start), err)
+					}
+					time.Sleep(quick)
+					turn.Release()
+				})
+			}
+			asking.Wait()
+			if took := time.Since(start); took > slow+few*quick {
+				t.Errorf("%d checks took %v beside another tenant's, want at most %v", few, took, slow+few*quick)
+			}
+		}
+		stop()
+		flooding.Wait()
+		settled(t, turns)
+	})
+}
+
 func TestWhatWouldBeLateIsRefusedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := New(Options{Turns: 1})
