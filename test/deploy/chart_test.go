@@ -22,11 +22,14 @@ const (
 	helmDir    = "../../deploy/helm"
 	dockerfile = "../../deploy/docker/Dockerfile"
 	systemdDir = "../../deploy/systemd"
+	page       = "../../docs/running.md"
 )
 
-// The forms in which Verdict runs in Kubernetes: a chart, and values for it.
+// The forms in which Verdict runs in Kubernetes: a chart, and values for it, which are in
+// a file of the chart or on the page.
 var forms = []struct{ name, chart, values string }{
 	{"service", "verdict", "ci/default-values.yaml"},
+	{"service of the page", "verdict", page},
 	{"service with everything", "verdict", "ci/everything-values.yaml"},
 	{"sidecar", "example-app", ""},
 }
@@ -122,11 +125,30 @@ func valuesOf(t *testing.T, dir, file string) map[string]any {
 	if file == "" {
 		return map[string]any{}
 	}
+	if file == page {
+		return parse(t, valuesOnPage(t))
+	}
 	text, err := os.ReadFile(filepath.Join(dir, file))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return parse(t, string(text))
+}
+
+// valuesOnPage is the values.yaml that the page shows.
+func valuesOnPage(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "Put this into `values.yaml`")
+	_, after, _ = strings.Cut(after, "```yaml\n")
+	values, _, found := strings.Cut(after, "```\n")
+	if !found {
+		t.Fatalf("%s shows no values.yaml", page)
+	}
+	return values
 }
 
 func parse(t *testing.T, text string) map[string]any {
