@@ -8,7 +8,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/verdictpdp/verdict/api/authz"
-	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/panics"
 )
@@ -85,31 +84,6 @@ func (p *PDP) ask(ctx context.Context, on *pin, rule eval.Rule, in eval.Input, s
 		return nil, false, overTime(ctx, budget, within, err)
 	}
 	return value, defined, nil
-}
-
-// Ask asks one of the policy's further rules for its value on a document, such as
-// data.verdict.http.request on what a proxy sends. It is not defined where the
-// rule is undefined, or the policy has none of that name. The limits are those of a
-// decision, and so are the errors, those of the evaluation included.
-func (p *PDP) Ask(ctx context.Context, tenant, rule string, document authz.Object) (value any, defined bool, err error) {
-	size, err := inspectDocument(document, p.limits.InputBytes)
-	if err != nil {
-		return nil, false, err
-	}
-	pinned, err := p.pin(ctx, tenant, authz.Consistency{}, (*admission.Turns).Check)
-	if err != nil {
-		return nil, false, err
-	}
-	defer pinned.release()
-	asked := pinned.policy.Rules[rule]
-	if asked == nil {
-		return nil, false, nil
-	}
-	value, defined, err = p.ask(ctx, &pinned, asked, eval.Input{Document: document, Validated: true}, size, p.limits.Evaluation, p.limits.Entities)
-	if err != nil && ctx.Err() != nil {
-		err = undecided(ctx, err)
-	}
-	return value, defined, err
 }
 
 // undecided is the error of a request that got no decision.

@@ -33,13 +33,6 @@ func inspect(r *authz.Request, limit int) (size int, err error) {
 	return i.size, authz.JoinInvalid(i.wrong)
 }
 
-// inspectDocument is inspect for a document of any form.
-func inspectDocument(document authz.Object, limit int) (size int, err error) {
-	i := inspection{limit: limit, size: envelopeBytes}
-	i.part("input", document)
-	return i.size, authz.JoinInvalid(i.wrong)
-}
-
 // Estimated bytes of JSON.
 const (
 	envelopeBytes = 160 // a request's own braces and names
