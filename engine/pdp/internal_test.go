@@ -103,12 +103,12 @@ func TestBudgetOfAStalledProcess(t *testing.T) {
 		"not at all":                           {runs: within - look},
 		"to the end of its time":               {runs: within, want: context.DeadlineExceeded},
 		"for longer than its time":             {stalls: []time.Duration{within + look}},
-		"several times":                        {stalls: []time.Duration{within / 2, within / 2}, runs: within / 2},
-		"and to the end of what is left":       {stalls: []time.Duration{within / 2}, runs: within, want: context.DeadlineExceeded},
+		"several times":                        {stalls: []time.Duration{within * 3 / 5, within * 3 / 5}, runs: within / 2},
+		"and to the end of what is left":       {stalls: []time.Duration{within * 3 / 5}, runs: within, want: context.DeadlineExceeded},
 		"once more as long and to the end":     {stalls: []time.Duration{within}, runs: within, want: context.DeadlineExceeded},
 		"for twice its time":                   {stalls: []time.Duration{2 * within}, want: context.DeadlineExceeded},
 		"for as long as looks may be apart":    {stalls: slices.Repeat([]time.Duration{stall}, int(within/stall)), want: context.DeadlineExceeded},
-		"by a built-in that does not end soon": {stalls: slices.Repeat([]time.Duration{2 * stall}, int(within/stall)), want: context.DeadlineExceeded},
+		"by a built-in that does not end soon": {stalls: slices.Repeat([]time.Duration{stall + look}, 2*int(within/stall)), want: context.DeadlineExceeded},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
