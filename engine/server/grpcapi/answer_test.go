@@ -23,7 +23,8 @@ func TestAnswersAreAsTheGeneratedCodeWritesThem(t *testing.T) {
 	exact := rapid.SampledFrom([]json.Number{"0", "-0", "1", "60", "1.50", "9007199254740993", "0.12345678901234567890", "1e400"})
 	var value func(depth int) *rapid.Generator[any]
 	object := func(depth int) *rapid.Generator[authz.Object] {
-		return rapid.MapOfN(text, value(depth), 0, 4)
+		name := text.Filter(func(name string) bool { return name != "\ufffd" }) // which \xff becomes
+		return rapid.MapOfN(name, value(depth), 0, 4)
 	}
 	value = func(depth int) *rapid.Generator[any] {
 		scalars := []*rapid.Generator[any]{rapid.Just[any](nil), rapid.Bool().AsAny(), text.AsAny(), number.AsAny(), exact.AsAny()}
