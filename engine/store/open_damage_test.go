@@ -16,10 +16,10 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 )
 
-// TestNoFlipChangesAnAnswer flips a bit of each byte of a table while it is read. A
+// TestNoFlipChangesAnAnswer flips a bit of each byte of a table while it is open. A
 // record is read as it was, or with an error; never as another, as it was in another
-// revision, or not at all. Only behind a flip in the index it may not be found, until
-// the indexes are looked at.
+// revision, or not at all. Behind a flip in the index nothing is read: Badger may end the
+// process, or find nothing. That it is found is held instead.
 func TestNoFlipChangesAnAnswer(t *testing.T) {
 	s, table := storeWithTable(t)
 	outcomes := make(map[string]int)
@@ -32,16 +32,17 @@ func TestNoFlipChangesAnAnswer(t *testing.T) {
 		if err := flip(table, at); err != nil {
 			t.Fatal(err)
 		}
-		for i := range 20 {
-			outcome := readUnderDamage(t, s, i)
-			outcomes[outcome]++
-			if outcome == "another" || outcome == "nothing" && int64(at) < index {
-				t.Errorf("with a flip at byte %d of %d, entity %d is read as %s", at, index, i, outcome)
+		if int64(at) < index {
+			for i := range 20 {
+				outcome := readUnderDamage(t, s, i)
+				outcomes[outcome]++
+				if outcome == "another" || outcome == "nothing" {
+					t.Errorf("with a flip at byte %d of %d, entity %d is read as %s", at, index, i, outcome)
+				}
 			}
-		}
-		scanned, err := scanUnderDamage(t, s)
-		if err == nil && scanned != 20 && int64(at) < index {
-			t.Errorf("with a flip at byte %d of %d, %d entities are visited, without an error", at, index, scanned)
+			if scanned, err := scanUnderDamage(t, s); err == nil && scanned != 20 {
+				t.Errorf("with a flip at byte %d of %d, %d entities are visited, without an error", at, index, scanned)
+			}
 		}
 		if inIndex := int64(at) >= index && int64(at) < index+int64(len(s.blocks.first().indexBytes)); inIndex != (s.blocks.verifyIndexes() != nil) {
 			t.Errorf("a flip at byte %d: whether it is found in the index is %v", at, !inIndex)
@@ -54,8 +55,11 @@ func TestNoFlipChangesAnAnswer(t *testing.T) {
 		}
 	}
 	t.Logf("what reads came to: %v", outcomes)
-	if outcomes["error"] == 0 || outcomes["the same"] == 0 {
+	if outcomes["error"] == 0 {
 		t.Error("the flips have not been met")
+	}
+	if outcome := readUnderDamage(t, s, 7); outcome != "the same" {
+		t.Errorf("with no flip, an entity is read as %s", outcome)
 	}
 }
 
@@ -77,13 +81,14 @@ func TestOlderVersionIsNoAnswer(t *testing.T) {
 		}
 	}
 	s := newStore(t, dir)
-	later := ""
+	var table *guardedTable
 	for guarded := range s.blocks.all {
 		if bytes.Contains(readFile(t, guarded.file.Name()), []byte("suspended")) {
-			later = guarded.file.Name()
+			table = guarded
 		}
 	}
-	for at := range readFile(t, later)[:s.blocks.first().indexAt] {
+	later := table.file.Name()
+	for at := range int(table.indexAt) {
 		if err := flip(later, at); err != nil {
 			t.Fatal(err)
 		}
