@@ -44,6 +44,9 @@ func (s *service) amiss() error {
 	if err := s.directory.Refused(); err != nil {
 		errs = append(errs, authz.Errorf(authz.Unavailable, "writes are refused: %w", err))
 	}
+	if tables := s.directory.Unverified(); tables > 0 {
+		errs = append(errs, authz.Errorf(authz.Unavailable, "reads are not verified in %d tables of the store, since the process has too many files open: raise its limit of open files", tables))
+	}
 	for _, status := range s.programs.Status() {
 		if status.Revision == "" {
 			errs = append(errs, authz.Errorf(authz.Unavailable, "tenant %s has no active policy: %s", status.Tenant, status.LastError))

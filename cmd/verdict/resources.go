@@ -1,7 +1,9 @@
 package main
 
 import (
+	"io/fs"
 	"math"
+	"os"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"go.uber.org/zap"
@@ -23,9 +25,15 @@ const (
 	// muchMemory is what the garbage collector keeps to where the store takes what it
 	// likes to: below it, that would be most of the memory while it is written to.
 	muchMemory = 256 << 20
-	// A quarter of the files that may be open, within these bounds, are left to the
-	// store, a table of which takes one, to bundles and to certificates.
+	// A quarter of the files that may be open, within these bounds, are left to bundles,
+	// to certificates and to what the store grows by while the server runs.
 	minSpareFiles, maxSpareFiles = 128, 4096
+	// tableFiles is how many files a table of the store takes: Badger's, and one in which
+	// reads are verified.
+	tableFiles = 2
+	// leastShare is the part of the files that connections have in any case. A store that
+	// has to do with fewer than it takes is read without being verified, and tells so.
+	leastShare = 8
 	// waysIn is how many addresses have connections.
 	waysIn = 2
 )
@@ -41,7 +49,7 @@ func fitResources(cfg config, logger *zap.Logger) (fitting config, lowMemory boo
 		logger.Warn("the limit of memory cannot be read: set GOMEMLIMIT to four fifths of it", zap.Error(err))
 		memory = math.MaxInt64
 	}
-	return fitFiles(fitMemory(cfg, memory, logger), maxOpenFiles(), logger), memory < muchMemory
+	return fitFiles(fitMemory(cfg, memory, logger), maxOpenFiles(), tablesOf(cfg.Data), logger), memory < muchMemory
 }
 
 // fitMemory lowers the cache to its share of what the garbage collector keeps to.
@@ -59,17 +67,23 @@ func fitMemory(cfg config, memory int64, logger *zap.Logger) config {
 	return cfg
 }
 
+// tablesOf is how many tables a store has.
+func tablesOf(dir string) uint64 {
+	tables, _ := fs.Glob(os.DirFS(dir), "*.sst") // the pattern is well formed
+	return uint64(len(tables))
+}
+
 // fitFiles lowers the connections to the files that the process may open, of which some
-// are left to everything else.
-func fitFiles(cfg config, files uint64, logger *zap.Logger) config {
+// are left to the store's tables and to everything else.
+func fitFiles(cfg config, files, tables uint64, logger *zap.Logger) config {
 	if files == 0 { // not known
 		return cfg
 	}
-	spare := min(max(files/4, minSpareFiles), maxSpareFiles)
-	most := max(count(files-min(files, spare))/waysIn, 1)
+	spare := min(max(files/4, minSpareFiles), maxSpareFiles) + tableFiles*tables
+	most := max(count(files-min(files, spare))/waysIn, count(files/leastShare)/waysIn, 1)
 	if cfg.Limits.Connections > most {
 		logger.Warn("limits.connections is lowered to what the limit of open files leaves: set it lower, or raise that limit",
-			zap.Int64("limits.connections", int64(cfg.Limits.Connections)), zap.Int64("lowered", int64(most)), zap.Uint64("open files", files))
+			zap.Int64("limits.connections", int64(cfg.Limits.Connections)), zap.Int64("lowered", int64(most)), zap.Uint64("open files", files), zap.Uint64("tables", tables))
 		cfg.Limits.Connections = most
 	}
 	return cfg

@@ -22,6 +22,9 @@ type State struct {
 	Housekeeping store.Housekeeping
 	// BackedUp is the last backup that was made.
 	BackedUp store.BackedUp
+	// Unverified is how many tables of the store reads are not verified in, for want of
+	// files that could be opened.
+	Unverified int
 	// Refused is why writes are refused, and Damage what was found to be damaged; nil
 	// where all is well.
 	Refused, Damage error
@@ -34,6 +37,10 @@ func (d *Directory) Refused() error { return d.store.Refused() }
 // none was. What is read of a damaged record is an error, and what a decision does not
 // find may have been there: the directory has to be restored from a backup.
 func (d *Directory) Damage() error { return d.store.Damage() }
+
+// Unverified is how many tables of the store reads are not verified in, for want of files
+// that could be opened.
+func (d *Directory) Unverified() int { return d.store.Unverified() }
 
 // State is where the directory stands. An error is of kind Unavailable when it is
 // closed.
@@ -60,6 +67,7 @@ func (d *Directory) State(ctx context.Context) (State, error) {
 	state.Tables, state.Logs, state.Free = sizes.Tables, sizes.Logs, sizes.Free
 	state.Oldest, state.Latest = d.store.Revisions()
 	state.Housekeeping, state.BackedUp = d.store.Housekeeping(), d.store.BackedUp()
+	state.Unverified = d.store.Unverified()
 	state.Refused, state.Damage = d.store.Refused(), d.store.Damage()
 	return state, nil
 }

@@ -53,7 +53,7 @@ type reader struct {
 // descriptions are those of the metrics that are read.
 type descriptions struct {
 	ready, policyActive, policyActivatedAt, policyHealthy,
-	latest, oldest, tenantRevision, storeBytes, storeFree, storeWritable, storeDamaged,
+	latest, oldest, tenantRevision, storeBytes, storeFree, storeWritable, storeDamaged, storeUnverified,
 	expired, merges, reclaimed, backupRevision, backedUpAt,
 	cacheBytes, cacheMaxBytes, cacheEntries, cacheHits, cacheMisses,
 	evaluating, evaluatingMost, waiting,
@@ -76,6 +76,7 @@ func describe() descriptions {
 		storeFree:         of("verdict_store_free_bytes", "What may still be written to the store's file system. Not there for a store in memory."),
 		storeWritable:     of("verdict_store_writable", "0 where writes are refused, as when the disk is nearly full; decisions go on."),
 		storeDamaged:      of("verdict_store_damaged", "1 once damage was found in the store, which has to be restored from a backup."),
+		storeUnverified:   of("verdict_store_unverified_tables", "Tables of the store in which reads are not verified, since the process has too many files open."),
 		expired:           of("verdict_directory_expired_revisions_total", "Revisions that have left the retention."),
 		merges:            of("verdict_store_merges_total", "How often the store's tables were merged because nobody wrote."),
 		reclaimed:         of("verdict_store_reclaimed_bytes_total", "What merging gave back to the disk."),
@@ -98,7 +99,7 @@ func describe() descriptions {
 func (d descriptions) Describe(to chan<- *prometheus.Desc) {
 	for _, one := range []*prometheus.Desc{
 		d.ready, d.policyActive, d.policyActivatedAt, d.policyHealthy,
-		d.latest, d.oldest, d.tenantRevision, d.storeBytes, d.storeFree, d.storeWritable, d.storeDamaged,
+		d.latest, d.oldest, d.tenantRevision, d.storeBytes, d.storeFree, d.storeWritable, d.storeDamaged, d.storeUnverified,
 		d.expired, d.merges, d.reclaimed, d.backupRevision, d.backedUpAt,
 		d.cacheBytes, d.cacheMaxBytes, d.cacheEntries, d.cacheHits, d.cacheMisses,
 		d.evaluating, d.evaluatingMost, d.waiting,
@@ -166,6 +167,7 @@ func (r *reader) collectDirectory(gauge func(d *prometheus.Desc, value float64, 
 	gauge(r.storeBytes, float64(state.Logs), "logs")
 	gauge(r.storeWritable, oneIf(state.Refused == nil))
 	gauge(r.storeDamaged, oneIf(state.Damage != nil))
+	gauge(r.storeUnverified, float64(state.Unverified))
 	counter(r.expired, int64(state.Housekeeping.Expired))
 	counter(r.merges, int64(state.Housekeeping.Merges))
 	counter(r.reclaimed, int64(state.Housekeeping.Reclaimed))

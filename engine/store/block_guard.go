@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -40,6 +41,9 @@ const (
 type blockGuard struct {
 	dir    string
 	levels atomic.Pointer[[]guardedLevel]
+	// unopened is how many tables there are that could not be opened, such as for want
+	// of files, and which reads are not verified in.
+	unopened atomic.Int64
 }
 
 // A guardedLevel has its tables in the order of their keys, and they do not overlap,
@@ -105,6 +109,7 @@ func (g *blockGuard) follow(infos []badger.TableInfo, has func(id uint64) bool) 
 		}
 	}
 	var levels []guardedLevel
+	unopened := 0
 	for _, info := range infos {
 		t := before[info.ID]
 		delete(before, info.ID)
@@ -113,6 +118,7 @@ func (g *blockGuard) follow(infos []badger.TableInfo, has func(id uint64) bool) 
 			if t, err = openGuardedTable(g.dir, info); err != nil {
 				if has(info.ID) {
 					failures = append(failures, err)
+					unopened++
 				}
 				continue
 			}
@@ -126,6 +132,7 @@ func (g *blockGuard) follow(infos []badger.TableInfo, has func(id uint64) bool) 
 		slices.SortFunc(level.tables, func(a, b *guardedTable) int { return y.CompareKeys(a.left, b.left) })
 	}
 	g.levels.Store(&levels)
+	g.unopened.Store(int64(unopened))
 	for _, t := range before {
 		if err := t.file.Close(); err != nil {
 			failures = append(failures, err)
@@ -307,17 +314,29 @@ func (s *Store) guarding() {
 
 // guardOnce looks which tables there are.
 func (s *Store) guardOnce(indexes bool) {
+	before := s.blocks.unopened.Load()
 	failures := s.blocks.follow(s.db.Tables(), s.hasTable)
 	if indexes {
 		failures = append(failures, s.blocks.verifyIndexes())
 	}
+	var unopened error
 	for _, err := range failures {
 		switch {
 		case err == nil:
 		case isDamage(err):
 			s.noteDamage(err)
-		default: // such as too many open files
-			s.options.Logger.Debug("a table cannot be verified beside reads", zap.Error(err))
+		default:
+			unopened = cmp.Or(unopened, err)
 		}
 	}
+	switch tables := s.blocks.unopened.Load(); {
+	case before == 0 && tables > 0:
+		s.options.Logger.Warn("reads are not verified in tables that cannot be opened: raise the limit of open files", zap.Int64("tables", tables), zap.Error(unopened))
+	case before > 0 && tables == 0:
+		s.options.Logger.Info("reads are verified in all tables again")
+	}
 }
+
+// Unverified is how many tables reads are not verified in, since the process has too many
+// files open for a second one of each. They are tried again each second.
+func (s *Store) Unverified() int { return int(s.blocks.unopened.Load()) }
