@@ -233,6 +233,7 @@ func TestNobodyWaitsLongerThanTheTime(t *testing.T) {
 		if took := time.Since(start); authz.KindOf(err) != authz.Overloaded || took != 300*time.Millisecond {
 			t.Errorf("after %v: %v, want Overloaded after 300ms", took, err)
 		}
+		checkHint(t, err, 300*time.Millisecond)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
 		if _, err := turns.Check(ctx, "blue"); authz.KindOf(err) != authz.Overloaded && authz.KindOf(err) != authz.DeadlineExceeded {
