@@ -102,6 +102,9 @@ type directoryStatusReport struct {
 	Reclaimed      uint64  `json:"reclaimed_bytes"`
 	BackupRevision uint64  `json:"backup_revision,omitempty"`
 	BackupAt       string  `json:"backup_at,omitempty"`
+	AuditBytes     *uint64 `json:"audit_bytes,omitempty"`
+	AuditMaxBytes  uint64  `json:"audit_max_bytes"`
+	AuditOldestAt  string  `json:"audit_oldest_at,omitempty"`
 }
 
 type cacheReport struct {
@@ -121,12 +124,13 @@ func newStatusReport(response *verdictv1.GetStatusResponse) statusReport {
 			Expired: directory.GetExpiredRevisions(), ExpiredAt: timeText(directory.GetExpiredAt()),
 			Merges: directory.GetMerges(), MergedAt: timeText(directory.GetMergedAt()), Reclaimed: directory.GetReclaimedBytes(),
 			BackupRevision: directory.GetBackupRevision(), BackupAt: timeText(directory.GetBackupAt()),
+			AuditMaxBytes: directory.GetAuditMaxBytes(), AuditOldestAt: timeText(directory.GetAuditOldestAt()),
 		},
 		Cache: cacheReport{server.GetCacheBytes(), server.GetCacheMaxBytes()},
 		Calls: server.GetCallsUnderWay(), GRPC: server.GetGrpcConnections(), HTTP: server.GetHttpConnections(),
 	}
 	if directory != nil {
-		report.Directory.FreeBytes = directory.FreeBytes
+		report.Directory.FreeBytes, report.Directory.AuditBytes = directory.FreeBytes, directory.AuditBytes
 	}
 	for _, policy := range response.GetPolicies() {
 		activity := policy.GetActivity()
@@ -190,11 +194,20 @@ func (p *printer) printStatus(report statusReport) error {
 	if d.BackupAt != "" {
 		backup = fmt.Sprintf("to revision %d, at %s", d.BackupRevision, secondsText(d.BackupAt))
 	}
+	records := "not counted yet"
+	if d.AuditBytes != nil {
+		records = humanize.IBytes(*d.AuditBytes)
+	}
+	records += " of " + humanize.IBytes(d.AuditMaxBytes)
+	if d.AuditOldestAt != "" {
+		records += ", the oldest of " + secondsText(d.AuditOldestAt)
+	}
 	return p.table([][]string{
 		{"directory", fmt.Sprintf("revisions %d to %d", d.OldestRevision, d.LatestRevision)},
 		{"on disk", fmt.Sprintf("%s in tables, %s in logs; %s free", humanize.IBytes(d.TableBytes), humanize.IBytes(d.LogBytes), free)},
 		{"expired", expired},
 		{"merged", merged},
+		{"change records", records},
 		{"last backup", backup},
 		{"cache", fmt.Sprintf("%s of %s", humanize.IBytes(report.Cache.Bytes), humanize.IBytes(report.Cache.MaxBytes))},
 		{"connections", fmt.Sprintf("%d gRPC, %d HTTP; %d calls under way", report.GRPC, report.HTTP, report.Calls)},

@@ -22,6 +22,8 @@ type State struct {
 	Housekeeping store.Housekeeping
 	// BackedUp is the last backup that was made.
 	BackedUp store.BackedUp
+	// ChangeRecords is what is kept of who changed what.
+	ChangeRecords store.ChangeRecords
 	// Unverified is how many tables of the store reads are not verified in, for want of
 	// files that could be opened.
 	Unverified int
@@ -67,6 +69,7 @@ func (d *Directory) State(ctx context.Context) (State, error) {
 	state.Tables, state.Logs, state.Free = sizes.Tables, sizes.Logs, sizes.Free
 	state.Oldest, state.Latest = d.store.Revisions()
 	state.Housekeeping, state.BackedUp = d.store.Housekeeping(), d.store.BackedUp()
+	state.ChangeRecords = d.store.ChangeRecords()
 	state.Unverified = d.store.Unverified()
 	state.Refused, state.Damage = d.store.Refused(), d.store.Damage()
 	return state, nil

@@ -54,7 +54,7 @@ type reader struct {
 type descriptions struct {
 	ready, policyActive, policyActivatedAt, policyHealthy,
 	latest, oldest, tenantRevision, storeBytes, storeFree, storeWritable, storeDamaged, storeUnverified,
-	expired, merges, reclaimed, backupRevision, backedUpAt,
+	expired, merges, reclaimed, backupRevision, backedUpAt, auditBytes, auditMaxBytes, auditOldest,
 	cacheBytes, cacheMaxBytes, cacheEntries, cacheHits, cacheMisses,
 	evaluating, evaluatingMost, waiting,
 	underWay, connections *prometheus.Desc
@@ -82,6 +82,9 @@ func describe() descriptions {
 		reclaimed:         of("verdict_store_reclaimed_bytes_total", "What merging gave back to the disk."),
 		backupRevision:    of("verdict_backup_revision", "Up to which revision the last backup goes."),
 		backedUpAt:        of("verdict_backup_timestamp_seconds", "When the last backup was made of the directory, full or incremental; 0 for never."),
+		auditBytes:        of("verdict_audit_bytes", "About what the records of who changed what take. Not there until those of before the start are counted."),
+		auditMaxBytes:     of("verdict_audit_max_bytes", "The bound of verdict_audit_bytes, directory.audit_size, beyond which the oldest go."),
+		auditOldest:       of("verdict_audit_oldest_timestamp_seconds", "When the oldest record of who changed what was made; 0 where there is none."),
 		cacheBytes:        of("verdict_cache_bytes", "The estimated memory of what the cache holds.", "cache"),
 		cacheMaxBytes:     of("verdict_cache_max_bytes", "The bound of verdict_cache_bytes.", "cache"),
 		cacheEntries:      of("verdict_cache_entries", "How much the cache holds.", "cache"),
@@ -100,7 +103,7 @@ func (d descriptions) Describe(to chan<- *prometheus.Desc) {
 	for _, one := range []*prometheus.Desc{
 		d.ready, d.policyActive, d.policyActivatedAt, d.policyHealthy,
 		d.latest, d.oldest, d.tenantRevision, d.storeBytes, d.storeFree, d.storeWritable, d.storeDamaged, d.storeUnverified,
-		d.expired, d.merges, d.reclaimed, d.backupRevision, d.backedUpAt,
+		d.expired, d.merges, d.reclaimed, d.backupRevision, d.backedUpAt, d.auditBytes, d.auditMaxBytes, d.auditOldest,
 		d.cacheBytes, d.cacheMaxBytes, d.cacheEntries, d.cacheHits, d.cacheMisses,
 		d.evaluating, d.evaluatingMost, d.waiting,
 		d.underWay, d.connections,
@@ -172,14 +175,23 @@ func (r *reader) collectDirectory(gauge func(d *prometheus.Desc, value float64, 
 	counter(r.merges, int64(state.Housekeeping.Merges))
 	counter(r.reclaimed, int64(state.Housekeeping.Reclaimed))
 	gauge(r.backupRevision, float64(state.BackedUp.Revision))
-	backedUpAt := 0.0
-	if at := state.BackedUp.At; !at.IsZero() {
-		backedUpAt = float64(at.Unix())
+	gauge(r.backedUpAt, secondsOf(state.BackedUp.At))
+	if state.ChangeRecords.Bytes >= 0 {
+		gauge(r.auditBytes, float64(state.ChangeRecords.Bytes))
 	}
-	gauge(r.backedUpAt, backedUpAt)
+	gauge(r.auditMaxBytes, float64(state.ChangeRecords.MaxBytes))
+	gauge(r.auditOldest, secondsOf(state.ChangeRecords.Oldest))
 	if state.Free >= 0 {
 		gauge(r.storeFree, float64(state.Free))
 	}
+}
+
+// secondsOf is a time in seconds since 1970; 0 for the zero time.
+func secondsOf(at time.Time) float64 {
+	if at.IsZero() {
+		return 0
+	}
+	return float64(at.Unix())
 }
 
 func oneIf(is bool) float64 {

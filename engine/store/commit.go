@@ -166,6 +166,7 @@ func (s *Store) finish(c *commit, err error) {
 	if len(p.tenants) > 0 {
 		s.wrote, s.wroteAt = p.revision, p.time
 	}
+	s.tellRecords()
 	s.publish(c.after.next(p.revision, bumped))
 	s.expiredTo(p.expired.floor, p.time)
 	s.setFloor(p.expired.floor)

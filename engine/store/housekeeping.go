@@ -67,8 +67,10 @@ func (w *writer) keepHouse() time.Duration {
 		return s.options.Housekeeping
 	}
 	now := s.options.Clock()
+	due := s.due(now)
+	s.tellRecords()
 	switch {
-	case s.due(now):
+	case due:
 		// A group without members: its revision changes nobody.
 		c, err := s.begin(newGroup(w.size))
 		if err != nil {

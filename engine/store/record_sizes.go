@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -12,6 +13,28 @@ import (
 // read, which need theirs. The store keeps no account of the bytes on disk. Those of what
 // was there when it was opened are summed up then, from the latest on and no further than
 // the bound, while others read and write.
+
+// A ChangeRecords is what the store keeps of who changed what.
+type ChangeRecords struct {
+	// Bytes is about what the records take, and MaxBytes beyond what the oldest go sooner
+	// than Options.Audit says. Bytes is negative until those that were there when the store
+	// was opened are counted, and where there is no bound: MaxBytes is 0 then.
+	Bytes, MaxBytes int64
+	// Oldest is when the oldest was made; the zero time where there is none.
+	Oldest time.Time
+}
+
+// ChangeRecords are those of the store.
+func (s *Store) ChangeRecords() ChangeRecords { return *s.told.Load() }
+
+// tellRecords has others know of the change records. It is the writer's.
+func (s *Store) tellRecords() {
+	now := ChangeRecords{Bytes: -1, MaxBytes: s.options.AuditBytes, Oldest: s.unaudit.time}
+	if s.options.AuditBytes > 0 && s.records.whole {
+		now.Bytes = s.records.bytes
+	}
+	s.told.Store(&now)
+}
 
 // recordParts is into how many parts the bound is divided by what is remembered of the
 // sizes.
@@ -23,6 +46,7 @@ type recordSizes struct {
 	bytes int64
 	parts []recordPart // oldest first
 	told  bool         // that the bound takes records
+	whole bool         // whether those that were there at the opening are among them
 }
 
 // A recordPart is the records up to a revision.
@@ -81,6 +105,7 @@ func (s *Store) excess() uint64 {
 	}
 	if older := s.summed.Swap(nil); older != nil {
 		s.records.precede(*older)
+		s.records.whole = true
 	}
 	s.records.drop(s.audited)
 	return s.records.excess(s.options.AuditBytes)

@@ -38,6 +38,9 @@ func TestRecordsAreBoundedInBytes(t *testing.T) {
 		}
 		eventually(t, "the sum of what is there", func() bool { return s.summed.Load() != nil })
 	}
+	if told := s.ChangeRecords(); told.Bytes >= 0 || told.MaxBytes != 0 || !told.Oldest.Equal(now) {
+		t.Errorf("without a bound, the records are told as %+v", told)
+	}
 	// writes makes a write, and expects which is the oldest record afterwards.
 	writes := func(oldest uint64) {
 		t.Helper()
@@ -51,6 +54,14 @@ func TestRecordsAreBoundedInBytes(t *testing.T) {
 			if kept := bytes > 0; kept != (revision >= oldest) {
 				t.Errorf("at revision %d the record of %d is kept: %t, expected those from %d on", latest, revision, kept, oldest)
 			}
+		}
+		c, err := readCommit(s.at(latest), oldest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := s.ChangeRecords()
+		if kept := int64(latest-oldest+1) * one; told.Bytes < kept-one || told.Bytes > kept+one || !told.Oldest.Equal(c.time) {
+			t.Errorf("at revision %d the records are told as %+v: expected about %d bytes from %s on", latest, told, kept, c.time)
 		}
 	}
 

@@ -123,6 +123,7 @@ type Store struct {
 	// summed are the sizes of what was there when the store was opened, once they are
 	// known and until the writer takes them.
 	summed atomic.Pointer[recordSizes]
+	told   atomic.Pointer[ChangeRecords]
 	// commitAt commits a transaction as a revision, on disk.
 	commitAt func(txn *badger.Txn, revision uint64) error
 
@@ -173,6 +174,8 @@ func open(o Options, free func(dir string) (bytes int64, known bool)) (*Store, e
 		}
 	}
 	oldest := s.unaudit.revision
+	s.records.whole = oldest == 0
+	s.tellRecords()
 	go s.write()
 	if o.Dir != "" {
 		s.guardOnce(false)

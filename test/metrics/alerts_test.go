@@ -123,6 +123,10 @@ func TestAlertsFire(t *testing.T) {
 		},
 		"VerdictCacheIsSmall":    {cache(50, 95), [][]series{cache(50, 80), cache(30, 95)}},
 		"VerdictHasFewFilesLeft": {files(801), [][]series{files(799), files(801)[:2]}},
+		"VerdictChangeRecordsAreNearTheirBound": {
+			[]series{steady("verdict_audit_bytes", 81), steady("verdict_audit_max_bytes", 100)},
+			[][]series{{steady("verdict_audit_bytes", 79), steady("verdict_audit_max_bytes", 100)}, {steady("verdict_audit_max_bytes", 100)}},
+		},
 		"VerdictRestarts": {
 			[]series{rising("process_start_time_seconds", 1), steady("verdict_ready", 1)},
 			[][]series{{steady("process_start_time_seconds", 1), steady("verdict_ready", 1)}, {rising("process_start_time_seconds", 1)}},

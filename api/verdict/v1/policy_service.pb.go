@@ -281,7 +281,14 @@ type DirectoryStatus struct {
 	// incremental.
 	BackupRevision uint64 `protobuf:"varint,11,opt,name=backup_revision,json=backupRevision,proto3" json:"backup_revision,omitempty"`
 	// When that was made. Left out where none ever was.
-	BackupAt      *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=backup_at,json=backupAt,proto3" json:"backup_at,omitempty"`
+	BackupAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=backup_at,json=backupAt,proto3" json:"backup_at,omitempty"`
+	// About how many bytes the records of who changed what take, of all tenants. Left out
+	// until those of before the start are counted.
+	AuditBytes *uint64 `protobuf:"varint,13,opt,name=audit_bytes,json=auditBytes,proto3,oneof" json:"audit_bytes,omitempty"`
+	// The bound of audit_bytes, beyond which the oldest records go: directory.audit_size.
+	AuditMaxBytes uint64 `protobuf:"varint,14,opt,name=audit_max_bytes,json=auditMaxBytes,proto3" json:"audit_max_bytes,omitempty"`
+	// When the oldest of them was made. Left out where there is none.
+	AuditOldestAt *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=audit_oldest_at,json=auditOldestAt,proto3" json:"audit_oldest_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -396,6 +403,27 @@ func (x *DirectoryStatus) GetBackupRevision() uint64 {
 func (x *DirectoryStatus) GetBackupAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.BackupAt
+	}
+	return nil
+}
+
+func (x *DirectoryStatus) GetAuditBytes() uint64 {
+	if x != nil && x.AuditBytes != nil {
+		return *x.AuditBytes
+	}
+	return 0
+}
+
+func (x *DirectoryStatus) GetAuditMaxBytes() uint64 {
+	if x != nil {
+		return x.AuditMaxBytes
+	}
+	return 0
+}
+
+func (x *DirectoryStatus) GetAuditOldestAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AuditOldestAt
 	}
 	return nil
 }
@@ -701,7 +729,7 @@ const file_verdict_v1_policy_service_proto_rawDesc = "" +
 	"\x0fcache_max_bytes\x18\x06 \x01(\x04R\rcacheMaxBytes\x12&\n" +
 	"\x0fcalls_under_way\x18\a \x01(\x04R\rcallsUnderWay\x12)\n" +
 	"\x10grpc_connections\x18\b \x01(\x04R\x0fgrpcConnections\x12)\n" +
-	"\x10http_connections\x18\t \x01(\x04R\x0fhttpConnections\"\x98\x04\n" +
+	"\x10http_connections\x18\t \x01(\x04R\x0fhttpConnections\"\xba\x05\n" +
 	"\x0fDirectoryStatus\x12'\n" +
 	"\x0foldest_revision\x18\x01 \x01(\x04R\x0eoldestRevision\x12'\n" +
 	"\x0flatest_revision\x18\x02 \x01(\x04R\x0elatestRevision\x12\x1f\n" +
@@ -718,8 +746,13 @@ const file_verdict_v1_policy_service_proto_rawDesc = "" +
 	"\x0freclaimed_bytes\x18\n" +
 	" \x01(\x04R\x0ereclaimedBytes\x12'\n" +
 	"\x0fbackup_revision\x18\v \x01(\x04R\x0ebackupRevision\x127\n" +
-	"\tbackup_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\bbackupAtB\r\n" +
-	"\v_free_bytes\"\xc3\x01\n" +
+	"\tbackup_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\bbackupAt\x12$\n" +
+	"\vaudit_bytes\x18\r \x01(\x04H\x01R\n" +
+	"auditBytes\x88\x01\x01\x12&\n" +
+	"\x0faudit_max_bytes\x18\x0e \x01(\x04R\rauditMaxBytes\x12B\n" +
+	"\x0faudit_oldest_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\rauditOldestAtB\r\n" +
+	"\v_free_bytesB\x0e\n" +
+	"\f_audit_bytes\"\xc3\x01\n" +
 	"\x0eTenantActivity\x12\x16\n" +
 	"\x06allows\x18\x01 \x01(\x04R\x06allows\x12\x16\n" +
 	"\x06denies\x18\x02 \x01(\x04R\x06denies\x12\x16\n" +
@@ -777,17 +810,18 @@ var file_verdict_v1_policy_service_proto_depIdxs = []int32{
 	7,  // 4: verdict.v1.DirectoryStatus.expired_at:type_name -> google.protobuf.Timestamp
 	7,  // 5: verdict.v1.DirectoryStatus.merged_at:type_name -> google.protobuf.Timestamp
 	7,  // 6: verdict.v1.DirectoryStatus.backup_at:type_name -> google.protobuf.Timestamp
-	5,  // 7: verdict.v1.TenantActivity.latencies:type_name -> verdict.v1.LatencyBucket
-	7,  // 8: verdict.v1.PolicyStatus.activated_at:type_name -> google.protobuf.Timestamp
-	7,  // 9: verdict.v1.PolicyStatus.last_error_at:type_name -> google.protobuf.Timestamp
-	4,  // 10: verdict.v1.PolicyStatus.activity:type_name -> verdict.v1.TenantActivity
-	0,  // 11: verdict.v1.PolicyService.GetStatus:input_type -> verdict.v1.GetStatusRequest
-	1,  // 12: verdict.v1.PolicyService.GetStatus:output_type -> verdict.v1.GetStatusResponse
-	12, // [12:13] is the sub-list for method output_type
-	11, // [11:12] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	7,  // 7: verdict.v1.DirectoryStatus.audit_oldest_at:type_name -> google.protobuf.Timestamp
+	5,  // 8: verdict.v1.TenantActivity.latencies:type_name -> verdict.v1.LatencyBucket
+	7,  // 9: verdict.v1.PolicyStatus.activated_at:type_name -> google.protobuf.Timestamp
+	7,  // 10: verdict.v1.PolicyStatus.last_error_at:type_name -> google.protobuf.Timestamp
+	4,  // 11: verdict.v1.PolicyStatus.activity:type_name -> verdict.v1.TenantActivity
+	0,  // 12: verdict.v1.PolicyService.GetStatus:input_type -> verdict.v1.GetStatusRequest
+	1,  // 13: verdict.v1.PolicyService.GetStatus:output_type -> verdict.v1.GetStatusResponse
+	13, // [13:14] is the sub-list for method output_type
+	12, // [12:13] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_verdict_v1_policy_service_proto_init() }

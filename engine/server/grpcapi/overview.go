@@ -75,6 +75,12 @@ func (s *policyServer) addOverview(ctx context.Context, response *verdictv1.GetS
 	response.Directory.Merges, response.Directory.MergedAt = kept.Merges, timestampOf(kept.MergedAt)
 	response.Directory.ReclaimedBytes = kept.Reclaimed
 	response.Directory.BackupRevision, response.Directory.BackupAt = last.Revision, timestampOf(last.At)
+	records := state.ChangeRecords
+	response.Directory.AuditMaxBytes, response.Directory.AuditOldestAt = uint64(records.MaxBytes), timestampOf(records.Oldest)
+	if records.Bytes >= 0 {
+		bytes := uint64(records.Bytes)
+		response.Directory.AuditBytes = &bytes
+	}
 	if state.Free >= 0 {
 		free := uint64(state.Free)
 		response.Directory.FreeBytes = &free

@@ -25,7 +25,8 @@ func TestStatusTellsOfTheServer(t *testing.T) {
 		Version: "1.2.3", StartedAt: at, Amiss: errors.Join(errors.New("red has no policy"), errors.New("green has none")),
 		CacheBytes: 10, CacheMaxBytes: 20, GRPCConnections: 3, HTTPConnections: 4,
 		Directory: directory.State{Oldest: 5, Latest: 9, Tables: 100, Logs: 50, Free: -1,
-			Housekeeping: store.Housekeeping{Expired: 3, ExpiredAt: at, Merges: 2, MergedAt: at, Reclaimed: 6}, BackedUp: store.BackedUp{Revision: 8, At: at}, LastChanges: map[string]uint64{"blue": 7}},
+			Housekeeping: store.Housekeeping{Expired: 3, ExpiredAt: at, Merges: 2, MergedAt: at, Reclaimed: 6}, BackedUp: store.BackedUp{Revision: 8, At: at},
+			ChangeRecords: store.ChangeRecords{Bytes: -1, MaxBytes: 12, Oldest: at}, LastChanges: map[string]uint64{"blue": 7}},
 		Activities: map[string]Activity{"blue": {Allows: 1, Denies: 2, Errors: 3, Searches: 4, Plans: 5, Bounds: []float64{1}, Within: []uint64{6}}},
 	}
 	server := func() *verdictv1.ServerStatus {
@@ -36,7 +37,7 @@ func TestStatusTellsOfTheServer(t *testing.T) {
 	}
 	free := uint64(0)
 	full := overview
-	full.Directory.Free = 0
+	full.Directory.Free, full.Directory.ChangeRecords.Bytes = 0, 0
 	notReady := server()
 	notReady.Ready, notReady.Missing = false, []string{"closing"}
 	stored := func() *verdictv1.DirectoryStatus {
@@ -44,10 +45,11 @@ func TestStatusTellsOfTheServer(t *testing.T) {
 			OldestRevision: 5, LatestRevision: 9, TableBytes: 100, LogBytes: 50,
 			ExpiredRevisions: 3, ExpiredAt: timestamppb.New(at), Merges: 2, MergedAt: timestamppb.New(at), ReclaimedBytes: 6,
 			BackupRevision: 8, BackupAt: timestamppb.New(at),
+			AuditMaxBytes: 12, AuditOldestAt: timestamppb.New(at),
 		}
 	}
 	onFullDisk := stored()
-	onFullDisk.FreeBytes = &free
+	onFullDisk.FreeBytes, onFullDisk.AuditBytes = &free, &free
 	for _, tt := range []struct {
 		name      string
 		overview  Overview
@@ -58,7 +60,7 @@ func TestStatusTellsOfTheServer(t *testing.T) {
 		{"ready, with something amiss", overview, nil, server(), stored()},
 		{"not ready: that is why", overview, errors.New("closing"), notReady, stored()},
 		{
-			"a full disk is not an unknown one", full, nil, server(), onFullDisk,
+			"a full disk is not an unknown one, nor no records uncounted ones", full, nil, server(), onFullDisk,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
