@@ -230,6 +230,7 @@ func openService(o pointOptions) (_ *service, err error) {
 		Further:   s.extAuthz(mapper),
 		Meter:     s.grpcMeter,
 		Overview:  s.overview,
+		Profile:   s.decisions.Profile,
 		Stats:     s.tracedCalls(),
 
 		Operations: extauthz.Operations(),

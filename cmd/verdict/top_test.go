@@ -91,7 +91,7 @@ func TestTopTellsOnce(t *testing.T) {
 	for f, want := range map[format][]string{formatText: {"ready  3 calls under way  in the last 1s\n", "\nblue    50 ", "500ms"}, formatJSON: {`"all":{"decisions_per_second":50,`, `"tenant":"blue"`}} {
 		looks = 0
 		var out bytes.Buffer
-		if err := (&printer{out: &out, format: f}).top(t.Context(), look, time.Millisecond); err != nil {
+		if err := (&printer{out: &out, format: f}).top(t.Context(), look, time.Millisecond, 10); err != nil {
 			t.Fatal(err)
 		}
 		for _, part := range want {
@@ -101,7 +101,7 @@ func TestTopTellsOnce(t *testing.T) {
 		}
 	}
 	looks = 2
-	if err := (&printer{out: &bytes.Buffer{}}).top(t.Context(), look, time.Millisecond); err == nil || err.Error() != "gone" {
+	if err := (&printer{out: &bytes.Buffer{}}).top(t.Context(), look, time.Millisecond, 10); err == nil || err.Error() != "gone" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -96,6 +96,7 @@ type PDP struct {
 	newID    func(now time.Time) string
 	tokens   *searchTokens
 	searches *searches
+	sampler  *sampler
 	observer Observer // or nil
 	logger   *zap.Logger
 }
@@ -105,7 +106,7 @@ func New(o Options) *PDP {
 	p := &PDP{
 		policy: o.Policy, snapshot: o.Snapshot, cache: o.Cache, limits: o.Limits.withDefaults(), turns: o.Turns,
 		clock: o.Clock, newID: new(idSource).next, tokens: newSearchTokens(), searches: newSearches(),
-		observer: o.Observer, logger: cmp.Or(o.Logger, zap.NewNop()),
+		sampler: newSampler(), observer: o.Observer, logger: cmp.Or(o.Logger, zap.NewNop()),
 	}
 	if o.NewID != nil {
 		p.newID = func(time.Time) string { return o.NewID() }
@@ -154,6 +155,9 @@ func (p *PDP) decide(ctx context.Context, on *pin, start time.Time, request *aut
 	conclude(&decision, output, err)
 	p.told(on, start, &decision)
 	p.log(request, &decision)
+	if p.sampler.take() {
+		p.profile(ctx, on, request, time.Since(start))
+	}
 	return decision, nil
 }
 

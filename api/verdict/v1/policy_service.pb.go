@@ -9,6 +9,7 @@ package verdictv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -26,7 +27,11 @@ const (
 type GetStatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tenant to tell about. Empty means all of them.
-	Tenant        string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// Whether to tell what rules cost as well. For that the server evaluates some requests
+	// once more, for ten seconds after it was asked, with at most one part in fifty of one
+	// processor.
+	Rules         bool `protobuf:"varint,2,opt,name=rules,proto3" json:"rules,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -66,6 +71,13 @@ func (x *GetStatusRequest) GetTenant() string {
 		return x.Tenant
 	}
 	return ""
+}
+
+func (x *GetStatusRequest) GetRules() bool {
+	if x != nil {
+		return x.Rules
+	}
+	return false
 }
 
 // GetStatusResponse is the state of policies.
@@ -601,7 +613,10 @@ type PolicyStatus struct {
 	// The revision in which the tenant's directory was changed last; 0 for never.
 	DirectoryRevision uint64 `protobuf:"varint,9,opt,name=directory_revision,json=directoryRevision,proto3" json:"directory_revision,omitempty"`
 	// What has been asked of the tenant.
-	Activity      *TenantActivity `protobuf:"bytes,10,opt,name=activity,proto3" json:"activity,omitempty"`
+	Activity *TenantActivity `protobuf:"bytes,10,opt,name=activity,proto3" json:"activity,omitempty"`
+	// What the rules of the active policy cost, where that was asked for. Left out where
+	// the evaluator cannot tell.
+	Profile       *PolicyProfile `protobuf:"bytes,11,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -706,14 +721,142 @@ func (x *PolicyStatus) GetActivity() *TenantActivity {
 	return nil
 }
 
+func (x *PolicyStatus) GetProfile() *PolicyProfile {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+// PolicyProfile is what the rules of a policy cost in the requests that were evaluated once
+// more since the policy became active.
+type PolicyProfile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many requests were.
+	Evaluations uint64 `protobuf:"varint,1,opt,name=evaluations,proto3" json:"evaluations,omitempty"`
+	// The rules that took most time, the first the most: at most 200.
+	Rules         []*RuleCost `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyProfile) Reset() {
+	*x = PolicyProfile{}
+	mi := &file_verdict_v1_policy_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyProfile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyProfile) ProtoMessage() {}
+
+func (x *PolicyProfile) ProtoReflect() protoreflect.Message {
+	mi := &file_verdict_v1_policy_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyProfile.ProtoReflect.Descriptor instead.
+func (*PolicyProfile) Descriptor() ([]byte, []int) {
+	return file_verdict_v1_policy_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *PolicyProfile) GetEvaluations() uint64 {
+	if x != nil {
+		return x.Evaluations
+	}
+	return 0
+}
+
+func (x *PolicyProfile) GetRules() []*RuleCost {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+// RuleCost is what a rule of a policy cost.
+type RuleCost struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its path, such as data.authz.allow.
+	Rule string `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
+	// How often it was evaluated. An outcome that is remembered is used again without.
+	Calls uint64 `protobuf:"varint,2,opt,name=calls,proto3" json:"calls,omitempty"`
+	// How long that took, without the rules that it calls.
+	Time          *durationpb.Duration `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuleCost) Reset() {
+	*x = RuleCost{}
+	mi := &file_verdict_v1_policy_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuleCost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuleCost) ProtoMessage() {}
+
+func (x *RuleCost) ProtoReflect() protoreflect.Message {
+	mi := &file_verdict_v1_policy_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuleCost.ProtoReflect.Descriptor instead.
+func (*RuleCost) Descriptor() ([]byte, []int) {
+	return file_verdict_v1_policy_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RuleCost) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *RuleCost) GetCalls() uint64 {
+	if x != nil {
+		return x.Calls
+	}
+	return 0
+}
+
+func (x *RuleCost) GetTime() *durationpb.Duration {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
 var File_verdict_v1_policy_service_proto protoreflect.FileDescriptor
 
 const file_verdict_v1_policy_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1fverdict/v1/policy_service.proto\x12\n" +
-	"verdict.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"*\n" +
+	"verdict.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"@\n" +
 	"\x10GetStatusRequest\x12\x16\n" +
-	"\x06tenant\x18\x01 \x01(\tR\x06tenant\"\xb6\x01\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n" +
+	"\x05rules\x18\x02 \x01(\bR\x05rules\"\xb6\x01\n" +
 	"\x11GetStatusResponse\x124\n" +
 	"\bpolicies\x18\x01 \x03(\v2\x18.verdict.v1.PolicyStatusR\bpolicies\x120\n" +
 	"\x06server\x18\x02 \x01(\v2\x18.verdict.v1.ServerStatusR\x06server\x129\n" +
@@ -762,7 +905,7 @@ const file_verdict_v1_policy_service_proto_rawDesc = "" +
 	"\tlatencies\x18\x06 \x03(\v2\x19.verdict.v1.LatencyBucketR\tlatencies\"G\n" +
 	"\rLatencyBucket\x12\x18\n" +
 	"\aseconds\x18\x01 \x01(\x01R\aseconds\x12\x1c\n" +
-	"\tdecisions\x18\x02 \x01(\x04R\tdecisions\"\xa6\x03\n" +
+	"\tdecisions\x18\x02 \x01(\x04R\tdecisions\"\xdb\x03\n" +
 	"\fPolicyStatus\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x16\n" +
 	"\x06bundle\x18\x02 \x01(\tR\x06bundle\x12\x1a\n" +
@@ -775,7 +918,15 @@ const file_verdict_v1_policy_service_proto_rawDesc = "" +
 	"\x0ffallback_reason\x18\b \x01(\tR\x0efallbackReason\x12-\n" +
 	"\x12directory_revision\x18\t \x01(\x04R\x11directoryRevision\x126\n" +
 	"\bactivity\x18\n" +
-	" \x01(\v2\x1a.verdict.v1.TenantActivityR\bactivity2Y\n" +
+	" \x01(\v2\x1a.verdict.v1.TenantActivityR\bactivity\x123\n" +
+	"\aprofile\x18\v \x01(\v2\x19.verdict.v1.PolicyProfileR\aprofile\"]\n" +
+	"\rPolicyProfile\x12 \n" +
+	"\vevaluations\x18\x01 \x01(\x04R\vevaluations\x12*\n" +
+	"\x05rules\x18\x02 \x03(\v2\x14.verdict.v1.RuleCostR\x05rules\"c\n" +
+	"\bRuleCost\x12\x12\n" +
+	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x14\n" +
+	"\x05calls\x18\x02 \x01(\x04R\x05calls\x12-\n" +
+	"\x04time\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04time2Y\n" +
 	"\rPolicyService\x12H\n" +
 	"\tGetStatus\x12\x1c.verdict.v1.GetStatusRequest\x1a\x1d.verdict.v1.GetStatusResponseB8Z6github.com/verdictpdp/verdict/api/verdict/v1;verdictv1b\x06proto3"
 
@@ -791,7 +942,7 @@ func file_verdict_v1_policy_service_proto_rawDescGZIP() []byte {
 	return file_verdict_v1_policy_service_proto_rawDescData
 }
 
-var file_verdict_v1_policy_service_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_verdict_v1_policy_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_verdict_v1_policy_service_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),      // 0: verdict.v1.GetStatusRequest
 	(*GetStatusResponse)(nil),     // 1: verdict.v1.GetStatusResponse
@@ -800,28 +951,34 @@ var file_verdict_v1_policy_service_proto_goTypes = []any{
 	(*TenantActivity)(nil),        // 4: verdict.v1.TenantActivity
 	(*LatencyBucket)(nil),         // 5: verdict.v1.LatencyBucket
 	(*PolicyStatus)(nil),          // 6: verdict.v1.PolicyStatus
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*PolicyProfile)(nil),         // 7: verdict.v1.PolicyProfile
+	(*RuleCost)(nil),              // 8: verdict.v1.RuleCost
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 10: google.protobuf.Duration
 }
 var file_verdict_v1_policy_service_proto_depIdxs = []int32{
 	6,  // 0: verdict.v1.GetStatusResponse.policies:type_name -> verdict.v1.PolicyStatus
 	2,  // 1: verdict.v1.GetStatusResponse.server:type_name -> verdict.v1.ServerStatus
 	3,  // 2: verdict.v1.GetStatusResponse.directory:type_name -> verdict.v1.DirectoryStatus
-	7,  // 3: verdict.v1.ServerStatus.started_at:type_name -> google.protobuf.Timestamp
-	7,  // 4: verdict.v1.DirectoryStatus.expired_at:type_name -> google.protobuf.Timestamp
-	7,  // 5: verdict.v1.DirectoryStatus.merged_at:type_name -> google.protobuf.Timestamp
-	7,  // 6: verdict.v1.DirectoryStatus.backup_at:type_name -> google.protobuf.Timestamp
-	7,  // 7: verdict.v1.DirectoryStatus.audit_oldest_at:type_name -> google.protobuf.Timestamp
+	9,  // 3: verdict.v1.ServerStatus.started_at:type_name -> google.protobuf.Timestamp
+	9,  // 4: verdict.v1.DirectoryStatus.expired_at:type_name -> google.protobuf.Timestamp
+	9,  // 5: verdict.v1.DirectoryStatus.merged_at:type_name -> google.protobuf.Timestamp
+	9,  // 6: verdict.v1.DirectoryStatus.backup_at:type_name -> google.protobuf.Timestamp
+	9,  // 7: verdict.v1.DirectoryStatus.audit_oldest_at:type_name -> google.protobuf.Timestamp
 	5,  // 8: verdict.v1.TenantActivity.latencies:type_name -> verdict.v1.LatencyBucket
-	7,  // 9: verdict.v1.PolicyStatus.activated_at:type_name -> google.protobuf.Timestamp
-	7,  // 10: verdict.v1.PolicyStatus.last_error_at:type_name -> google.protobuf.Timestamp
+	9,  // 9: verdict.v1.PolicyStatus.activated_at:type_name -> google.protobuf.Timestamp
+	9,  // 10: verdict.v1.PolicyStatus.last_error_at:type_name -> google.protobuf.Timestamp
 	4,  // 11: verdict.v1.PolicyStatus.activity:type_name -> verdict.v1.TenantActivity
-	0,  // 12: verdict.v1.PolicyService.GetStatus:input_type -> verdict.v1.GetStatusRequest
-	1,  // 13: verdict.v1.PolicyService.GetStatus:output_type -> verdict.v1.GetStatusResponse
-	13, // [13:14] is the sub-list for method output_type
-	12, // [12:13] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	7,  // 12: verdict.v1.PolicyStatus.profile:type_name -> verdict.v1.PolicyProfile
+	8,  // 13: verdict.v1.PolicyProfile.rules:type_name -> verdict.v1.RuleCost
+	10, // 14: verdict.v1.RuleCost.time:type_name -> google.protobuf.Duration
+	0,  // 15: verdict.v1.PolicyService.GetStatus:input_type -> verdict.v1.GetStatusRequest
+	1,  // 16: verdict.v1.PolicyService.GetStatus:output_type -> verdict.v1.GetStatusResponse
+	16, // [16:17] is the sub-list for method output_type
+	15, // [15:16] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_verdict_v1_policy_service_proto_init() }
@@ -836,7 +993,7 @@ func file_verdict_v1_policy_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_verdict_v1_policy_service_proto_rawDesc), len(file_verdict_v1_policy_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

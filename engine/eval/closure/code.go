@@ -68,7 +68,11 @@ type routine struct {
 }
 
 // encode makes the code of a tree.
-func encode(t *tree, static *ast.Term) (*executable, error) {
+func encode(t *tree, static *ast.Term) (*executable, error) { return encodeProfiled(t, static, nil) }
+
+// encodeProfiled makes code whose machines need a meter, where the functions have the
+// numbers of rules.
+func encodeProfiled(t *tree, static *ast.Term, rules map[*function]int) (*executable, error) {
 	bases, slots, err := layout(t)
 	if err != nil {
 		return nil, err
@@ -88,7 +92,11 @@ func encode(t *tree, static *ast.Term) (*executable, error) {
 	}
 	for _, f := range t.functions {
 		c.inside, c.base = f, bases[f]
-		c.routines[f].run = c.function(f)
+		run := c.function(f)
+		if rule, isProfiled := rules[f]; isProfiled {
+			run = metered(rule, run)
+		}
+		c.routines[f].run = run
 	}
 	c.inside, c.base = nil, 0
 	plan := c.block(t.plan)

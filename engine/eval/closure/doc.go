@@ -160,6 +160,12 @@
 // nothing of it. What two evaluators may tell differently is told in package
 // explain.
 //
+// # Profiles
+//
+// What rules cost is told by a program of its own as well, in which each rule is a
+// function still, with a clock around it (profile.go). It is made when somebody first
+// asks, and answers nobody.
+//
 // # Where it does not apply
 //
 // OPA's planner refuses references between rules under one prefix that has a

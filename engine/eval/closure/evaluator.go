@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -37,6 +38,7 @@ func (e Evaluator) Prepare(ctx context.Context, policy *rego.Policy) (eval.Progr
 	}
 	p := &program{static: ast.NewTerm(policy.Data())}
 	p.explainer = sync.OnceValues(func() (*explainer, error) { return newExplainer(policy, p) })
+	p.profiled = sync.OnceValues(func() (*profiler, error) { return newProfiler(policy, p.static) })
 	sorted(p.static)
 	s := source{plan: plan, static: p.static, adapt: func(t *tree) (err error) {
 		p.yields, err = yieldsOf(t, rego.Rules[:])
@@ -60,6 +62,8 @@ type program struct {
 	static     *ast.Term
 	yields     []local                    // in the order of rego.Rules
 	explainer  func() (*explainer, error) // made when first asked for
+	profiled   func() (*profiler, error)  // likewise
+	profiler   atomic.Pointer[profiler]   // once it is made
 }
 
 // Eval runs the program.

@@ -52,13 +52,7 @@ func newExecutable(s source) (*executable, error) {
 // compile compiles a plan, and returns the tree as well, which must not be
 // changed.
 func compile(s source) (*executable, *tree, error) {
-	t, err := decode(s.plan)
-	if err == nil && s.adapt != nil {
-		err = s.adapt(t)
-	}
-	if err == nil {
-		err = s.optimise(t)
-	}
+	t, err := s.tree()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -68,6 +62,18 @@ func compile(s source) (*executable, *tree, error) {
 	}
 	x.patterns = newPatterns()
 	return x, t, nil
+}
+
+// tree is the tree of the plan, as the passes leave it.
+func (s source) tree() (*tree, error) {
+	t, err := decode(s.plan)
+	if err == nil && s.adapt != nil {
+		err = s.adapt(t)
+	}
+	if err == nil {
+		err = s.optimise(t)
+	}
+	return t, err
 }
 
 // A run is what an executable runs on.

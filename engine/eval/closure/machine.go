@@ -105,6 +105,7 @@ type machine struct {
 	candidates []int // of the filters that are at work, see filtered
 
 	observer *observer // of a program that explains
+	meter    *meter    // of a program that is profiled
 
 	walkers []*walker // by depth
 	depth   int       // of loops over objects

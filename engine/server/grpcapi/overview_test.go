@@ -3,19 +3,23 @@ package grpcapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/directory"
+	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/store"
 )
 
@@ -83,6 +87,50 @@ func TestStatusTellsOfTheServer(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestStatusTellsWhatRulesCost holds that only who asks for it is told, and of the dearest.
+func TestStatusTellsWhatRulesCost(t *testing.T) {
+	profile := eval.Profile{Evaluations: 7}
+	for i := range maxProfiled + 1 {
+		profile.Rules = append(profile.Rules, eval.RuleCost{Rule: fmt.Sprintf("data.authz.r%d", i), Calls: 9, Time: time.Second})
+	}
+	var asked []string
+	_, conn := start(t, Options{
+		Policies: policies{{Tenant: "blue"}, {Tenant: "green"}, {Tenant: "red"}},
+		Profile: func(tenant string) (eval.Profile, error) {
+			switch asked = append(asked, tenant); tenant {
+			case "blue":
+				return profile, nil
+			case "green": // whose evaluator cannot tell
+				return eval.Profile{}, nil
+			}
+			return eval.Profile{}, errors.New("it has no policy")
+		},
+	})
+	client := verdictv1.NewPolicyServiceClient(conn)
+	for _, rules := range []bool{false, true} {
+		got, err := client.GetStatus(t.Context(), &verdictv1.GetStatusRequest{Rules: rules})
+		if err != nil {
+			t.Fatal(err)
+		}
+		blue, others := got.GetPolicies()[0].GetProfile(), got.GetPolicies()[1:]
+		if !rules && (blue != nil || asked != nil) {
+			t.Errorf("who does not ask is told %v, and %v are asked", blue, asked)
+		}
+		if !rules {
+			continue
+		}
+		want := &verdictv1.RuleCost{Rule: "data.authz.r0", Calls: 9, Time: durationpb.New(time.Second)}
+		if blue.GetEvaluations() != 7 || len(blue.GetRules()) != maxProfiled || !proto.Equal(blue.GetRules()[0], want) {
+			t.Errorf("blue's: %v", blue)
+		}
+		for _, policy := range others {
+			if policy.GetProfile() != nil {
+				t.Errorf("%s has the profile %v", policy.GetTenant(), policy.GetProfile())
+			}
+		}
 	}
 }
 

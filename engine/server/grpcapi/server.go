@@ -23,6 +23,7 @@ import (
 	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/directory"
+	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/engine/intake"
 	"github.com/verdictpdp/verdict/engine/pdp"
 	"github.com/verdictpdp/verdict/engine/server/wire"
@@ -97,6 +98,9 @@ type Options struct {
 	// Overview tells PolicyService.GetStatus how the server does; without it, that tells
 	// of policies alone.
 	Overview func(context.Context) (Overview, error)
+	// Profile tells PolicyService.GetStatus what the rules of a tenant's policy cost;
+	// without it, nobody is told.
+	Profile func(tenant string) (eval.Profile, error)
 	// Ready says what keeps the server from being ready; nil when it is.
 	Ready  func() error
 	Logger *zap.Logger
@@ -225,7 +229,7 @@ func New(o Options) *Server {
 	registrar.RegisterService(access.description(), access)
 	verdictv1.RegisterDirectoryServiceServer(registrar, &directoryServer{directory: closingDirectory{o.Directory, closing}, memory: g.memory})
 	verdictv1.RegisterAuditServiceServer(registrar, &auditServer{changes: o.Directory})
-	verdictv1.RegisterPolicyServiceServer(registrar, &policyServer{policies: o.Policies, guard: g, ready: o.Ready, overview: o.Overview})
+	verdictv1.RegisterPolicyServiceServer(registrar, &policyServer{policies: o.Policies, guard: g, ready: o.Ready, overview: o.Overview, profile: o.Profile})
 	verdictv1.RegisterBackupServiceServer(registrar, &backupServer{directory: o.Directory, closing: closing, stall: maxStall})
 	for _, register := range o.Further {
 		register(registrar)
