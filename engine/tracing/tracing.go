@@ -36,8 +36,8 @@ type Options struct {
 	// https. Empty leaves it to OTEL_EXPORTER_OTLP_ENDPOINT and its like.
 	Endpoint string
 	// Sampling is which part of the traces that begin here is told of, from 0 to 1. A
-	// caller's own trace is told of if the caller's part of it is. OTEL_TRACES_SAMPLER
-	// stands over both.
+	// caller's own trace is told of if the caller's part of it is, and no more of those
+	// than 1,000 calls a second. OTEL_TRACES_SAMPLER stands over both.
 	Sampling float64
 	// Version is the program's.
 	Version string
@@ -76,7 +76,7 @@ func New(ctx context.Context, o Options) (*Tracing, error) {
 	}
 	options := []sdktrace.TracerProviderOption{sdktrace.WithBatcher(exporter), sdktrace.WithResource(about)}
 	if os.Getenv("OTEL_TRACES_SAMPLER") == "" {
-		options = append(options, sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(o.Sampling))))
+		options = append(options, sdktrace.WithSampler(sampler(o.Sampling, time.Now)))
 	}
 	// OpenTelemetry has one place in a process for such errors, and would print them.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
@@ -84,6 +84,12 @@ func New(ctx context.Context, o Options) (*Tracing, error) {
 	}))
 	provider := sdktrace.NewTracerProvider(options...)
 	return &Tracing{provider: provider, tracer: provider.Tracer(scope)}, nil
+}
+
+// sampler is what decides which traces are told of.
+func sampler(part float64, clock func() time.Time) sdktrace.Sampler {
+	return sdktrace.ParentBased(sdktrace.TraceIDRatioBased(part),
+		sdktrace.WithRemoteParentSampled(&callersSampler{perSecond: callersPerSecond, clock: clock}))
 }
 
 // closeTime is how long Close takes at most.
