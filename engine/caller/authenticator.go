@@ -66,7 +66,17 @@ type Connection struct {
 type finding struct {
 	caller Caller
 	err    error
-	trust  *trust // by which a certificate was verified
+	trust  *trust    // by which a certificate was verified
+	at     time.Time // when
+}
+
+// refusedFor is for how long a certificate that does not hold is not looked at again. It
+// may come to hold on a connection that lasts, as when the clock was wrong and is set.
+const refusedFor = time.Second
+
+// stands reports whether what was found is still to be taken.
+func (f *finding) stands(by *trust, clock func() time.Time) bool {
+	return f.trust == by && (f.err == nil || clock().Sub(f.at).Abs() < refusedFor)
 }
 
 // Connect looks at what a connection brings.
@@ -76,14 +86,15 @@ func (a *Authenticator) Connect(evidence Evidence) *Connection {
 	return c
 }
 
-// find looks at the evidence, again if other authorities are trusted than before.
+// find looks at the evidence, again if other authorities are trusted than before, or if it
+// showed nobody a while ago.
 func (c *Connection) find() *finding {
 	a := c.authenticator
 	var by *trust
 	if a.certificates != nil {
 		by = a.certificates.trusted.Load()
 	}
-	if found := c.found.Load(); found != nil && found.trust == by {
+	if found := c.found.Load(); found != nil && found.stands(by, a.clock) {
 		return found
 	}
 	found := &finding{caller: Caller{Address: c.evidence.Address}, trust: by}
@@ -92,8 +103,8 @@ func (c *Connection) find() *finding {
 	case c.hasCertificate() && by == nil:
 		found.err = refuse("client certificates are not taken here")
 	case c.hasCertificate():
-		found.caller.Method = MTLS
-		found.caller.Subject, found.caller.Until, found.err = a.certificates.caller(by, c.evidence.TLS, a.clock())
+		found.caller.Method, found.at = MTLS, a.clock()
+		found.caller.Subject, found.caller.Until, found.err = a.certificates.caller(by, c.evidence.TLS, found.at)
 	case c.evidence.Process != nil:
 		// A process presents nothing, so that one that is not known is merely nobody.
 		if subject, known := a.peers.subject(c.evidence.Process); known {

@@ -99,6 +99,32 @@ func TestAConnectionIsLookedAtAgain(t *testing.T) {
 			t.Errorf("trusted again: %v", err)
 		}
 	})
+	t.Run("when it was made while the clock was wrong", func(t *testing.T) {
+		for _, wrong := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
+			now = noon.Add(wrong)
+			c := a.Connect(trusted.client(t, named("shop.example")))
+			if _, err := c.Caller(); err == nil {
+				t.Errorf("%s away from when the certificate holds there is a caller", wrong)
+			}
+			now = noon
+			if _, err := c.Caller(); err != nil {
+				t.Errorf("once the clock is right again: %v", err)
+			}
+		}
+	})
+	t.Run("what is refused, not with each call", func(t *testing.T) {
+		c := a.Connect(newAuthority(t).client(t, named("shop.example")))
+		before := c.found.Load()
+		now = noon.Add(refusedFor - 1)
+		if _, err := c.Caller(); err == nil || c.found.Load() != before {
+			t.Errorf("it was looked at again: %v", err)
+		}
+		now = noon.Add(refusedFor)
+		if _, err := c.Caller(); err == nil || c.found.Load() == before {
+			t.Errorf("it was not looked at again: %v", err)
+		}
+		now = noon
+	})
 	t.Run("when its certificate ends", func(t *testing.T) {
 		now = noon.Add(time.Hour)
 		_, err := c.Caller()
