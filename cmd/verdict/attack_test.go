@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 )
@@ -173,6 +174,46 @@ func TestBytesInFlight(t *testing.T) {
 		a.conn.Close()
 	}
 	before.awaitReturn(t)
+}
+
+// TestQuestionsThatWait has streams ask questions that wait for a revision which does not
+// come: few large ones, and many small ones.
+func TestQuestionsThatWait(t *testing.T) {
+	skipShort(t)
+	for name, tt := range map[string]struct{ streams, questions, bytes int }{
+		"large ones": {4, 30, 900 << 10},
+		"small ones": {20, 60, 0}, // of a goroutine each
+	} {
+		t.Run(name, func(t *testing.T) {
+			address, r := underAttack(t, func(cfg *config) {
+				cfg.Limits.Intake.InFlight, cfg.Limits.Intake.Transfer = maxInput, duration(2*patience)
+				cfg.Limits.Wait = duration(2 * patience)
+			})
+			before := measureFootprint()
+			stop := bystanding(t, r)
+			question := aboutPlan()
+			question.Consistency = &verdictv1.Consistency{Requirement: &verdictv1.Consistency_AtLeast{AtLeast: 1 << 40}}
+			question.Context = &structpb.Struct{Fields: map[string]*structpb.Value{"text": structpb.NewStringValue(strings.Repeat("x", tt.bytes))}}
+			a := attack(t, address, nil).listen()
+			var sending sync.WaitGroup
+			for range tt.streams {
+				stream := a.open(streamMethod)
+				sending.Go(func() {
+					for range tt.questions {
+						a.sendMessage(stream, &verdictv1.StreamCheckAccessRequest{Id: "1", Request: question})
+					}
+				})
+			}
+			sending.Wait()
+			held := tt.questions * max(tt.bytes, 32<<10)
+			stay := int(maxInput) / held
+			a.await("streams are reset", func() bool { return len(a.resets) >= tt.streams-stay })
+			before.awaitGrowth(t, 96<<20) // a question takes some times its bytes
+			a.conn.Close()
+			stop()
+			before.awaitReturn(t)
+		})
+	}
 }
 
 // TestTinyFrames has messages come a byte a frame.

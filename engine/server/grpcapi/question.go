@@ -72,7 +72,11 @@ func questionOf(message *verdictv1.CheckAccessRequest) question {
 type streamQuestion struct {
 	id string
 	question
+	bytes int // in which it came
 }
+
+// Measure implements wire.Measured.
+func (q *streamQuestion) Measure(bytes int) { q.bytes = bytes }
 
 const (
 	streamID      = 1<<wire.NumberShift | wire.DelimitedField
@@ -98,7 +102,7 @@ func (q *streamQuestion) Read(at *wire.Cursor) {
 
 func (q *streamQuestion) Generated() (message proto.Message, take func()) {
 	generated := &verdictv1.StreamCheckAccessRequest{}
-	return generated, func() { *q = streamQuestion{generated.GetId(), questionOf(generated.GetRequest())} }
+	return generated, func() { *q = streamQuestion{id: generated.GetId(), question: questionOf(generated.GetRequest())} }
 }
 
 // The fields in which a CheckAccessRequest and a BatchCheckAccessRequest are

@@ -65,16 +65,36 @@ func (c *conversation) listen() error {
 		if err != nil {
 			return err
 		}
+		release := c.keep(q)
 		select {
 		case c.slots <- struct{}{}:
 		case <-c.ctx.Done():
+			release()
 			return context.Cause(c.ctx)
 		}
 		go func() {
 			defer func() { <-c.slots }()
+			defer release()
 			c.answer(q)
 		}()
 	}
+}
+
+// waitingBytes is what a question takes that waits for its revision, besides what it says:
+// a goroutine, mostly.
+const waitingBytes = 32 << 10
+
+// keep has the intake know of a question until it is answered, if it takes much, or may
+// take long.
+func (c *conversation) keep(q *streamQuestion) (release func()) {
+	bytes := q.bytes
+	if q.options.Consistency.AtLeast > 0 {
+		bytes += waitingBytes
+	}
+	if bytes <= smallBytes {
+		return func() {}
+	}
+	return c.server.guard.intake.Keep(c.ctx, bytes)
 }
 
 // finish waits for the answers under way and lets no other begin.

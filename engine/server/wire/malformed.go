@@ -37,18 +37,26 @@ func (s Stream) RecvMsg(message any) error {
 	if err := s.ServerStream.RecvMsg(&e); err != nil {
 		return err
 	}
+	if measured, is := message.(Measured); is {
+		measured.Measure(e.unpacking.bytes)
+	}
 	return e.Malformed
 }
+
+// A Measured message is told in how many bytes it came on a Stream.
+type Measured interface{ Measure(bytes int) }
 
 // An unpacking is one of a message, which takes many times its bytes.
 type unpacking struct {
 	ctx     context.Context
 	ask     func(ctx context.Context, bytes int) (release func(), err error) // nil where nothing is
 	release func()
+	bytes   int
 }
 
 // begin asks whether a message of so many bytes may be read. Its error is why it is not.
 func (u *unpacking) begin(bytes int) (err error) {
+	u.bytes = bytes
 	if u.ask != nil {
 		u.release, err = u.ask(u.ctx, bytes)
 	}
