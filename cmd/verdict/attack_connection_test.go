@@ -22,6 +22,7 @@ import (
 // beginning they stop.
 func TestConnectionsOnWhichNothingIsSaid(t *testing.T) {
 	skipShort(t)
+	t.Parallel() // it waits for long
 	authority := newAuthority(t)
 	var waiting sync.WaitGroup
 	for name, files := range map[string]tlsConfig{"over TLS": authority.issue(t, t.TempDir(), 1), "without TLS": {}} {
@@ -60,6 +61,7 @@ func TestConnectionsOnWhichNothingIsSaid(t *testing.T) {
 // HTTP/1.1 their connections.
 func TestBodiesThatAreNotSent(t *testing.T) {
 	skipShort(t)
+	t.Parallel() // it waits for long
 	authority := newAuthority(t)
 	cfg := defaultConfig()
 	plain, _ := startService(t, cfg, bundleAt("default", constantBundle(t)))
@@ -94,6 +96,7 @@ func TestBodiesThatAreNotSent(t *testing.T) {
 // TestIdleConnections has connections on which something was asked be without a call.
 func TestIdleConnections(t *testing.T) {
 	skipShort(t)
+	t.Parallel() // it waits for long
 	cfg := defaultConfig()
 	cfg.Limits.Intake.Idle = duration(100 * time.Millisecond)
 	s, _ := startService(t, cfg, bundleAt("default", constantBundle(t)))
