@@ -44,6 +44,9 @@ func goChapter(t *testing.T) map[string][]string {
 // TestGoPage does what the page tells to do in Go, on a real server, and sees what
 // the page shows.
 func TestGoPage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it is about a program that is built without the race detector")
+	}
 	for _, tool := range []string{"curl", "bash"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("%s is not there: install it to have the page tried", tool)
