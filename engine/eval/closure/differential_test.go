@@ -9,7 +9,7 @@ import (
 
 var (
 	firstSeed = flag.Uint64("first-seed", 1, "the first of the generated policies")
-	seeds     = flag.Int("seeds", 150, "how many generated policies to hold the evaluator to")
+	seeds     = flag.Int("seeds", 90, "how many generated policies to hold the evaluator to")
 )
 
 // differential holds this evaluator to OPA's on generated policies.
