@@ -15,9 +15,6 @@ func TestTablesThatCannotBeOpenedAreTold(t *testing.T) {
 	if open := openedAs(t, table); open != 2 {
 		t.Errorf("a table takes %d files, expected 2", open)
 	}
-	if err := s.blocks.close(); err != nil {
-		t.Fatal(err)
-	}
 	var before unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
 		t.Fatal(err)
@@ -25,10 +22,14 @@ func TestTablesThatCannotBeOpenedAreTold(t *testing.T) {
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: before.Max}); err != nil {
 		t.Fatal(err)
 	}
+	closed := s.blocks.close() // while the limit holds, for the store looks each second
 	s.guardOnce(false)
 	unverified, damage := s.Unverified(), s.Damage()
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
 		t.Fatal(err)
+	}
+	if closed != nil {
+		t.Fatal(closed)
 	}
 	if unverified != 1 || damage != nil {
 		t.Errorf("%d tables are told to be unverified, damage %v: expected 1 and none", unverified, damage)
