@@ -216,6 +216,57 @@ func TestQuestionsThatWait(t *testing.T) {
 	}
 }
 
+// TestLargeMessagesThatWait has calls with more than is read and answered at a time wait for
+// a revision that does not come: others with large messages do not wait for them.
+func TestLargeMessagesThatWait(t *testing.T) {
+	skipShort(t)
+	_, r := underAttack(t, func(cfg *config) {
+		cfg.Limits.Intake.Transfer, cfg.Limits.Wait = duration(2*patience), duration(2*patience)
+	})
+	of := func(bytes int) *verdictv1.CheckAccessRequest {
+		question := aboutPlan()
+		question.Context = &structpb.Struct{Fields: map[string]*structpb.Value{"text": structpb.NewStringValue(strings.Repeat("x", bytes))}}
+		return question
+	}
+	waiting := of(900 << 10)
+	waiting.Consistency = &verdictv1.Consistency{Requirement: &verdictv1.Consistency_AtLeast{AtLeast: 1 << 40}}
+	connect := func() connection {
+		conn, err := r.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	const calls = 100 // of 88 MiB
+	attacking := connect()
+	var waits sync.WaitGroup
+	for range calls {
+		waits.Go(func() {
+			_, _ = verdictv1.NewAccessServiceClient(attacking).CheckAccess(t.Context(), waiting)
+		})
+	}
+	defer waits.Wait()
+	defer attacking.Close()
+	conn := connect()
+	defer conn.Close()
+	start := time.Now()
+	for underWay := uint64(0); underWay <= calls; time.Sleep(5 * time.Millisecond) {
+		if time.Since(start) > patience {
+			t.Fatalf("%d calls are under way", underWay)
+		}
+		status, err := verdictv1.NewPolicyServiceClient(conn).GetStatus(t.Context(), &verdictv1.GetStatusRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		underWay = status.GetServer().GetCallsUnderWay()
+	}
+	for range 10 {
+		if response, err := verdictv1.NewAccessServiceClient(conn).CheckAccess(t.Context(), of(5<<10)); err != nil || !response.GetAllowed() {
+			t.Fatalf("a large message that waits for nothing: %v, %v", response, err)
+		}
+	}
+}
+
 // TestTinyFrames has messages come a byte a frame.
 func TestTinyFrames(t *testing.T) {
 	skipShort(t)

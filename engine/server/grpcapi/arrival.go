@@ -173,6 +173,7 @@ type arrival struct {
 	authorization []string
 	connection    *connection    // nil where it is not known
 	call          admission.Call // the zero one where the call is not counted
+	share         *share         // of the memory for messages; nil for one that needs none
 	// refused is why it was; nil where it was let in.
 	refused error
 }
@@ -206,6 +207,13 @@ func (a *arrival) leave() {
 	if a != nil {
 		a.call.Leave()
 		a.call = admission.Call{}
+	}
+}
+
+// giveBack gives back the memory that the call's message has, for the call is to wait.
+func (a *arrival) giveBack() {
+	if a != nil && a.share != nil {
+		a.share.giveBack()
 	}
 }
 

@@ -30,29 +30,38 @@ func untilClosing[T any](ctx, closing context.Context, run func(context.Context)
 	return result, err
 }
 
-// at runs what reads the directory as consistency asks, until the server closes
-// if that may mean to wait.
-func at[T any](ctx, closing context.Context, consistency authz.Consistency, run func(context.Context) (T, error)) (T, error) {
+// A waiting is how calls wait for a revision: until the server closes, and without the
+// memory that others need who do not.
+type waiting struct {
+	closing   context.Context
+	revisions func() (oldest, latest uint64)
+}
+
+// at runs what reads the directory as consistency asks, which may mean to wait.
+func at[T any](ctx context.Context, w waiting, consistency authz.Consistency, run func(context.Context) (T, error)) (T, error) {
 	if consistency.AtLeast == 0 {
 		return run(ctx)
 	}
-	return untilClosing(ctx, closing, run)
+	if _, latest := w.revisions(); consistency.AtLeast > latest {
+		arrivalOf(ctx).giveBack()
+	}
+	return untilClosing(ctx, w.closing, run)
 }
 
 // A closingDecider is a Decider that waits no longer than the server is open.
 type closingDecider struct {
 	Decider
-	closing context.Context
+	waiting
 }
 
 func (d closingDecider) Decide(ctx context.Context, request *authz.Request, options pdp.DecideOptions) (authz.Decision, error) {
-	return at(ctx, d.closing, options.Consistency, func(ctx context.Context) (authz.Decision, error) {
+	return at(ctx, d.waiting, options.Consistency, func(ctx context.Context) (authz.Decision, error) {
 		return d.Decider.Decide(ctx, request, options)
 	})
 }
 
 func (d closingDecider) DecideBatch(ctx context.Context, batch pdp.Batch) ([]authz.Decision, error) {
-	return at(ctx, d.closing, batch.Consistency, func(ctx context.Context) ([]authz.Decision, error) {
+	return at(ctx, d.waiting, batch.Consistency, func(ctx context.Context) ([]authz.Decision, error) {
 		return d.Decider.DecideBatch(ctx, batch)
 	})
 }
@@ -60,11 +69,11 @@ func (d closingDecider) DecideBatch(ctx context.Context, batch pdp.Batch) ([]aut
 // A closingSearcher is a Searcher that waits no longer than the server is open.
 type closingSearcher struct {
 	Searcher
-	closing context.Context
+	waiting
 }
 
 func (s closingSearcher) Search(ctx context.Context, search pdp.Search) (pdp.Found, error) {
-	return at(ctx, s.closing, search.Consistency, func(ctx context.Context) (pdp.Found, error) {
+	return at(ctx, s.waiting, search.Consistency, func(ctx context.Context) (pdp.Found, error) {
 		return s.Searcher.Search(ctx, search)
 	})
 }
@@ -72,11 +81,11 @@ func (s closingSearcher) Search(ctx context.Context, search pdp.Search) (pdp.Fou
 // A closingPlanner is a Planner that waits no longer than the server is open.
 type closingPlanner struct {
 	Planner
-	closing context.Context
+	waiting
 }
 
 func (p closingPlanner) Plan(ctx context.Context, question pdp.PlanQuestion) (pdp.Planned, error) {
-	return at(ctx, p.closing, question.Consistency, func(ctx context.Context) (pdp.Planned, error) {
+	return at(ctx, p.waiting, question.Consistency, func(ctx context.Context) (pdp.Planned, error) {
 		return p.Planner.Plan(ctx, question)
 	})
 }
@@ -85,17 +94,17 @@ func (p closingPlanner) Plan(ctx context.Context, question pdp.PlanQuestion) (pd
 // open.
 type closingDirectory struct {
 	Directory
-	closing context.Context
+	waiting
 }
 
 func (d closingDirectory) Snapshot(ctx context.Context, tenant string, consistency authz.Consistency) (*directory.Snapshot, error) {
-	return at(ctx, d.closing, consistency, func(ctx context.Context) (*directory.Snapshot, error) {
+	return at(ctx, d.waiting, consistency, func(ctx context.Context) (*directory.Snapshot, error) {
 		return d.Directory.Snapshot(ctx, tenant, consistency)
 	})
 }
 
 func (d closingDirectory) Export(ctx context.Context, tenant string, consistency authz.Consistency, lines io.Writer) (revision uint64, err error) {
-	return at(ctx, d.closing, consistency, func(ctx context.Context) (uint64, error) {
+	return at(ctx, d.waiting, consistency, func(ctx context.Context) (uint64, error) {
 		return d.Directory.Export(ctx, tenant, consistency, lines)
 	})
 }

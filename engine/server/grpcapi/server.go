@@ -53,6 +53,7 @@ type Directory interface {
 type Keeper interface {
 	Write(ctx context.Context, tenant string, batch authz.Batch) (revision uint64, err error)
 	Snapshot(ctx context.Context, tenant string, consistency authz.Consistency) (*directory.Snapshot, error)
+	Revisions() (oldest, latest uint64)
 }
 
 // A Mover moves whole directories in and out, and tells what changes.
@@ -221,13 +222,14 @@ func New(o Options) *Server {
 		closing: closing,
 		close:   closeAll,
 	}
-	registrar := wire.Registrar{Server: s.grpc, Enter: g.enter, Unpack: g.memory.unpack}
+	registrar := wire.Registrar{Server: s.grpc, Enter: g.enter, Unpack: g.memory.unpackCall}
+	waits := waiting{closing, o.Directory.Revisions}
 	access := &accessServer{
-		decider: closingDecider{o.Decider, closing}, searcher: closingSearcher{o.Searcher, closing}, planner: closingPlanner{o.Planner, closing},
+		decider: closingDecider{o.Decider, waits}, searcher: closingSearcher{o.Searcher, waits}, planner: closingPlanner{o.Planner, waits},
 		guard: g, counted: o.Admission, closing: closing,
 	}
 	registrar.RegisterService(access.description(), access)
-	verdictv1.RegisterDirectoryServiceServer(registrar, &directoryServer{directory: closingDirectory{o.Directory, closing}, memory: g.memory})
+	verdictv1.RegisterDirectoryServiceServer(registrar, &directoryServer{directory: closingDirectory{o.Directory, waits}, memory: g.memory})
 	verdictv1.RegisterAuditServiceServer(registrar, &auditServer{changes: o.Directory})
 	verdictv1.RegisterPolicyServiceServer(registrar, &policyServer{policies: o.Policies, guard: g, ready: o.Ready, overview: o.Overview, profile: o.Profile})
 	verdictv1.RegisterBackupServiceServer(registrar, &backupServer{directory: o.Directory, closing: closing, stall: maxStall})

@@ -38,9 +38,51 @@ func newMemory(in *intake.Intake, maxMessageBytes int) *memory {
 	}
 }
 
+// A share is what a message has of the memory. It is for one goroutine.
+type share struct {
+	of     *semaphore.Weighted
+	weight int64
+	forget func()
+}
+
+// giveBack lets another message be read. What is made of this one is kept, and counts
+// against what is in flight.
+func (s *share) giveBack() {
+	s.of.Release(s.weight)
+	s.weight = 0
+}
+
+func (s *share) release() {
+	s.giveBack()
+	s.forget()
+}
+
 // unpack waits until a message of so many bytes may be read, which is kept until it is
 // released.
 func (m *memory) unpack(ctx context.Context, bytes int) (release func(), err error) {
+	share, err := m.share(ctx, bytes)
+	if share == nil || err != nil {
+		return nil, err
+	}
+	return share.release, nil
+}
+
+// unpackCall is unpack for the one message of a call, which may give its share back before
+// it is answered.
+func (m *memory) unpackCall(ctx context.Context, bytes int) (release func(), err error) {
+	share, err := m.share(ctx, bytes)
+	if share == nil || err != nil {
+		return nil, err
+	}
+	if arrival := arrivalOf(ctx); arrival != nil {
+		arrival.share = share
+	}
+	return share.release, nil
+}
+
+// share waits for the share of a message of so many bytes; nil for a small one, which needs
+// none.
+func (m *memory) share(ctx context.Context, bytes int) (*share, error) {
 	if bytes <= smallBytes {
 		return nil, nil
 	}
@@ -58,10 +100,7 @@ func (m *memory) unpack(ctx context.Context, bytes int) (release func(), err err
 			Message: "large messages are being answered that take all the memory for them: try again later, or send several smaller ones",
 		}
 	}
-	return func() {
-		m.messages.Release(weight)
-		forget()
-	}, nil
+	return &share{m.messages, weight, forget}, nil
 }
 
 // makePage waits until a page of a listing may be made. Nothing may wait for a client
