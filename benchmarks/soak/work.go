@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -271,7 +272,8 @@ func askHTTP(ctx context.Context, w *work, world *world, n int) error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode == http.StatusTooManyRequests {
-		return authz.Errorf(authz.Overloaded, "%s", response.Status)
+		text, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10)) // as far as it comes
+		return authz.Errorf(authz.Overloaded, "%s in %s: %s", response.Status, world.tenant, text)
 	}
 	if response.StatusCode != http.StatusOK {
 		return errors.New(response.Status)

@@ -98,13 +98,15 @@ func TestHintOfWhoHasWaited(t *testing.T) {
 		}()
 		synctest.Wait()
 		var asking sync.WaitGroup
-		asking.Go(func() {
-			turn, err := turns.Check(t.Context(), "blue")
-			if err != nil {
-				t.Error(err)
-			}
-			turn.Release()
-		})
+		for range short {
+			asking.Go(func() {
+				turn, err := turns.Check(t.Context(), "blue")
+				if err != nil {
+					t.Error(err)
+				}
+				turn.Release()
+			})
+		}
 		time.Sleep(waited)
 		first.Release()
 		checkHint(t, <-ended, waited)

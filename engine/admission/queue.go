@@ -116,8 +116,8 @@ func (q *queue) take(now time.Time) (*flow, *waiter) {
 			f.waiting = nil
 			heap.Pop(&q.active)
 		}
-		// Who is the last of a tenant stands in nobody's way.
-		if len(f.waiting) > 0 && !w.begun && now.Sub(f.since) > standing && now.Sub(w.since) > max(q.stale, time.Duration(q.usual*float64(time.Second))) {
+		// The last of a tenant stand in nobody's way.
+		if len(f.waiting) >= short && !w.begun && now.Sub(f.since) > standing && now.Sub(w.since) > max(q.stale, time.Duration(q.usual*float64(time.Second))) {
 			w.err = overloaded(now.Sub(w.since))
 			close(w.granted)
 			continue

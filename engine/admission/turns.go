@@ -48,6 +48,9 @@ const (
 	// have just come.
 	standing = 100 * time.Millisecond
 	stale    = 5 * time.Millisecond
+	// short is how many may wait behind one who is served all the same: after a moment in
+	// which the process had no processor, so few have their turns at once.
+	short = 8
 )
 
 // Turns are handed out to those who evaluate policies. A nil Turns hands out as many

@@ -296,6 +296,49 @@ func TestStandingQueueServesWhoHaveJustCome(t *testing.T) {
 	})
 }
 
+// TestMomentWithoutProcessor has turns given back by nobody for a while: the few who wait
+// are served all the same, and of many those who have just come.
+func TestMomentWithoutProcessor(t *testing.T) {
+	for _, tt := range []struct {
+		name             string
+		waiting, refused int
+	}{
+		{"one", 1, 0},
+		{"few", short, 0},
+		{"one more", short + 1, 1},
+		{"many", 10 * short, 9 * short},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				turns := New(Options{Turns: 1})
+				held, err := turns.Check(t.Context(), "blue")
+				if err != nil {
+					t.Fatal(err)
+				}
+				var refused atomic.Int64
+				var asking sync.WaitGroup
+				for range tt.waiting {
+					asking.Go(func() {
+						turn, err := turns.Check(t.Context(), "blue")
+						if err != nil {
+							refused.Add(1)
+						}
+						turn.Release()
+					})
+				}
+				synctest.Wait()
+				time.Sleep(2 * standing)
+				held.Release()
+				asking.Wait()
+				if n := int(refused.Load()); n != tt.refused {
+					t.Errorf("of %d who waited, %d were refused, want %d", tt.waiting, n, tt.refused)
+				}
+				settled(t, turns)
+			})
+		})
+	}
+}
+
 // TestLongWorkLetsChecksGoFirst has long work beside checks.
 func TestLongWorkLetsChecksGoFirst(t *testing.T) {
 	const piece, check = 200 * time.Microsecond, 100 * time.Microsecond

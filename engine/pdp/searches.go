@@ -3,6 +3,7 @@ package pdp
 import (
 	"container/list"
 	"sync"
+	"time"
 
 	"github.com/verdictpdp/verdict/engine/pip"
 )
@@ -11,12 +12,15 @@ import (
 // most that indexes lead to fit, with the longest ids.
 const maxSearchesBytes = 64 << 20
 
+// rememberFor is how long a search is remembered that nobody asks to go on.
+const rememberFor = 5 * time.Minute
+
 // searches remember the candidates of the latest searches that have a next page: to
 // find them again takes as long as for the first one, see BenchmarkSearch/pages. A
 // search that is forgotten has its candidates found again, and they are the same.
 type searches struct {
 	mu     sync.Mutex
-	known  map[searchName]*list.Element // of rememberedSearch
+	known  map[searchName]*list.Element // of *rememberedSearch
 	latest list.List                    // the latest in front
 	bytes  int
 	// hits and misses count those that were remembered and those that were not.
@@ -27,6 +31,7 @@ type rememberedSearch struct {
 	name  searchName
 	from  candidates
 	bytes int
+	asked time.Time
 }
 
 func newSearches() *searches { return &searches{known: make(map[searchName]*list.Element)} }
@@ -43,12 +48,16 @@ func (s *searches) of(name searchName) (candidates, bool) {
 	}
 	s.hits++
 	s.latest.MoveToFront(at)
-	return at.Value.(rememberedSearch).from, true
+	search := at.Value.(*rememberedSearch)
+	search.asked = time.Now()
+	return search.from, true
 }
 
-// remember notes the candidates of a search, and forgets others to make room.
+// remember notes the candidates of a search, and forgets others to make room, and those
+// that were not asked for long.
 func (s *searches) remember(name searchName, from candidates) {
-	r := rememberedSearch{name, from, from.bytes()}
+	now := time.Now()
+	r := &rememberedSearch{name, from, from.bytes(), now}
 	if r.bytes > maxSearchesBytes {
 		return
 	}
@@ -59,8 +68,12 @@ func (s *searches) remember(name searchName, from candidates) {
 	}
 	s.known[name] = s.latest.PushFront(r)
 	s.bytes += r.bytes
-	for s.bytes > maxSearchesBytes {
-		oldest := s.latest.Remove(s.latest.Back()).(rememberedSearch)
+	for {
+		oldest := s.latest.Back().Value.(*rememberedSearch) // this one is there in any case
+		if s.bytes <= maxSearchesBytes && now.Sub(oldest.asked) <= rememberFor {
+			return
+		}
+		s.latest.Remove(s.latest.Back())
 		delete(s.known, oldest.name)
 		s.bytes -= oldest.bytes
 	}
