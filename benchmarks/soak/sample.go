@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,9 +73,23 @@ func (s *server) look(ctx context.Context) (sample, error) {
 	}
 	goroutines, err1 := valueOf(metrics, "go_goroutines")
 	heap, err2 := valueOf(metrics, "go_memstats_heap_alloc_bytes")
-	files, err3 := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.pid()))
+	files, err3 := s.files()
 	resident, err4 := s.resident()
-	return sample{goroutines, float64(len(files)), heap, resident}, errors.Join(err1, err2, err3, err4)
+	return sample{goroutines, files, heap, resident}, errors.Join(err1, err2, err3, err4)
+}
+
+// files is how many files the server has open, but for the tables of its store: these are
+// as many as there is to keep, and are merged from time to time.
+func (s *server) files() (float64, error) {
+	dir := fmt.Sprintf("/proc/%d/fd", s.pid())
+	open, err := os.ReadDir(dir)
+	files := 0
+	for _, file := range open {
+		if name, err := os.Readlink(filepath.Join(dir, file.Name())); err == nil && filepath.Ext(name) != ".sst" {
+			files++
+		}
+	}
+	return float64(files), err
 }
 
 // valueOf is a metric without labels.
@@ -88,18 +103,20 @@ func valueOf(metrics []byte, name string) (float64, error) {
 	return 0, fmt.Errorf("there is no metric %s", name)
 }
 
-// resident is the server's memory as the kernel counts it.
+// resident is the server's memory as the kernel counts it, but for what it maps of files,
+// which the kernel takes back as it likes.
 func (s *server) resident() (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.pid()))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.pid()))
 	if err != nil {
 		return 0, err
 	}
-	fields := strings.Fields(string(text))
-	if len(fields) < 2 {
-		return 0, fmt.Errorf("/proc says %q", text)
+	for line := range strings.Lines(string(text)) {
+		var kibibytes float64
+		if n, _ := fmt.Sscanf(line, "RssAnon: %f kB", &kibibytes); n == 1 {
+			return kibibytes * 1024, nil
+		}
 	}
-	pages, err := strconv.ParseFloat(fields[1], 64)
-	return pages * float64(os.Getpagesize()), err
+	return 0, fmt.Errorf("/proc says %q", text)
 }
 
 // compare holds the last quarter of samples to the second one: what is there first
