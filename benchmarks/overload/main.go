@@ -2,7 +2,7 @@
 //
 //	go run ./benchmarks/overload
 //
-// It builds the verdict binary, starts it with the shipped customer bundle for two
+// It builds the verdict binary as a release is, starts it with the shipped customer bundle for two
 // tenants, and offers it load in an open loop: calls are sent when they are due,
 // however long the answers take, and their time is counted from when they were due.
 // So a server that keeps its callers waiting cannot hide it (coordinated omission). A
@@ -36,12 +36,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/verdictpdp/verdict/benchmarks/program"
 )
 
 func main() {
@@ -90,8 +91,8 @@ func measure(ctx context.Context, args []string) (err error) {
 	}
 	if *binary == "" {
 		*binary = filepath.Join(dir, "verdict")
-		if output, err := exec.CommandContext(ctx, "go", "build", "-o", *binary, "github.com/verdictpdp/verdict/cmd/verdict").CombinedOutput(); err != nil {
-			return fmt.Errorf("building verdict: %w\n%s", err, output)
+		if err := program.Build(ctx, *binary); err != nil {
+			return err
 		}
 	}
 	if !strings.Contains("backup", *only) {

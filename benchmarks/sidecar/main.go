@@ -22,6 +22,8 @@ import (
 	"slices"
 	"text/tabwriter"
 	"time"
+
+	"github.com/verdictpdp/verdict/benchmarks/program"
 )
 
 // entities is how many the directory holds.
@@ -50,7 +52,7 @@ func run(ctx context.Context) error {
 	defer os.RemoveAll(dir)
 	if *binary == "" {
 		*binary = filepath.Join(dir, "verdict")
-		if err := build(ctx, *binary); err != nil {
+		if err := program.Build(ctx, *binary); err != nil {
 			return err
 		}
 	}

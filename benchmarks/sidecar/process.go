@@ -24,16 +24,6 @@ import (
 // patience is how long a server may take to be ready.
 const patience = time.Minute
 
-// build compiles the program as deploy/release does.
-func build(ctx context.Context, program string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "timetzdata", "-ldflags", "-s -w", "-o", program, "./cmd/verdict")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("the program cannot be built, from the root of the repository: %w\n%s", err, out)
-	}
-	return nil
-}
-
 // A sidecar is a program with its settings and its store in a directory.
 type sidecar struct {
 	binary, dir string

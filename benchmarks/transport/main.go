@@ -5,7 +5,7 @@
 //
 //	go run ./benchmarks/transport
 //
-// It builds the verdict binary, starts it with the shipped customer bundle on a
+// It builds the verdict binary as a release is, starts it with the shipped customer bundle on a
 // small directory, and again on a Unix socket; starts the echo in a process of
 // its own; and asks all of them in many short turns, so that whatever else the
 // machine does meets all alike. A turn keeps 64 calls in flight on 2 connections.
@@ -35,6 +35,11 @@
 //
 //	go run ./benchmarks/transport -only callers
 //
+// With -profile the servers tell where their processor time goes, for a release to be
+// compiled with:
+//
+//	go run ./benchmarks/transport -only callers -rounds 300 -profile deploy/release/verdict.pgo
+//
 // With -verdict name=path, which may be repeated, binaries that were built
 // before are measured instead, beside each other: so a change is compared with
 // what it changes in one run.
@@ -48,12 +53,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/verdictpdp/verdict/benchmarks/program"
 	"golang.org/x/term"
 )
 
@@ -98,6 +103,7 @@ func measure(ctx context.Context, args []string) (err error) {
 	rounds := flags.Int("rounds", 60, "how many rounds to take the medians of")
 	turn := flags.Duration("turn", 100*time.Millisecond, "how long one server is asked at a time")
 	only := flags.String("only", "", "measure only the rows whose name contains this `text`, and the echo")
+	profile := flags.String("profile", "", "write a profile of the processor time of the servers to this `file`")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -108,8 +114,8 @@ func measure(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	if len(binaries) == 0 {
 		path := filepath.Join(dir, "verdict")
-		if output, err := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/verdictpdp/verdict/cmd/verdict").CombinedOutput(); err != nil {
-			return fmt.Errorf("building verdict: %w\n%s", err, output)
+		if err := program.Build(ctx, path); err != nil {
+			return err
 		}
 		binaries = builds{{"verdict", path}}
 	}
@@ -122,6 +128,10 @@ func measure(ctx context.Context, args []string) (err error) {
 	if err := bench.start(ctx, binaries); err != nil {
 		return err
 	}
+	written := func() error { return nil }
+	if *profile != "" {
+		written = bench.profile(ctx, *profile, *turn, *rounds)
+	}
 	for round := range *rounds {
 		showProgress("round %d of %d", round+1, *rounds)
 		if err := bench.round(ctx, *turn); err != nil {
@@ -129,7 +139,7 @@ func measure(ctx context.Context, args []string) (err error) {
 		}
 	}
 	showProgress("")
-	return bench.print(os.Stdout)
+	return errors.Join(bench.print(os.Stdout), written())
 }
 
 // showProgress writes over the line before, on a terminal.

@@ -26,6 +26,8 @@ type process struct {
 	// address is where it listens, as gRPC dials it, and http where it answers HTTP;
 	// secured is where the echo listens over TLS.
 	address, http, secured string
+	// admin is the socket of a server at which it tells of itself.
+	admin string
 }
 
 // stop ends the process.
@@ -65,6 +67,8 @@ func startEcho(dir string) (*process, error) {
 func startVerdict(b build, dir, address string) (*process, error) {
 	command := exec.Command(b.path, "serve", "--config", filepath.Join(dir, "verdict.yaml"),
 		"--data", filepath.Join(dir, "data"), "--grpc", address, "--http", "127.0.0.1:0")
+	admin := filepath.Join(dir, "admin.sock")
+	command.Env = append(os.Environ(), "VERDICT_ADMIN_ADDRESS=unix://"+admin)
 	stderr, err := command.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -73,6 +77,7 @@ func startVerdict(b build, dir, address string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.admin = admin
 	log := bufio.NewScanner(stderr)
 	var said []string
 	for log.Scan() {

@@ -101,11 +101,15 @@ func (r release) pack(source, program string, p platform, committed time.Time, o
 	return os.WriteFile(filepath.Join(dir, "verdict"), text, 0o755)
 }
 
+// profile is what the program is compiled with: where the time of checks goes. How it is
+// made is told by benchmarks/transport.
+const profile = "deploy/release/verdict.pgo"
+
 // build compiles the program: static, with the time zones that policies may name, and
 // without anything that depends on where and by whom it is done.
 func (r release) build(ctx context.Context, source string, p platform, program string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=true", "-tags", "timetzdata",
-		"-ldflags", "-s -w -buildid= -X main.version="+r.version, "-o", program, "./cmd/verdict")
+		"-ldflags", "-s -w -buildid= -X main.version="+r.version, "-pgo="+profile, "-o", program, "./cmd/verdict")
 	cmd.Dir = source
 	cmd.Env = append(os.Environ(), "GOOS="+p.os, "GOARCH="+p.arch, "CGO_ENABLED=0",
 		"GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=", "GOEXPERIMENT=", "GOFIPS140=off", "GOWORK=off", "GOENV=off")

@@ -176,6 +176,7 @@ func repository(t *testing.T) string {
 	for _, file := range besides {
 		files[file] = "of " + file
 	}
+	files[profile] = ""
 	for name, text := range files {
 		write(t, filepath.Join(dir, name), text)
 	}
