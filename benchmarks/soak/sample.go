@@ -63,9 +63,12 @@ func (s *server) look(ctx context.Context) (sample, error) {
 	if !sleep(ctx, settle) {
 		return sample{}, ctx.Err()
 	}
-	// A profile of the heap begins with a collection when asked to.
-	if _, err := get(ctx, "http://"+s.admin+"/debug/pprof/heap?gc=1"); err != nil {
-		return sample{}, err
+	// A profile of the heap begins with a collection when asked to. What is in pools is
+	// given up by the second.
+	for range 2 {
+		if _, err := get(ctx, "http://"+s.admin+"/debug/pprof/heap?gc=1"); err != nil {
+			return sample{}, err
+		}
 	}
 	metrics, err := get(ctx, "http://"+s.http+"/metrics")
 	if err != nil {
