@@ -26,8 +26,8 @@ const (
 // more.
 func (s source) optimise(t *tree) error {
 	s.once(t)
-	for s.runs(staticPass) {
-		folded, err := foldFunctions(t, s.static)
+	for left := int64(maxFolding); s.runs(staticPass); {
+		folded, err := foldFunctions(t, s.static, &left)
 		if err != nil {
 			return err
 		}

@@ -14,8 +14,9 @@ import (
 // reports whether there were any.
 //
 // A rule that reads static data is left alone where a with replaces a part of
-// data anywhere in the policy.
-func foldFunctions(t *tree, static *ast.Term) (bool, error) {
+// data anywhere in the policy. So are all that are left when there are no more steps
+// left, of which those are taken that were made.
+func foldFunctions(t *tree, static *ast.Term, left *int64) (bool, error) {
 	s := &statics{known: make(map[*function]verdict), dataReplaced: replacesData(t)}
 	places, _, err := layout(t) // of what is called: nothing else has places to run in
 	if err != nil {
@@ -37,7 +38,7 @@ func foldFunctions(t *tree, static *ast.Term) (bool, error) {
 	by := make(map[*function]*ast.Term)
 	for _, f := range candidates {
 		f.folded = true
-		if term := x.yieldOf(f, static); term != nil {
+		if term := x.yieldOf(f, static, left); term != nil {
 			by[f] = term
 		}
 	}
@@ -59,12 +60,21 @@ func foldFunctions(t *tree, static *ast.Term) (bool, error) {
 // decision may take would never be known at all.
 const maxFoldSteps = eval.DefaultSteps
 
+// maxFolding bounds what is run at activation for all of them: of rules that take too much,
+// each that rests on another has its steps as well.
+const maxFolding = 10 * maxFoldSteps
+
 // yieldOf is what a function without parameters yields, nil where that is
 // nothing, takes too long or errs.
-func (x *executable) yieldOf(f *function, static *ast.Term) *ast.Term {
-	m := x.machine(&run{ctx: context.Background(), static: static, now: time.Unix(0, 0), steps: maxFoldSteps})
+func (x *executable) yieldOf(f *function, static *ast.Term, left *int64) *ast.Term {
+	steps := min(*left, maxFoldSteps)
+	if steps <= 0 {
+		return nil
+	}
+	m := x.machine(&run{ctx: context.Background(), static: static, now: time.Unix(0, 0), steps: steps})
 	defer x.release(m)
 	term := settle(m, x.routines[f].run(m))
+	*left -= steps - max(0, m.steps+int64(m.untilLook))
 	if m.err != nil || m.fault != nil || term != nil && weight(term.Value, maxFoldSteps) > maxFoldSteps {
 		return nil
 	}

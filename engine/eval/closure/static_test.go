@@ -1,0 +1,55 @@
+package closure
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/verdictpdp/verdict/engine/eval/evaltest"
+	"github.com/verdictpdp/verdict/policy/rego"
+)
+
+// doubled is rules of which each has twice the members of the one before, and the last
+// more than an evaluation may make.
+func doubled(rules int) string {
+	var text strings.Builder
+	text.WriteString("s0 := [1, 2]\n")
+	for i := 1; i <= rules; i++ {
+		fmt.Fprintf(&text, "s%d := array.concat(s%d, s%d)\n", i, i-1, i-1)
+	}
+	fmt.Fprintf(&text, "allow if count(s%d) > 0\n", rules)
+	return text.String()
+}
+
+// TestFoldingTakesNoMoreThanItMay has many rules whose folding is given up on.
+func TestFoldingTakesNoMoreThanItMay(t *testing.T) {
+	policy := evaltest.Case{Rego: doubled(60)}.Policy(t)
+	query, err := policy.Query()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := rego.Plan(t.Context(), policy.Compiler(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, steps := range []int64{0, 10_000, maxFolding} {
+		s := source{plan: plan, static: ast.NewTerm(policy.Data()), off: staticPass | callsPass}
+		tree, err := s.tree()
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := steps
+		folded, err := foldFunctions(tree, s.static, &left)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if folded != (steps > 0) {
+			t.Errorf("of %d steps, whether anything is folded is %v", steps, folded)
+		}
+		if left < 0 || left > steps/10 {
+			t.Errorf("of %d steps, %d are left", steps, left)
+		}
+	}
+}
