@@ -70,7 +70,7 @@ var empty = [...]*ast.Term{
 }
 
 func emptyBuilding(of kind, settled *ast.Term) *ast.Term {
-	b := &building{kind: of, settled: settled}
+	b := &building{kind: of, settled: settled, inOrder: true} // nobody has to write to it
 	b.term.Value = b
 	return &b.term
 }

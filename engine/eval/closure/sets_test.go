@@ -2,6 +2,7 @@ package closure
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -111,5 +112,21 @@ func TestConstantLiterals(t *testing.T) {
 	}
 	if e, is := constantLiterals(literal{kind: setKind, values: []expression{read{1}}}).(literal); !is {
 		t.Errorf("a set of a local has become %v", e)
+	}
+}
+
+// TestEmptyCollectionsAreNotWrittenTo holds what lets all evaluations share them.
+func TestEmptyCollectionsAreNotWrittenTo(t *testing.T) {
+	for _, term := range empty {
+		var asking sync.WaitGroup
+		for range 2 {
+			asking.Go(func() {
+				b := term.Value.(*building)
+				if !b.inOrder || len(b.sorted())+len(b.all())+b.len() != 0 {
+					t.Errorf("an empty collection is %+v", b)
+				}
+			})
+		}
+		asking.Wait()
 	}
 }
