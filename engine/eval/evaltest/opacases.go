@@ -87,9 +87,12 @@ func opaCases(t testing.TB) []opaCase {
 // opaModule is the directory of OPA's module.
 func opaModule(t testing.TB) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/open-policy-agent/opa").Output()
+	var said strings.Builder
+	list := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/open-policy-agent/opa")
+	list.Stderr = &said
+	out, err := list.Output()
 	if err != nil {
-		t.Fatalf("OPA's module, which holds its cases, is not found: %v", err)
+		t.Fatalf("OPA's module, which holds its cases, is not found: %v\n%s", err, said.String())
 	}
 	return strings.TrimSpace(string(out))
 }
