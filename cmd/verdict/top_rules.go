@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/types/known/durationpb"
-
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 )
 
@@ -34,12 +32,24 @@ func rulesOf(before, now *verdictv1.GetStatusResponse, decisions map[string]floa
 	rules := []ruleCostReport{}
 	var whole float64
 	for _, policy := range now.GetPolicies() {
-		since := profiledSince(earlier[policy.GetTenant()], policy)
-		evaluations := float64(since.GetEvaluations())
-		for _, cost := range since.GetRules() {
+		profile, before := policy.GetProfile(), profileBefore(earlier[policy.GetTenant()], policy)
+		evaluations := float64(profile.GetEvaluations()) - float64(before.GetEvaluations())
+		if evaluations <= 0 {
+			continue
+		}
+		known := make(map[string]*verdictv1.RuleCost)
+		for _, cost := range before.GetRules() {
+			known[cost.GetRule()] = cost
+		}
+		for _, cost := range profile.GetRules() {
+			calls := cost.GetCalls() - known[cost.GetRule()].GetCalls()
+			if calls == 0 {
+				continue
+			}
+			took := cost.GetTime().AsDuration() - known[cost.GetRule()].GetTime().AsDuration()
 			rule := ruleCostReport{
 				Tenant: policy.GetTenant(), Rule: cost.GetRule(),
-				Seconds: cost.GetTime().AsDuration().Seconds() / evaluations, Calls: float64(cost.GetCalls()) / evaluations,
+				Seconds: took.Seconds() / evaluations, Calls: float64(calls) / evaluations,
 			}
 			rule.Share = rule.Seconds * decisions[rule.Tenant]
 			whole += rule.Share
@@ -57,30 +67,13 @@ func rulesOf(before, now *verdictv1.GetStatusResponse, decisions map[string]floa
 	return rules
 }
 
-// profiledSince is what came to a policy's profile after an earlier look at the policy. A
-// policy that became active since has counted from then.
-func profiledSince(earlier, now *verdictv1.PolicyStatus) *verdictv1.PolicyProfile {
-	profile, before := now.GetProfile(), earlier.GetProfile()
+// profileBefore is what was counted of a policy at an earlier look. One that became active
+// since has counted from then.
+func profileBefore(earlier, now *verdictv1.PolicyStatus) *verdictv1.PolicyProfile {
 	if !earlier.GetActivatedAt().AsTime().Equal(now.GetActivatedAt().AsTime()) {
-		before = nil
-	}
-	if profile.GetEvaluations() <= before.GetEvaluations() {
 		return nil
 	}
-	known := make(map[string]*verdictv1.RuleCost)
-	for _, cost := range before.GetRules() {
-		known[cost.GetRule()] = cost
-	}
-	since := &verdictv1.PolicyProfile{Evaluations: profile.GetEvaluations() - before.GetEvaluations()}
-	for _, cost := range profile.GetRules() {
-		calls := cost.GetCalls() - known[cost.GetRule()].GetCalls()
-		if calls == 0 {
-			continue
-		}
-		took := cost.GetTime().AsDuration() - known[cost.GetRule()].GetTime().AsDuration()
-		since.Rules = append(since.Rules, &verdictv1.RuleCost{Rule: cost.GetRule(), Calls: calls, Time: durationpb.New(took)})
-	}
-	return since
+	return earlier.GetProfile()
 }
 
 // ruleRows are rules as a table.
