@@ -26,15 +26,9 @@ func (p *PDP) evaluate(ctx context.Context, on *pin, start time.Time, request *a
 	budget := newBudget(ctx, start, p.limits.Evaluation)
 	defer budget.release()
 	reader := p.cache.Reader(on.snapshot, p.limits.Entities)
-	output, err = on.policy.Program.Eval(budget, eval.Input{
-		Request:   request,
-		Validated: true, // see inspect
-		Parts:     on.parts,
-		Directory: reader,
-		Now:       on.now,
-		Steps:     p.limits.Steps,
-		Explain:   explain,
-	})
+	in := p.input(on, request, reader)
+	in.Explain = explain
+	output, err = on.policy.Program.Eval(budget, in)
 	// After a panic it is not: that may have left it in any state.
 	reader.Release()
 	if err == nil && !explain { // explaining, which comes after deciding, may use up the time
@@ -44,6 +38,18 @@ func (p *PDP) evaluate(ctx context.Context, on *pin, start time.Time, request *a
 		return eval.Output{Explanation: output.Explanation}, overTime(ctx, budget, p.limits.Evaluation, err)
 	}
 	return output, nil
+}
+
+// input is what a request that was inspected is evaluated on.
+func (p *PDP) input(on *pin, request *authz.Request, directory eval.Directory) eval.Input {
+	return eval.Input{
+		Request:   request,
+		Validated: true, // see inspect
+		Parts:     on.parts,
+		Directory: directory,
+		Now:       on.now,
+		Steps:     p.limits.Steps,
+	}
 }
 
 // checkSize refuses what is too large to be evaluated.

@@ -98,8 +98,6 @@ func (p *PDP) profile(ctx context.Context, on *pin, request *authz.Request, took
 	budget := newBudget(ctx, start, within)
 	defer budget.release()
 	reader := p.cache.Reader(on.snapshot, p.limits.Entities)
-	profiler.Profile(budget, eval.Input{
-		Request: request, Validated: true, Parts: on.parts, Directory: reader, Now: on.now, Steps: p.limits.Steps,
-	})
+	profiler.Profile(budget, p.input(on, request, reader))
 	reader.Release() // after a panic it is in any state
 }
