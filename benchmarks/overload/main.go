@@ -2,9 +2,9 @@
 //
 //	go run ./benchmarks/overload
 //
-// It builds the verdict binary as a release is, starts it with the shipped customer bundle for two
-// tenants, and offers it load in an open loop: calls are sent when they are due,
-// however long the answers take, and their time is counted from when they were due.
+// It builds the verdict binary as a release is, starts it with the shipped customer
+// bundle for two tenants, and offers it load in an open loop: calls are sent when they are
+// due, however long the answers take, and their time is counted from when they were due.
 // So a server that keeps its callers waiting cannot hide it (coordinated omission). A
 // call has a second from when it was due. The server is told what is left of it when the
 // call is sent; one that is not answered by then is cancelled, and counts as late, be it

@@ -29,11 +29,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/verdictpdp/verdict/benchmarks/program"
 )
 
 func main() {
@@ -64,8 +65,8 @@ func run(ctx context.Context, arguments []string) error {
 	defer os.RemoveAll(dir)
 	if *binary == "" {
 		*binary = filepath.Join(dir, "verdict")
-		if output, err := exec.CommandContext(ctx, "go", "build", "-o", *binary, "github.com/verdictpdp/verdict/cmd/verdict").CombinedOutput(); err != nil {
-			return fmt.Errorf("go build: %w\n%s", err, output)
+		if err := program.Build(ctx, *binary); err != nil {
+			return err
 		}
 	}
 	return soak(ctx, dir, *binary, *during)

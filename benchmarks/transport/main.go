@@ -5,9 +5,9 @@
 //
 //	go run ./benchmarks/transport
 //
-// It builds the verdict binary as a release is, starts it with the shipped customer bundle on a
-// small directory, and again on a Unix socket; starts the echo in a process of
-// its own; and asks all of them in many short turns, so that whatever else the
+// It builds the verdict binary as a release is, starts it with the shipped customer
+// bundle on a small directory, and again on a Unix socket; starts the echo in a process
+// of its own; and asks all of them in many short turns, so that whatever else the
 // machine does meets all alike. A turn keeps 64 calls in flight on 2 connections.
 // What is reported is CPU time of the server's process, the kernel's part
 // included: it drifts far less than throughput does, and its ratio within a round
