@@ -104,6 +104,7 @@ type limitsConfig struct {
 	// Connections and ConnectionsPerPeer are of each address.
 	Connections        count        `yaml:"connections" env:"CONNECTIONS"`
 	ConnectionsPerPeer count        `yaml:"connections_per_peer" env:"CONNECTIONS_PER_PEER"`
+	Garbage            byteSize     `yaml:"garbage" env:"GARBAGE"`
 	Intake             intakeConfig `yaml:",inline"`
 }
 
@@ -150,7 +151,7 @@ func defaultConfig() config {
 			Search:     duration(pdp.DefaultSearch),
 			Wait:       duration(pdp.DefaultWait),
 
-			Connections: 10_000, ConnectionsPerPeer: 2_500, Intake: defaultIntake(),
+			Connections: 10_000, ConnectionsPerPeer: 2_500, Garbage: defaultGarbage, Intake: defaultIntake(),
 		},
 		Directory: directoryConfig{Retention: duration(directory.DefaultRetention), Audit: defaultAudit, AuditSize: defaultAuditSize, Cache: pip.DefaultCacheBytes},
 		Metrics:   metricsConfig{Enabled: true},

@@ -22,6 +22,10 @@ const (
 	heapShare = 0.8
 	// cacheShare is the share of that which the cache of entities may have.
 	cacheShare = 0.25
+	// garbageShare is the share of it that garbage may have, and garbageOfMachine which part
+	// of the machine's memory where there is no limit.
+	garbageShare     = 0.25
+	garbageOfMachine = 16
 	// muchMemory is what the garbage collector keeps to where the store takes what it
 	// likes to: below it, that would be most of the memory while it is written to.
 	muchMemory = 256 << 20
@@ -49,14 +53,21 @@ func fitResources(cfg config, logger *zap.Logger) (fitting config, lowMemory boo
 		logger.Warn("the limit of memory cannot be read: set GOMEMLIMIT to four fifths of it", zap.Error(err))
 		memory = math.MaxInt64
 	}
-	return fitFiles(fitMemory(cfg, memory, logger), maxOpenFiles(), tablesOf(cfg.Data), logger), memory < muchMemory
+	machine, _ := memlimit.FromSystem() // or 0, where it is not told
+	return fitFiles(fitMemory(cfg, memory, machine, logger), maxOpenFiles(), tablesOf(cfg.Data), logger), memory < muchMemory
 }
 
-// fitMemory lowers the cache to its share of what the garbage collector keeps to.
-func fitMemory(cfg config, memory int64, logger *zap.Logger) config {
+// fitMemory lowers the cache, and what garbage may take, to their shares of what the garbage
+// collector keeps to; where there is no limit, the second to one of the machine's memory,
+// which is 0 where it is not known.
+func fitMemory(cfg config, memory int64, machine uint64, logger *zap.Logger) config {
 	if memory == math.MaxInt64 {
+		if machine != 0 {
+			cfg.Limits.Garbage = min(cfg.Limits.Garbage, byteSize(machine/garbageOfMachine))
+		}
 		return cfg
 	}
+	cfg.Limits.Garbage = min(cfg.Limits.Garbage, byteSize(float64(memory)*garbageShare))
 	most := byteSize(float64(memory) * cacheShare)
 	logger.Info("memory is limited", zap.Stringer("heap", byteSize(memory)), zap.Stringer("directory.cache", min(cfg.Directory.Cache, most)))
 	if cfg.Directory.Cache > most {

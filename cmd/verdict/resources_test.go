@@ -16,34 +16,39 @@ func TestSettingsFitTheProcess(t *testing.T) {
 	tests := []struct {
 		name        string
 		memory      int64
+		machine     uint64
 		files       uint64
 		tables      uint64
 		cache       byteSize
 		connections count
+		garbage     byteSize
 		warnings    int
 	}{
-		{"no limits", plenty, 1 << 20, 0, 256 << 20, 10_000, 0},
-		{"files not known", plenty, 0, 0, 256 << 20, 10_000, 0},
-		{"memory that is enough", 1 << 30, 1 << 20, 0, 256 << 20, 10_000, 0},
-		{"memory of a sidecar", 128 << 20, 1 << 20, 0, 32 << 20, 10_000, 1},
-		{"files that are just enough", plenty, 24_096, 0, 256 << 20, 10_000, 0},
-		{"one file less than that", plenty, 24_094, 0, 256 << 20, 9_999, 1},
-		{"usual files of a login", plenty, 1024, 0, 256 << 20, 384, 1},
-		{"few files", plenty, 256, 0, 256 << 20, 64, 1},
-		{"usual files of a login, and a store of 1 GB", plenty, 1024, 100, 256 << 20, 284, 1},
-		{"a store of 10 GB", plenty, 4096, 800, 256 << 20, 736, 1},
-		{"a store that takes all files", plenty, 1024, 800, 256 << 20, 64, 1},
-		{"files that are enough for a large store", plenty, 24_096 + 2*800, 800, 256 << 20, 10_000, 0},
-		{"hardly any files", plenty, 20, 0, 256 << 20, 1, 1},
-		{"little of both", 128 << 20, 1024, 0, 32 << 20, 384, 2},
+		{"no limits", plenty, 16 << 30, 1 << 20, 0, 256 << 20, 10_000, 512 << 20, 0},
+		{"files not known", plenty, 16 << 30, 0, 0, 256 << 20, 10_000, 512 << 20, 0},
+		{"a machine of little memory", plenty, 1 << 30, 1 << 20, 0, 256 << 20, 10_000, 64 << 20, 0},
+		{"a machine whose memory is not known", plenty, 0, 1 << 20, 0, 256 << 20, 10_000, 512 << 20, 0},
+		{"memory that is enough", 1 << 30, 16 << 30, 1 << 20, 0, 256 << 20, 10_000, 256 << 20, 0},
+		{"memory of a sidecar", 128 << 20, 16 << 30, 1 << 20, 0, 32 << 20, 10_000, 32 << 20, 1},
+		{"files that are just enough", plenty, 16 << 30, 24_096, 0, 256 << 20, 10_000, 512 << 20, 0},
+		{"one file less than that", plenty, 16 << 30, 24_094, 0, 256 << 20, 9_999, 512 << 20, 1},
+		{"usual files of a login", plenty, 16 << 30, 1024, 0, 256 << 20, 384, 512 << 20, 1},
+		{"few files", plenty, 16 << 30, 256, 0, 256 << 20, 64, 512 << 20, 1},
+		{"usual files of a login, and a store of 1 GB", plenty, 16 << 30, 1024, 100, 256 << 20, 284, 512 << 20, 1},
+		{"a store of 10 GB", plenty, 16 << 30, 4096, 800, 256 << 20, 736, 512 << 20, 1},
+		{"a store that takes all files", plenty, 16 << 30, 1024, 800, 256 << 20, 64, 512 << 20, 1},
+		{"files that are enough for a large store", plenty, 16 << 30, 24_096 + 2*800, 800, 256 << 20, 10_000, 512 << 20, 0},
+		{"hardly any files", plenty, 16 << 30, 20, 0, 256 << 20, 1, 512 << 20, 1},
+		{"little of both", 128 << 20, 16 << 30, 1024, 0, 32 << 20, 384, 32 << 20, 2},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			core, said := observer.New(zapcore.WarnLevel)
 			log := zap.New(core)
-			cfg := fitFiles(fitMemory(defaultConfig(), test.memory, log), test.files, test.tables, log)
-			if cfg.Directory.Cache != test.cache || cfg.Limits.Connections != test.connections {
-				t.Errorf("a cache of %s and %d connections, want %s and %d", cfg.Directory.Cache, cfg.Limits.Connections, test.cache, test.connections)
+			cfg := fitFiles(fitMemory(defaultConfig(), test.memory, test.machine, log), test.files, test.tables, log)
+			if cfg.Directory.Cache != test.cache || cfg.Limits.Connections != test.connections || cfg.Limits.Garbage != test.garbage {
+				t.Errorf("a cache of %s, %d connections and %s of garbage, want %s, %d and %s", cfg.Directory.Cache, cfg.Limits.Connections, cfg.Limits.Garbage,
+					test.cache, test.connections, test.garbage)
 			}
 			if said.Len() != test.warnings {
 				t.Errorf("%d warnings, want %d: %v", said.Len(), test.warnings, said.All())

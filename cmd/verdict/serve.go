@@ -9,9 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -108,37 +106,7 @@ func serve(ctx context.Context, cfg config, logger *zap.Logger) error {
 		return errors.Join(err, s.Close())
 	}
 	s.manager = managerOf()
-	// Compiling policies and running their tests takes several times the memory that
-	// deciding by them does, and a sidecar that nobody asks would keep it.
-	settled := time.AfterFunc(settling, func() {
-		debug.FreeOSMemory()
-		releaseProgram()
-	})
-	defer settled.Stop()
 	return errors.Join(s.run(ctx), s.Close())
-}
-
-// settling is how long after the start what it took is given back to the system: by
-// then the bundles have been read once more, which activation.Set.Watch does.
-const settling = 3 * time.Second
-
-// How often the garbage of the first activation is collected: whenever the heap has grown
-// by so many percent, and for so long. Policies that take longer are large themselves.
-const (
-	oftenPercent = 10
-	oftenFor     = 2 * time.Second
-)
-
-// collectOften collects garbage often until the function that it returns is called. A
-// memtable counts as heap although next to none of it is resident, and so the usual
-// percentage lets small policies become active without a single collection: what stays
-// of them would lie scattered over the pages of what does not, and an idle sidecar would
-// keep a quarter more memory of its own.
-func collectOften() (asUsual func()) {
-	usual := debug.SetGCPercent(oftenPercent)
-	asUsual = sync.OnceFunc(func() { debug.SetGCPercent(usual) })
-	time.AfterFunc(oftenFor, asUsual)
-	return asUsual
 }
 
 // A service is a point with its ways in. openService opens all of it and Close
@@ -330,6 +298,10 @@ func (s *service) run(ctx context.Context) error {
 		group.Go(func() error { return s.admin.run(serving) })
 	}
 	group.Go(func() error { return s.door.Run(serving) })
+	group.Go(func() error {
+		keepHeap(serving, s.config.Limits.Garbage)
+		return nil
+	})
 	if s.certificate != nil {
 		group.Go(func() error { return s.certificate.watch(serving) })
 	}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"math"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync"
+	"time"
+)
+
+// Go collects garbage whenever the heap has doubled. A server keeps little of it and makes
+// some kilobytes of garbage a call, so that at full load garbage would be collected several
+// times a second, on processors that are needed for calls: it is what the slowest hundredth
+// of them would wait for. So the heap has more room while much is asked.
+
+// defaultGarbage is one collection in some five seconds at half of what a processor can do.
+const defaultGarbage byteSize = 512 << 20
+
+const (
+	// usualPercent is by how much the heap grows where nothing is said of it.
+	usualPercent = 100
+	// collectEvery is how rarely garbage is collected where limits.garbage has room for it.
+	collectEvery = 5 * time.Second
+	// growth is how many bytes of room come in a second, for memory that a process takes
+	// anew costs several times as much as that which it has: in a virtual machine up to
+	// some 10 µs for 4 KiB.
+	growth = 16 << 20
+	// rising and falling are how long it takes until half of what is asked more, or less, is
+	// told in the room. What is beyond it returns to the system bit by bit, after Go has
+	// collected, which it does every two minutes then.
+	rising, falling = 2 * time.Second, time.Minute
+	// heapLook is how often it is looked how much garbage is made, and quiet is up to how
+	// many bytes a second nothing to speak of is.
+	heapLook = 500 * time.Millisecond
+	quiet    = 1 << 20
+	// settling is how long after the start what it took is given back to the system: by
+	// then the bundles have been read once more, which activation.Set.Watch does.
+	settling = 3 * time.Second
+)
+
+// How often the garbage of the first activation is collected: whenever the heap has grown
+// by so many percent, and for so long. Policies that take longer are large themselves.
+const (
+	oftenPercent = 10
+	oftenFor     = 2 * time.Second
+)
+
+// collectOften collects garbage often until the function that it returns is called. A
+// memtable counts as heap although next to none of it is resident, and so the usual
+// percentage lets small policies become active without a single collection: what stays
+// of them would lie scattered over the pages of what does not, and an idle sidecar would
+// keep a quarter more memory of its own.
+func collectOften() (asUsual func()) {
+	usual := debug.SetGCPercent(oftenPercent)
+	asUsual = sync.OnceFunc(func() { debug.SetGCPercent(usual) })
+	time.AfterFunc(oftenFor, asUsual)
+	return asUsual
+}
+
+// A room is how far the heap grows before garbage is collected.
+type room struct {
+	// most is limits.garbage.
+	most float64
+	// rate is how much garbage was made a second of late, and bytes what there is room for.
+	rate, bytes float64
+	// allocated is what had been when it was looked, at the time at.
+	allocated uint64
+	at        time.Time
+}
+
+// look is how many percent of what is live the heap is to grow by, and whether hardly any
+// garbage is made, by what has been allocated since the process began.
+func (r *room) look(allocated, live uint64, now time.Time) (percent int, isQuiet bool) {
+	since := now.Sub(r.at).Seconds()
+	rate := float64(allocated-r.allocated) / since
+	r.allocated, r.at = allocated, now
+	half := rising
+	if rate < r.rate {
+		half = falling
+	}
+	r.rate = rate + (r.rate-rate)*math.Exp2(-since/half.Seconds())
+	kept := float64(max(live, 1))
+	r.bytes = min(r.rate*collectEvery.Seconds(), r.most, max(r.bytes, kept*usualPercent/100)+growth*since)
+	return max(usualPercent, int(math.Round(100*r.bytes/kept))), rate < quiet
+}
+
+// keepHeap gives the heap its room until ctx is done, unless GOGC says how often garbage is
+// collected. And once, when the server is quiet after its start, it gives back to the
+// system what that took: compiling policies and running their tests takes several times
+// the memory that deciding by them does, and a sidecar that nobody asks would keep it.
+func keepHeap(ctx context.Context, most byteSize) {
+	samples := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}}
+	metrics.Read(samples)
+	began := time.Now()
+	r := room{most: float64(most), allocated: samples[0].Value.Uint64(), at: began}
+	setPercent, set := debug.SetGCPercent, usualPercent
+	if os.Getenv("GOGC") != "" {
+		setPercent = func(percent int) int { return percent }
+	}
+	defer setPercent(usualPercent)
+	tick := time.NewTicker(heapLook)
+	defer tick.Stop()
+	for settled := false; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		metrics.Read(samples)
+		percent, isQuiet := r.look(samples[0].Value.Uint64(), samples[1].Value.Uint64(), time.Now())
+		if change := max(percent, set) - min(percent, set); change > set/20 { // it stops the process for some 30 µs
+			setPercent(percent)
+			set = percent
+		}
+		if isQuiet && !settled && time.Since(began) > settling {
+			debug.FreeOSMemory()
+			releaseProgram()
+			settled = true
+		}
+	}
+}
