@@ -76,6 +76,7 @@ func measure(ctx context.Context, args []string) (err error) {
 	flags := flag.NewFlagSet("overload", flag.ContinueOnError)
 	binary := flags.String("verdict", "", "measure the binary at this `path` instead of building one")
 	over := flags.Duration("time", 10*time.Second, "how long each row is measured")
+	warm := flags.Duration("warm", time.Minute, "how long the server is asked before, for its heap to get the size that it has under load")
 	only := flags.String("only", "", "measure only this table: refusal, echo, batches, tenants, reload or backup")
 	crowd := flags.Int("crowd", 1_000_000, "how many users there are besides, for the table backup")
 	kept := flags.String("store", "", "keep what is served in this `directory`, and use it again; -crowd must be what it was")
@@ -103,7 +104,7 @@ func measure(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	b := &bench{server: s, over: *over}
+	b := &bench{server: s, over: *over, warm: *warm}
 	messages, err := checks(customer)
 	if err != nil {
 		return err

@@ -15,6 +15,8 @@ import (
 type bench struct {
 	server *server
 	over   time.Duration
+	// warm is how long a server is asked before anything is measured.
+	warm time.Duration
 	// peak is how many single checks a second the server answers at most.
 	peak float64
 	// cpu is what it takes for one then.
@@ -26,7 +28,7 @@ const window = 64
 
 // warmUp finds the peak: closed loops never offer more than is answered.
 func (b *bench) warmUp(ctx context.Context, messages []message) error {
-	for _, over := range []time.Duration{2 * time.Second, b.over} {
+	for _, over := range []time.Duration{b.warm, b.over} {
 		s, err := b.closed(ctx, messages, window, over)
 		if err != nil {
 			return err
@@ -104,7 +106,7 @@ func (b *bench) doorless(ctx context.Context) error {
 		return err
 	}
 	messages = echoed(messages)
-	e := &bench{over: b.over}
+	e := &bench{over: b.over, warm: b.warm}
 	if e.server, err = startEcho(ctx, b.server); err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ const (
 	// growth is how many bytes of room come in a second, for memory that a process takes
 	// anew costs several times as much as that which it has: in a virtual machine up to
 	// some 10 µs for 4 KiB.
-	growth = 16 << 20
+	growth = 8 << 20
 	// rising and falling are how long it takes until half of what is asked more, or less, is
 	// told in the room. What is beyond it returns to the system bit by bit, after Go has
 	// collected, which it does every two minutes then.

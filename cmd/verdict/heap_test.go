@@ -23,14 +23,14 @@ func TestRoomOfTheHeap(t *testing.T) {
 	}{
 		{"nothing is asked", 1 << 30, 64 * mb, []span{{600, 0}}, 100, true},
 		{"little is asked", 1 << 30, 64 * mb, []span{{600, 12 * mb}}, 100, false},
-		{"much is asked, for a moment", 1 << 30, 64 * mb, []span{{4, 160 * mb}}, 200, false},
+		{"much is asked, for a moment", 1 << 30, 64 * mb, []span{{4, 160 * mb}}, 150, false},
 		{"much is asked", 1 << 30, 64 * mb, []span{{60, 64 * mb}}, 500, false},
 		{"more is asked than there is room for", 512 * mb, 64 * mb, []span{{60, 200 * mb}}, 800, false},
 		{"much is asked no longer", 1 << 30, 64 * mb, []span{{60, 64 * mb}, {60, 0}}, 250, true},
 		{"nothing is asked for long", 1 << 30, 64 * mb, []span{{60, 64 * mb}, {600, 0}}, 100, true},
 		{"the heap is as large as its room", 1 << 30, 1 << 30, []span{{60, 200 * mb}}, 100, false},
 		{"there is to be no room", 0, 64 * mb, []span{{60, 200 * mb}}, 100, false},
-		{"nothing is known of what is live", 512 * mb, 0, []span{{60, 200 * mb}}, 100 * 512 * mb, false},
+		{"nothing is known of what is live", 256 * mb, 0, []span{{60, 200 * mb}}, 100 * 256 * mb, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var (
