@@ -43,6 +43,7 @@ func (s *service) openGate(ctx context.Context, clock func() time.Time) error {
 	s.callerPolicies = activation.New(activation.Options{
 		Tenants:    []activation.Tenant{tenant},
 		Evaluators: evaluators(),
+		Pace:       s.pace,
 		Rules:      []string{gate.Allow, gate.Deny},
 		Logger:     s.logger,
 		Clock:      clock,

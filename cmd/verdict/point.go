@@ -38,6 +38,8 @@ type point struct {
 	cache     *pip.Cache
 	metrics   *metrics.Metrics
 	turns     *admission.Turns
+	// pace is what long work keeps to.
+	pace *background.Pace
 }
 
 type pointOptions struct {
@@ -136,7 +138,7 @@ func openPoint(o pointOptions) (*point, error) {
 			Wait:       time.Duration(o.config.Limits.Wait),
 		},
 	})
-	return &point{directory: dir, programs: programs, decisions: decisions, cache: cache, metrics: counts, turns: turns}, nil
+	return &point{directory: dir, programs: programs, decisions: decisions, cache: cache, metrics: counts, turns: turns, pace: pace}, nil
 }
 
 // evaluators are what policies run on everywhere in the product: compiled, and

@@ -305,11 +305,10 @@ func (s *Set) fail(slot *slot, err error) bool {
 // known.
 func (s *Set) prepare(ctx context.Context, slot *slot, tried *authz.PolicyChange) (_ *Active, err error) {
 	defer panics.Catch("activation", &err)
-	rest := func() {}
 	if slot.active.Load() != nil {
-		work := s.pace.Begin()
-		rest = func() { _ = work.Rest(ctx) } // whoever activates sees that the context has ended
+		ctx = s.pace.With(ctx)
 	}
+	rest := background.Resting(ctx)
 	loaded, err := slot.Load()
 	if err != nil {
 		return nil, err

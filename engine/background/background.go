@@ -87,6 +87,25 @@ func (p *Pace) Begin() Work {
 	return Work{pace: p, since: time.Since(p.begun)}
 }
 
+// A key is where a context has a Pace.
+type key struct{}
+
+// With is a context by which work is done at the pace.
+func (p *Pace) With(ctx context.Context) context.Context { return context.WithValue(ctx, key{}, p) }
+
+// PaceOf is the pace of a context, nil where it has none.
+func PaceOf(ctx context.Context) *Pace {
+	p, _ := ctx.Value(key{}).(*Pace)
+	return p
+}
+
+// Resting begins some work at the pace of a context, and is what has it rest, until the
+// context ends: whoever goes on sees that by itself.
+func Resting(ctx context.Context) (rest func()) {
+	work := PaceOf(ctx).Begin()
+	return func() { _ = work.Rest(ctx) }
+}
+
 // Rest is called in between, as often as it can be: mostly it returns at once. While
 // nobody decides, it does so after others had their turn. The error is the cause of the
 // context's end.

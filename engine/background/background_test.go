@@ -125,3 +125,27 @@ func TestARestEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// TestAContextHasAPace rests by a context, and goes on at once by one that has no pace.
+func TestAContextHasAPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New(func() bool { return true }, fully())
+		for _, c := range []struct {
+			name string
+			ctx  context.Context
+			want time.Duration
+		}{
+			{"with a pace", p.With(t.Context()), mostRest},
+			{"without one", t.Context(), 0},
+			{"with that of nobody", (*Pace)(nil).With(t.Context()), 0},
+		} {
+			rest := Resting(c.ctx)
+			time.Sleep(time.Hour)
+			before := time.Now()
+			rest()
+			if rested := time.Since(before); rested != c.want {
+				t.Errorf("%s it rests for %v, want %v", c.name, rested, c.want)
+			}
+		}
+	})
+}

@@ -68,17 +68,17 @@ type routine struct {
 }
 
 // encode makes the code of a tree.
-func encode(t *tree, static *ast.Term) (*executable, error) { return encodeProfiled(t, static, nil) }
+func (s source) encode(t *tree) (*executable, error) { return s.encodeProfiled(t, nil) }
 
 // encodeProfiled makes code whose machines need a meter, where the functions have the
 // numbers of rules.
-func encodeProfiled(t *tree, static *ast.Term, rules map[*function]int) (*executable, error) {
+func (s source) encodeProfiled(t *tree, rules map[*function]int) (*executable, error) {
 	bases, slots, err := layout(t)
 	if err != nil {
 		return nil, err
 	}
 	c := &coder{
-		routines: make(map[*function]*routine), bases: bases, static: static,
+		routines: make(map[*function]*routine), bases: bases, static: s.static,
 		parts: make(map[string]int), constants: constantsOf(t), often: oftenAsked(t),
 		shared: make(map[string]step), chains: make(map[chainCode]step),
 	}
@@ -91,6 +91,7 @@ func encodeProfiled(t *tree, static *ast.Term, rules map[*function]int) (*execut
 		c.routines[f] = r
 	}
 	for _, f := range t.functions {
+		s.pause()
 		c.inside, c.base = f, bases[f]
 		run := c.function(f)
 		if rule, isProfiled := rules[f]; isProfiled {

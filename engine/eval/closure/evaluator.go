@@ -9,6 +9,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/background"
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/policy/rego"
 )
@@ -25,7 +26,7 @@ func New() Evaluator { return Evaluator{variantAfter: variantAfter} }
 // Name is "closure".
 func (Evaluator) Name() string { return "closure" }
 
-// Prepare compiles a policy. Its errors say what in the policy OPA's planner or
+// Prepare compiles a policy, at the context's pace. Its errors say what in the policy OPA's planner or
 // this compiler cannot take.
 func (e Evaluator) Prepare(ctx context.Context, policy *rego.Policy) (eval.Program, error) {
 	query, err := policy.Query()
@@ -43,14 +44,14 @@ func (e Evaluator) Prepare(ctx context.Context, policy *rego.Policy) (eval.Progr
 	s := source{plan: plan, static: p.static, adapt: func(t *tree) (err error) {
 		p.yields, err = yieldsOf(t, rego.Rules[:])
 		return err
-	}, off: e.off}
+	}, off: e.off, rest: background.Resting(ctx)}
 	var whole *tree
 	p.executable, whole, err = compile(s)
 	if err != nil {
 		return nil, authz.Errorf(authz.Invalid, "bundle %s: the plan of the policy is of a form that is not known: %w", policy.Name(), err)
 	}
 	if s.runs(variantsPass) {
-		p.variants = newVariants(whole, s, p.executable, e.variantAfter)
+		p.variants = newVariants(whole, s, p.executable, e.variantAfter, background.PaceOf(ctx))
 	}
 	return p, nil
 }

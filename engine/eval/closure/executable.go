@@ -41,6 +41,14 @@ type source struct {
 	adapt func(*tree) error
 	// off are passes that are left out, which tests do.
 	off pass
+	// rest is called often while it is compiled, for others to have their turn; nil is not.
+	rest func()
+}
+
+func (s source) pause() {
+	if s.rest != nil {
+		s.rest()
+	}
 }
 
 // newExecutable compiles a plan.
@@ -56,7 +64,7 @@ func compile(s source) (*executable, *tree, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	x, err := encode(t, s.static)
+	x, err := s.encode(t)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -70,6 +78,7 @@ func (s source) tree() (*tree, error) {
 	if err == nil && s.adapt != nil {
 		err = s.adapt(t)
 	}
+	s.pause()
 	if err == nil {
 		err = s.optimise(t)
 	}

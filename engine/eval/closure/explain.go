@@ -68,7 +68,7 @@ func newDecorated(compiler *ast.Compiler, rules *explain.Policy, query ast.Body,
 		}
 	}
 	onDemand(t)
-	return encode(t, static)
+	return source{static: static}.encode(t)
 }
 
 // stepsPerValue is how many steps finding the value of an operand may take.

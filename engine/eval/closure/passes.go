@@ -27,7 +27,7 @@ const (
 func (s source) optimise(t *tree) error {
 	s.once(t)
 	for left := int64(maxFolding); s.runs(staticPass); {
-		folded, err := foldFunctions(t, s.static, &left)
+		folded, err := s.foldFunctions(t, &left)
 		if err != nil {
 			return err
 		}
@@ -61,6 +61,7 @@ func (s source) once(t *tree) {
 	}
 	s.refine(t, append(held, t.functions[before:]...))
 	for _, f := range t.functions {
+		s.pause()
 		f.dispatch = s.dispatchOf(f)
 		for _, rule := range f.rules {
 			if rule.filter = nil; s.runs(filtersPass) {
@@ -74,6 +75,7 @@ func (s source) once(t *tree) {
 // in which they have left keys as the policy has them, for onDemand.
 func (s source) refine(t *tree, functions []*function) (held []*function) {
 	for _, f := range functions {
+		s.pause()
 		holds := false
 		yieldDirectly(f)
 		fixed := f.fixed()

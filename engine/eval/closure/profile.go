@@ -57,7 +57,7 @@ func newProfiled(s source) (*profiler, error) {
 		return nil, err
 	}
 	f := &profiler{rules: []string{""}}
-	f.executable, err = encodeProfiled(t, s.static, f.numbers(t))
+	f.executable, err = s.encodeProfiled(t, f.numbers(t))
 	if err != nil {
 		return nil, err
 	}

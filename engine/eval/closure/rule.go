@@ -6,6 +6,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/background"
 	"github.com/verdictpdp/verdict/engine/eval"
 	"github.com/verdictpdp/verdict/policy/rego"
 )
@@ -28,7 +29,7 @@ func (e Evaluator) PrepareRule(ctx context.Context, policy *rego.Policy, name st
 			r.yield = yields[0]
 		}
 		return err
-	}, off: e.off})
+	}, off: e.off, rest: background.Resting(ctx)})
 	if err != nil {
 		return nil, authz.Errorf(authz.Invalid, "bundle %s: the plan of the rule %s is of a form that is not known: %w", policy.Name(), name, err)
 	}

@@ -16,29 +16,30 @@ import (
 // A rule that reads static data is left alone where a with replaces a part of
 // data anywhere in the policy. So are all that are left when there are no more steps
 // left, of which those are taken that were made.
-func foldFunctions(t *tree, static *ast.Term, left *int64) (bool, error) {
-	s := &statics{known: make(map[*function]verdict), dataReplaced: replacesData(t)}
+func (s source) foldFunctions(t *tree, left *int64) (bool, error) {
+	found := &statics{known: make(map[*function]verdict), dataReplaced: replacesData(t)}
 	places, _, err := layout(t) // of what is called: nothing else has places to run in
 	if err != nil {
 		return false, err
 	}
 	var candidates []*function
 	for _, f := range t.functions {
-		if _, isCalled := places[f]; isCalled && len(f.params) == 0 && !f.folded && s.of(f) == isStatic {
+		if _, isCalled := places[f]; isCalled && len(f.params) == 0 && !f.folded && found.of(f) == isStatic {
 			candidates = append(candidates, f)
 		}
 	}
 	if len(candidates) == 0 {
 		return false, nil
 	}
-	x, err := encode(t, static)
+	x, err := s.encode(t)
 	if err != nil {
 		return false, err
 	}
 	by := make(map[*function]*ast.Term)
 	for _, f := range candidates {
 		f.folded = true
-		if term := x.yieldOf(f, static, left); term != nil {
+		s.pause()
+		if term := x.yieldOf(f, s.static, left); term != nil {
 			by[f] = term
 		}
 	}

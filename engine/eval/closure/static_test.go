@@ -41,7 +41,7 @@ func TestFoldingTakesNoMoreThanItMay(t *testing.T) {
 			t.Fatal(err)
 		}
 		left := steps
-		folded, err := foldFunctions(tree, s.static, &left)
+		folded, err := s.foldFunctions(tree, &left)
 		if err != nil {
 			t.Fatal(err)
 		}

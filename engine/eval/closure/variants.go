@@ -1,6 +1,7 @@
 package closure
 
 import (
+	"context"
 	"hash/maphash"
 	"maps"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/background"
 	"github.com/verdictpdp/verdict/engine/panics"
 )
 
@@ -24,11 +26,12 @@ type variants struct {
 	tree   *tree
 	source source
 	parent *executable
+	after  uint32           // so many requests a variant is made; 0 at once
+	pace   *background.Pace // at which it is made beside decisions
 	// names are the texts that the policy names. A field of a request that has
 	// another is not known.
 	names map[string]*ast.Term
 	reads [len(fieldsKnown)]bool // by the policy
-	after uint32                 // so many requests a variant is made; 0 at once
 
 	// programs are there by what is known, nil where one would be too large. The
 	// map is not changed: there is another with each that is added.
@@ -60,7 +63,7 @@ const (
 
 // newVariants has no variants yet. It is nil for a policy whose tables tell more
 // kinds of requests apart than there may be variants.
-func newVariants(t *tree, s source, parent *executable, after uint32) *variants {
+func newVariants(t *tree, s source, parent *executable, after uint32, pace *background.Pace) *variants {
 	kinds := 0
 	for _, f := range t.functions {
 		kinds += kindsOf(f.dispatch)
@@ -68,7 +71,7 @@ func newVariants(t *tree, s source, parent *executable, after uint32) *variants 
 	if kinds > maxVariants {
 		return nil
 	}
-	v := &variants{tree: t, source: s, parent: parent, names: constantsOf(t), after: after, seed: maphash.MakeSeed()}
+	v := &variants{tree: t, source: s, parent: parent, names: constantsOf(t), after: after, pace: pace, seed: maphash.MakeSeed()}
 	delete(v.names, "")
 	read := readFields(t)
 	for i, name := range fieldsKnown {
@@ -189,14 +192,16 @@ func (v *variants) program(k knownFields) (*executable, int) {
 			known[name] = v.names[k[i]]
 		}
 	}
-	t := specialise(v.tree, known, v.source.static, maxVariantSize)
+	s := v.source
+	s.rest = background.Resting(v.pace.With(context.Background()))
+	t := specialise(v.tree, known, s.static, maxVariantSize)
 	if t == nil {
 		return nil, 1
 	}
-	if err := v.source.optimise(t); err != nil {
+	if err := s.optimise(t); err != nil {
 		return nil, 1
 	}
-	program, err := encode(t, v.source.static)
+	program, err := s.encode(t)
 	if err != nil {
 		return nil, 1
 	}
