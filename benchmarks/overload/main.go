@@ -14,6 +14,9 @@
 // taskset pins them; on two cores that is a server of one. A call costs a gRPC
 // client as much as the server, so that the load speaks just enough of HTTP/2 itself.
 //
+// Before it, the server is asked for a minute (-warm), for its heap to get the size that it
+// has under load.
+//
 // Six tables come of it: "refusal" is single checks at shares of what the server can
 // do at most, "echo" is the same of an echo of grpc-go that has no door, at shares of what
 // that can do, "batches" is the first with batches of 100, "tenants" is a tenant alone and
