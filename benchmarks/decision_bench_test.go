@@ -95,7 +95,7 @@ func openPoint(b *testing.B, write func(io.Writer) error, policy activation.Sour
 	})}
 }
 
-func readPolicy() (*bundle.Bundle, error) {
+func readPolicy(func()) (*bundle.Bundle, error) {
 	b, err := bundle.ReadFS(fstest.MapFS{"policy/authz.rego": {Data: []byte(policy)}}, "policy")
 	if err != nil {
 		return nil, err

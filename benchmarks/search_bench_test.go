@@ -102,7 +102,7 @@ func BenchmarkSearch(b *testing.B) {
 }
 
 // readSearched reads the policy searched.
-func readSearched() (*bundle.Bundle, error) {
+func readSearched(func()) (*bundle.Bundle, error) {
 	return bundle.ReadFS(fstest.MapFS{"policy/authz.rego": {Data: []byte(searched)}}, "policy")
 }
 

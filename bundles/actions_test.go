@@ -136,7 +136,7 @@ func decisionPoint(t *testing.T, name string, directory *piptest.Directory) *pdp
 	t.Helper()
 	noon := func() time.Time { return time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC) }
 	programs := activation.New(activation.Options{
-		Tenants:    []activation.Tenant{{Name: name, Load: func() (*bundle.Bundle, error) { return withLibrary(name) }}},
+		Tenants:    []activation.Tenant{{Name: name, Load: func(func()) (*bundle.Bundle, error) { return withLibrary(name) }}},
 		Evaluators: []eval.Evaluator{closure.New()},
 		Logger:     zap.NewNop(),
 		Clock:      noon,

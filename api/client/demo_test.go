@@ -48,7 +48,7 @@ func serve(network, at, tenant string) (string, func(), error) {
 		return "", nil, err
 	}
 	programs := activation.New(activation.Options{
-		Tenants: []activation.Tenant{{Name: tenant, Load: func() (*bundle.Bundle, error) {
+		Tenants: []activation.Tenant{{Name: tenant, Load: func(func()) (*bundle.Bundle, error) {
 			lib, libErr := bundle.ReadFS(bundles.FS, "lib")
 			shipped, err := bundle.ReadFS(bundles.FS, tenant)
 			if err := errors.Join(libErr, err); err != nil {

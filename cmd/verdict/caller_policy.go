@@ -28,15 +28,15 @@ func (s *service) openGate(ctx context.Context, clock func() time.Time) error {
 		return nil
 	}
 	roles := config.roles()
-	tenant := activation.Tenant{Name: callerPolicy, Package: gate.Package, Load: func() (*bundle.Bundle, error) {
+	tenant := activation.Tenant{Name: callerPolicy, Package: gate.Package, Load: func(func()) (*bundle.Bundle, error) {
 		b, err := bundle.ReadFS(bundles.FS, "api")
 		return withRoles(b, err, roles)
 	}}
 	if config.Bundle != "" {
 		tenant = bundleAt(callerPolicy, tenantConfig{Bundle: config.Bundle, Package: gate.Package})
 		load := tenant.Load
-		tenant.Load = func() (*bundle.Bundle, error) {
-			b, err := load()
+		tenant.Load = func(rest func()) (*bundle.Bundle, error) {
+			b, err := load(rest)
 			return withRoles(b, err, roles)
 		}
 	}

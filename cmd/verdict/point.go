@@ -166,8 +166,8 @@ func bundleAt(name string, cfg tenantConfig) activation.Tenant {
 		Path:     cfg.Bundle,
 		Package:  cfg.Package,
 		Builtins: cfg.Builtins,
-		Load: func() (*bundle.Bundle, error) {
-			b, err := bundle.ReadAfter(cfg.Bundle, before.Load())
+		Load: func(rest func()) (*bundle.Bundle, error) {
+			b, err := bundle.ReadAfter(cfg.Bundle, before.Load(), rest)
 			if err == nil {
 				before.Store(b.WithoutTests()) // what stays in memory is what decides
 			}
@@ -186,7 +186,7 @@ func bundleAt(name string, cfg tenantConfig) activation.Tenant {
 func shippedBundle(name string) activation.Tenant {
 	return activation.Tenant{
 		Name: name,
-		Load: func() (*bundle.Bundle, error) {
+		Load: func(func()) (*bundle.Bundle, error) {
 			b, err := bundle.ReadFS(bundles.FS, name)
 			return withLibrary(b, err)
 		},

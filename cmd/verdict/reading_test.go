@@ -14,11 +14,11 @@ func TestABundleIsParsedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	tenant := bundleAt("t", tenantConfig{Bundle: dir})
-	first, err := tenant.Load()
+	first, err := tenant.Load(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := tenant.Load()
+	again, err := tenant.Load(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

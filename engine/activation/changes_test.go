@@ -116,7 +116,7 @@ func TestWatchReadsEverySoOftenWhereNothingCanBeWatched(t *testing.T) {
 		reads := 0
 		core, logs := observer.New(zapcore.WarnLevel)
 		set := New(Options{
-			Tenants: []Tenant{{Name: "workforce", Path: "policies", Load: func() (*bundle.Bundle, error) {
+			Tenants: []Tenant{{Name: "workforce", Path: "policies", Load: func(func()) (*bundle.Bundle, error) {
 				reads++
 				return bundle.ReadFS(fstest.MapFS{}, ".")
 			}}},

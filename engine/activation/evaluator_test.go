@@ -190,7 +190,7 @@ func TestFurtherRulesAreMadeReady(t *testing.T) {
 			path := t.TempDir()
 			write(t, path, map[string]string{"policy.rego": c.policy})
 			set := activation.New(activation.Options{
-				Tenants:    []activation.Tenant{{Name: tenant, Path: path, Load: func() (*bundle.Bundle, error) { return bundle.Read(path) }}},
+				Tenants:    []activation.Tenant{{Name: tenant, Path: path, Load: func(func()) (*bundle.Bundle, error) { return bundle.Read(path) }}},
 				Evaluators: []eval.Evaluator{fake{}},
 				Rules:      []string{"data.authz.other", "data.authz.refused"},
 				Logger:     zap.NewNop(),

@@ -70,7 +70,7 @@ func newSetWith(path string, change func(*activation.Options)) (*activation.Set,
 		Tenants: []activation.Tenant{{
 			Name: tenant,
 			Path: path,
-			Load: func() (*bundle.Bundle, error) { return bundle.Read(path) },
+			Load: func(func()) (*bundle.Bundle, error) { return bundle.Read(path) },
 		}},
 		Evaluators: []eval.Evaluator{fake{}},
 		Logger:     zap.New(core),

@@ -44,7 +44,7 @@ func TestAPolicyWithFaultsIsRefused(t *testing.T) {
 			dir := t.TempDir()
 			set := activation.New(activation.Options{
 				Tenants: []activation.Tenant{{
-					Name: tenant, Path: dir, Load: func() (*bundle.Bundle, error) { return bundle.Read(dir) },
+					Name: tenant, Path: dir, Load: func(func()) (*bundle.Bundle, error) { return bundle.Read(dir) },
 				}},
 				Evaluators: []eval.Evaluator{closure.New(), topdown.New()},
 				Faults:     []string{"data.table.faults"},

@@ -19,8 +19,9 @@ import (
 	"github.com/verdictpdp/verdict/policy/suite"
 )
 
-// A Source loads a tenant's bundle, with the library that belongs to it.
-type Source func() (*bundle.Bundle, error)
+// A Source loads a tenant's bundle, with the library that belongs to it. It calls rest often,
+// for others to have their turn.
+type Source func(rest func()) (*bundle.Bundle, error)
 
 // A Tenant says where a tenant's policy comes from.
 type Tenant struct {
@@ -309,7 +310,7 @@ func (s *Set) prepare(ctx context.Context, slot *slot, tried *authz.PolicyChange
 		ctx = s.pace.With(ctx)
 	}
 	rest := background.Resting(ctx)
-	loaded, err := slot.Load()
+	loaded, err := slot.Load(rest)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func newTestedSet(path string, tests func(context.Context, *bundle.Bundle) (suit
 	return activation.New(activation.Options{
 		Tenants: []activation.Tenant{{
 			Name:  tenant,
-			Load:  func() (*bundle.Bundle, error) { return bundle.Read(path) },
+			Load:  func(func()) (*bundle.Bundle, error) { return bundle.Read(path) },
 			Tests: tests,
 		}},
 		Evaluators: []eval.Evaluator{fake{}},

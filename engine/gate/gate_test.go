@@ -41,7 +41,7 @@ func shipped() (*bundle.Bundle, error) {
 func open(tb testing.TB, load func() (*bundle.Bundle, error), logger *zap.Logger) *gate.Gate {
 	tb.Helper()
 	set := activation.New(activation.Options{
-		Tenants:    []activation.Tenant{{Name: "api", Package: gate.Package, Load: load}},
+		Tenants:    []activation.Tenant{{Name: "api", Package: gate.Package, Load: func(func()) (*bundle.Bundle, error) { return load() }}},
 		Evaluators: []eval.Evaluator{closure.New()},
 		Rules:      []string{gate.Allow, gate.Deny},
 		Logger:     zap.NewNop(),

@@ -78,13 +78,14 @@ type Module struct {
 // The error is of kind NotFound where there is no such path, LimitExceeded for
 // a bundle beyond the limits, and otherwise Invalid, with a violation for each
 // fault whose field is file:line.
-func Read(path string) (*Bundle, error) { return ReadAfter(path, nil) }
+func Read(path string) (*Bundle, error) { return ReadAfter(path, nil, nil) }
 
 // ReadAfter is Read for a bundle that has been read before, be it as it was then or
 // not: modules whose files are as they were are those of before, for to parse them is
-// most of the work. A nil bundle has none.
-func ReadAfter(path string, before *Bundle) (*Bundle, error) {
-	from := origin{name: nameOf(path), path: path, parsed: before.parsed()}
+// most of the work. A nil bundle has none. Between files rest is called, for others to
+// have their turn; nil is not.
+func ReadAfter(path string, before *Bundle, rest func()) (*Bundle, error) {
+	from := origin{name: nameOf(path), path: path, parsed: before.parsed(), rest: rest}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -176,6 +177,8 @@ type origin struct {
 	path string
 	// parsed are modules that were read there before, by their paths.
 	parsed map[string]Module
+	// rest is called between files, unless it is nil.
+	rest func()
 }
 
 // file is the path that is shown for a file of the bundle.

@@ -118,9 +118,13 @@ func TestReadAfterParsesWhatHasChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	files{"hr.rego": "package authz.hr\n\nother := 1\n"}.in(t, dir)
-	after, err := bundle.ReadAfter(dir, before)
+	rests := 0
+	after, err := bundle.ReadAfter(dir, before, func() { rests++ })
 	if err != nil {
 		t.Fatal(err)
+	}
+	if modules := len(after.Modules) + len(after.TestModules); rests < modules {
+		t.Errorf("others have their turn %d times while %d modules are read", rests, modules)
 	}
 	anew, err := bundle.Read(dir)
 	if err != nil {
@@ -141,7 +145,7 @@ func TestReadAfterParsesWhatHasChanged(t *testing.T) {
 	}
 	t.Log("a file that is the same is parsed again where the manifest says that it is another version of Rego")
 	files{".manifest": `{"revision": "r1", "roots": ["authz", "limits"], "rego_version": 0}`, "authz.rego": "package authz\n\nallow { true }\n", "authz_test.rego": "package authz_test\n\ntest_allow { data.authz.allow }\n"}.in(t, dir)
-	old, err := bundle.ReadAfter(dir, after)
+	old, err := bundle.ReadAfter(dir, after, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

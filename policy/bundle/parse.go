@@ -37,6 +37,9 @@ func parse(files []file, from origin) (*Bundle, error) {
 	}
 	var errs []error
 	for _, f := range files {
+		if from.rest != nil {
+			from.rest()
+		}
 		role := roleOf(f.name)
 		if role == sample {
 			b.Directory = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(f.raw)), nil }
