@@ -175,8 +175,8 @@ func bundleAt(name string, cfg tenantConfig) activation.Tenant {
 		},
 	}
 	if !cfg.SkipTests {
-		tenant.Tests = func(ctx context.Context, b *bundle.Bundle) (suite.Report, error) {
-			return runTests(ctx, name, linesOf(b, cfg.Bundle), suite.Options{Bundle: b, Builtins: cfg.Builtins, Parallel: 1})
+		tenant.Tests = func(ctx context.Context, b *bundle.Bundle, rest func()) (suite.Report, error) {
+			return runTests(ctx, name, linesOf(b, cfg.Bundle), suite.Options{Bundle: b, Builtins: cfg.Builtins, Parallel: 1, Rest: rest})
 		}
 	}
 	return tenant

@@ -36,8 +36,8 @@ type Tenant struct {
 	Package  string
 	Builtins []string
 	// Tests runs the bundle's own tests, all of which must hold before it becomes
-	// active. Nil runs none.
-	Tests func(context.Context, *bundle.Bundle) (suite.Report, error)
+	// active. It calls rest often, for others to have their turn. Nil runs none.
+	Tests func(ctx context.Context, b *bundle.Bundle, rest func()) (suite.Report, error)
 }
 
 // An Active is a program that decides, and where it comes from.

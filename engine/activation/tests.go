@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/background"
 	"github.com/verdictpdp/verdict/policy/bundle"
 	"github.com/verdictpdp/verdict/policy/suite"
 )
@@ -30,7 +31,12 @@ func (t Tenant) rehearse(ctx context.Context, b *bundle.Bundle) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, maxTesting)
 	defer cancel()
-	report, err := t.Tests(bounded, b)
+	began, rest := time.Now(), background.Resting(ctx)
+	report, err := t.Tests(bounded, b, func() {
+		if time.Since(began) < maxTesting/2 { // or they would have less time while much is asked
+			rest()
+		}
+	})
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

@@ -21,7 +21,7 @@ import (
 
 // newTestedSet is a Set of one tenant over the bundle at a path, whose tests
 // must hold.
-func newTestedSet(path string, tests func(context.Context, *bundle.Bundle) (suite.Report, error)) *activation.Set {
+func newTestedSet(path string, tests func(context.Context, *bundle.Bundle, func()) (suite.Report, error)) *activation.Set {
 	return activation.New(activation.Options{
 		Tenants: []activation.Tenant{{
 			Name:  tenant,
@@ -34,7 +34,7 @@ func newTestedSet(path string, tests func(context.Context, *bundle.Bundle) (suit
 	})
 }
 
-func runTests(ctx context.Context, b *bundle.Bundle) (suite.Report, error) {
+func runTests(ctx context.Context, b *bundle.Bundle, _ func()) (suite.Report, error) {
 	return suite.Run(ctx, suite.Options{Bundle: b})
 }
 
@@ -88,9 +88,9 @@ func TestTestsAreNotRunWithoutNeed(t *testing.T) {
 	runs := 0
 	dir := t.TempDir()
 	write(t, dir, sound("r1"))
-	set := newTestedSet(dir, func(ctx context.Context, b *bundle.Bundle) (suite.Report, error) {
+	set := newTestedSet(dir, func(ctx context.Context, b *bundle.Bundle, rest func()) (suite.Report, error) {
 		runs++
-		return runTests(ctx, b)
+		return runTests(ctx, b, rest)
 	})
 	activate(t, set)
 	if runs != 0 {
@@ -133,7 +133,7 @@ func TestTheTimeOfTestsIsBounded(t *testing.T) {
 	write(t, dir, map[string]string{"authz_test.rego": holds})
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		err := newTestedSet(dir, func(ctx context.Context, _ *bundle.Bundle) (suite.Report, error) {
+		err := newTestedSet(dir, func(ctx context.Context, _ *bundle.Bundle, _ func()) (suite.Report, error) {
 			<-ctx.Done()
 			return suite.Report{}, ctx.Err()
 		}).Activate(t.Context(), tenant)
@@ -148,7 +148,7 @@ func TestTestsEndWithTheContext(t *testing.T) {
 	write(t, dir, sound("r1"))
 	write(t, dir, map[string]string{"authz_test.rego": holds})
 	ctx, cancel := context.WithCancel(t.Context())
-	set := newTestedSet(dir, func(ctx context.Context, _ *bundle.Bundle) (suite.Report, error) {
+	set := newTestedSet(dir, func(ctx context.Context, _ *bundle.Bundle, _ func()) (suite.Report, error) {
 		cancel()
 		return suite.Report{}, ctx.Err()
 	})
@@ -163,7 +163,7 @@ func TestActivationThatPanics(t *testing.T) {
 	write(t, dir, sound("r1"))
 	write(t, dir, map[string]string{"authz_test.rego": holds})
 	panics := false
-	set := newTestedSet(dir, func(context.Context, *bundle.Bundle) (suite.Report, error) {
+	set := newTestedSet(dir, func(context.Context, *bundle.Bundle, func()) (suite.Report, error) {
 		if panics {
 			panic("boom")
 		}

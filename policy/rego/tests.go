@@ -30,6 +30,7 @@ func ForTests(b *bundle.Bundle, opts Options) (Tests, error) {
 	if err != nil {
 		return Tests{}, err
 	}
+	restBetweenStages(compiler, opts.Rest)
 	t := Tests{
 		Compiler: withStandIns(compiler.WithEnablePrintStatements(true)),
 		Modules:  modules(slices.Concat(b.Modules, b.TestModules)),

@@ -44,6 +44,9 @@ type Options struct {
 	Timeout time.Duration
 	// Parallel is how many tests run at once. 0 means one a processor.
 	Parallel int
+	// Rest is called after each test, and often while they are compiled, for others to
+	// have their turn; nil is not.
+	Rest func()
 }
 
 // Run runs the tests and reports what became of each. The error is of kind
@@ -54,7 +57,7 @@ func Run(ctx context.Context, opts Options) (Report, error) {
 	if _, err := regexp.Compile(opts.Filter); err != nil {
 		return Report{}, authz.InvalidField("filter", "%s", err)
 	}
-	tests, err := rego.ForTests(opts.Bundle, rego.Options{Builtins: opts.Builtins})
+	tests, err := rego.ForTests(opts.Bundle, rego.Options{Builtins: opts.Builtins, Rest: opts.Rest})
 	if err != nil {
 		return Report{}, err
 	}
@@ -73,6 +76,9 @@ func Run(ctx context.Context, opts Options) (Report, error) {
 	var finished []*tester.Result
 	for result := range results {
 		finished = append(finished, result)
+		if opts.Rest != nil {
+			opts.Rest()
+		}
 	}
 	slices.SortFunc(finished, func(a, b *tester.Result) int {
 		return cmp.Or(a.Location.Compare(b.Location), cmp.Compare(a.Name, b.Name))

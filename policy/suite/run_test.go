@@ -209,6 +209,14 @@ test_mocked_leaves_others if data.directory.user.olga with data.directory.user.m
 	}
 }
 
+func TestOthersHaveTheirTurnAfterEachTest(t *testing.T) {
+	rests := 0
+	report := run(t, suite.Options{Bundle: bundled(t, "test_one if true\n\ntest_two if true\n\ntest_three if true\n"), Parallel: 1, Rest: func() { rests++ }})
+	if !report.OK() || rests < len(report.Tests) {
+		t.Errorf("others have their turn %d times beside %d tests", rests, len(report.Tests))
+	}
+}
+
 func TestATestThatTakesTooLong(t *testing.T) {
 	report := run(t, suite.Options{
 		Bundle:  bundled(t, "test_slow if count([x | some x in numbers.range(1, 100000); some y in numbers.range(1, 100000); x == y]) == 0\n\ntest_fast if true\n"),
