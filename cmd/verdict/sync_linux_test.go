@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // What is acknowledged is on disk. That a killed process leaves it there shows little, for
@@ -29,12 +31,12 @@ func mayTrace(t *testing.T) {
 	}
 }
 
-// failSyncs has a process's syncs fail, without their being done, until it is told to
-// restore them.
-func failSyncs(t *testing.T, pid int) (restore func()) {
+// injectIntoSyncs has something done to a process's syncs, in strace's words, until it is
+// told to restore them.
+func injectIntoSyncs(t *testing.T, pid int, fault string) (restore func()) {
 	t.Helper()
 	const syncs = "msync,fsync,fdatasync"
-	tracer := exec.Command("strace", "-f", "-p", strconv.Itoa(pid), "-o", os.DevNull, "-e", "trace="+syncs, "-e", "inject="+syncs+":error=EIO")
+	tracer := exec.Command("strace", "-f", "-p", strconv.Itoa(pid), "-o", os.DevNull, "-e", "trace="+syncs, "-e", "inject="+syncs+":"+fault)
 	tracer.SysProcAttr = dyingWithTest()
 	said, err := tracer.StderrPipe()
 	if err != nil {
@@ -85,7 +87,7 @@ func TestWritesThatAreNotSynced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := startFaulty(t, faultOptions{})
 			s.mustWrite("mina")
-			restore := failSyncs(t, s.process.Process.Pid)
+			restore := injectIntoSyncs(t, s.process.Process.Pid, "error=EIO")
 			if err := add(s); err == nil || !strings.Contains(err.Error(), "revision 2 could not be written: check the disk and restart") {
 				t.Errorf("%s that is not synced: %v", name, err)
 			}
@@ -104,6 +106,51 @@ func TestWritesThatAreNotSynced(t *testing.T) {
 			again.expectAllowed("paul", true)
 		})
 	}
+}
+
+// TestSlowDisk has each sync of a server's store take seconds: a write takes as long, and
+// is not seen before, and decisions are made meanwhile.
+func TestSlowDisk(t *testing.T) {
+	mayTrace(t)
+	const delay, meanwhile = 3 * time.Second, 20
+	s := startFaulty(t, faultOptions{})
+	s.mustWrite("mina")
+	restore := injectIntoSyncs(t, s.process.Process.Pid, fmt.Sprintf("delay_enter=%d", delay.Microseconds()))
+	start := time.Now()
+	written := make(chan error, 1)
+	go func() { written <- s.write("olga") }()
+	decided := 0
+	for ; len(written) == 0; decided++ {
+		s.expectAllowed("mina", true)
+		decision, err := s.check("olga")
+		if len(written) == 0 && (err != nil || decision.Err != nil || decision.Allowed && time.Since(start) < delay) {
+			t.Errorf("before the write is on disk: %v, %v, %v", decision.Allowed, decision.Err, err)
+		}
+	}
+	if took := time.Since(start); took < delay {
+		t.Errorf("the write is acknowledged after %v", took)
+	}
+	if err := <-written; err != nil {
+		t.Fatal(err)
+	}
+	if decided < meanwhile {
+		t.Errorf("%d decisions were made meanwhile, want %d at least", decided, meanwhile)
+	}
+	s.expectAllowed("olga", true)
+	s.expect("/readyz", 200, "ready")
+	s.expect("/metrics", 200, "verdict_store_writable 1")
+	metrics, err := s.get("/metrics", 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(metrics, "\nverdict_store_commit_duration_seconds_sum ")
+	text, _, _ := strings.Cut(after, "\n")
+	if seconds, err := strconv.ParseFloat(text, 64); err != nil || seconds < delay.Seconds() {
+		t.Errorf("commits have taken %q seconds, %v: want %v at least", text, err, delay.Seconds())
+	}
+	restore()
+	s.mustWrite("paul")
+	s.expectAllowed("paul", true)
 }
 
 // TestStoresThatAreMadeAreSynced makes stores by an import and by a restore. Neither says

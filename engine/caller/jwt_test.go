@@ -53,6 +53,8 @@ func TestSignedTokens(t *testing.T) {
 		{"an algorithm that is not allowed", curve.token(t, nil, nil), "", "cannot be read"},
 		{"the algorithm of another issuer", edwards.token(t, map[string]any{"iss": "https://strict.example"}, nil), "", "which its issuer is not allowed"},
 		{"an issuer that is allowed no algorithm", signer.token(t, map[string]any{"iss": "https://none.example"}, nil), "", "which its issuer is not allowed"},
+		{"an issuer whose tokens are for nobody", signer.token(t, map[string]any{"iss": "https://nobody.example"}, nil), "", "not for this server"},
+		{"an issuer whose tokens are for nobody, without an audience", signer.token(t, map[string]any{"iss": "https://nobody.example", "aud": nil}, nil), "", "meant for nobody"},
 		{"an algorithm that its key is not for", stronger.token(t, nil, nil), "", "none of its issuer's"},
 		{"another's key", other.token(t, nil, nil), "", "none of its issuer's"},
 		{"another's key under the id of the issuer's", impostor.token(t), "", "not signed by its issuer"},
@@ -83,13 +85,19 @@ func TestSignedTokens(t *testing.T) {
 	}
 	none := signer.issuer(t)
 	none.Name, none.Algorithms = "https://none.example", nil
+	nobody := signer.issuer(t)
+	nobody.Name, nobody.Audiences = "https://nobody.example", nil
 	mixed := signer.issuer(t)
 	reserved := stronger.public()
 	reserved.Algorithm = "RS512"
 	mixed.Algorithms, mixed.Keys = []string{"RS256", "EdDSA"}, keysOf(t, set(t, signer.public(), edwards.public(), reserved))
 	strict := Issuer{Name: "https://strict.example", Algorithms: []string{"RS512"}, Keys: mixed.Keys}
-	issuers := NewIssuers(mixed, none, strict)
+	issuers := NewIssuers(mixed, none, nobody, strict)
 	a := New(Options{Issuers: issuers, Clock: atNoon})
+	t.Run("without an issuer", func(t *testing.T) {
+		_, err := New(Options{Issuers: NewIssuers(), Clock: atNoon}).Connect(Evidence{}).Caller("Bearer " + good)
+		wantRefusal(t, err, "cannot be read")
+	})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			for range 2 { // what is remembered is refused and taken alike

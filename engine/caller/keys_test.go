@@ -182,6 +182,53 @@ func TestKeysAreRefreshed(t *testing.T) {
 	}
 }
 
+// Keys that cannot be read anew are good for as long as they may be stale, and no longer,
+// however often they are tried.
+func TestKeysGetTooOld(t *testing.T) {
+	signer := newSigner(t, "ES256", "k1")
+	text, away := set(t, signer.public()), false
+	now := noon
+	clock := func() time.Time { return now }
+	keys := NewKeys(KeysOptions{
+		Name: "test", Logger: zap.NewNop(), Stale: time.Hour, Clock: clock,
+		Read: func(context.Context) ([]byte, error) {
+			if away {
+				return nil, errors.New("the address is away")
+			}
+			return text, nil
+		},
+	})
+	issuer := signer.issuer(t)
+	issuer.Keys = keys
+	c := New(Options{Issuers: NewIssuers(issuer), Clock: clock}).Connect(Evidence{})
+	take := func(token string) error { _, err := c.Caller("Bearer " + token); return err }
+	valid := func(jti string) string {
+		return signer.token(t, map[string]any{"jti": jti, "exp": noon.Add(24 * time.Hour).Unix()}, nil)
+	}
+	read := func(works bool) {
+		t.Helper()
+		away = !works
+		if err := keys.Read(t.Context()); (err == nil) != works {
+			t.Fatal(err)
+		}
+	}
+	read(true)
+	remembered := valid("before")
+	for ; !now.After(noon.Add(time.Hour)); now = now.Add(10 * time.Minute) {
+		if err := errors.Join(take(remembered), take(valid(now.String()))); err != nil {
+			t.Errorf("%s after the keys were read: %v", now.Sub(noon), err)
+		}
+		read(false)
+	}
+	now = noon.Add(time.Hour + 1)
+	wantRefusal(t, take(remembered), "could not be read since long")
+	wantRefusal(t, take(valid("later")), "could not be read since long")
+	read(true)
+	if err := take(remembered); err != nil {
+		t.Errorf("once the keys were read again: %v", err)
+	}
+}
+
 // Keys that could not be read are tried again soon, from the start on.
 func TestPausesBetweenReadings(t *testing.T) {
 	text := set(t, newSigner(t, "ES256", "k1").public())
