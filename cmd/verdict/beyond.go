@@ -18,7 +18,7 @@ type insecureConfig struct {
 // what is said there could be read and changed, or anyone may say it.
 func (c *config) validateReach(refuse func(field, format string, args ...any)) {
 	for field, address := range map[string]string{"grpc.address": c.GRPC.Address, "http.address": c.HTTP.Address} {
-		if isLocal(address) {
+		if isLocal(address) || checkAddress(address) != nil {
 			continue
 		}
 		if !c.TLS.on() && !c.Insecure.Plaintext {

@@ -170,7 +170,7 @@ func loadConfig(path string, environ []string) (config, error) {
 		if err != nil {
 			return config{}, fmt.Errorf("configuration: %w", err)
 		}
-		if err := cfg.readYAML(text); err != nil {
+		if err := cfg.readYAML(bytes.TrimPrefix(text, []byte("\ufeff"))); err != nil {
 			return config{}, fmt.Errorf("configuration %s: %w", path, err)
 		}
 	}

@@ -88,6 +88,20 @@ func TestServiceLinksAreNoSettings(t *testing.T) {
 	}
 }
 
+// TestConfigOfAnotherEditor reads a file as editors on Windows write it, with a byte order
+// mark.
+func TestConfigOfAnotherEditor(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "verdict.yaml")
+	write(t, file, "\ufeffdata: d\r\nlimits:\r\n  entities: 7\r\n")
+	cfg, err := loadConfig(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Data != "d" || cfg.Limits.Entities != 7 {
+		t.Errorf("data is %q and limits.entities %d, want d and 7", cfg.Data, cfg.Limits.Entities)
+	}
+}
+
 func TestConfigRefusals(t *testing.T) {
 	tests := []struct {
 		name, file string

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -23,13 +25,17 @@ func (s *service) listen(address string) (net.Listener, *boundedListener, error)
 func openListener(address string, sockets socketsConfig) (net.Listener, error) {
 	path, isUnix := socketPath(address)
 	if !isUnix {
-		return net.Listen("tcp", address)
+		listener, err := net.Listen("tcp", address)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, fmt.Errorf("%s is in use by another process: end that one, or choose another address", address)
+		}
+		return listener, err
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode().Type() == os.ModeSocket {
 		conn, err := net.DialTimeout("unix", path, time.Second)
 		if err == nil {
 			conn.Close()
-			return nil, fmt.Errorf("%s is in use by another process", path)
+			return nil, fmt.Errorf("%s is in use by another process: end that one, or choose another address", path)
 		}
 		if err := os.Remove(path); err != nil {
 			return nil, err

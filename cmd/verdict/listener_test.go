@@ -9,6 +9,19 @@ import (
 	"time"
 )
 
+func TestPortInUse(t *testing.T) {
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	address := other.Addr().String()
+	_, err = openListener(address, socketsConfig{})
+	if want := address + " is in use by another process: end that one, or choose another address"; err == nil || err.Error() != want {
+		t.Errorf("the error is %v, want %s", err, want)
+	}
+}
+
 // TestSilentClients holds that those who connect and say nothing, or not all that
 // there is to say, hold up neither the others nor the end of the service.
 func TestSilentClients(t *testing.T) {

@@ -49,6 +49,9 @@ func (q *question) addFlags(cmd *cobra.Command) {
 				return fmt.Errorf("--%s is for a decision without a server: name the policy with --bundle", local)
 			}
 		}
+		if cmd.Flags().Changed("context") && q.context == "" {
+			return errors.New(`--context: is empty: expected a JSON object, such as {"mfa": true}`)
+		}
 		return nil
 	}
 }

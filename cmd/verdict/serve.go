@@ -148,11 +148,17 @@ type service struct {
 // openService opens the store and the listeners. Requests are answered once
 // run is called.
 func openService(o pointOptions) (_ *service, err error) {
+	var shown *certificate
+	if o.config.TLS.on() { // before a store is made for a service that cannot start
+		if shown, err = openCertificate(o.config.TLS, o.logger); err != nil {
+			return nil, err
+		}
+	}
 	p, err := openPoint(o)
 	if err != nil {
 		return nil, err
 	}
-	s := &service{point: p, config: o.config, logger: o.logger, startedAt: o.clock()}
+	s := &service{point: p, config: o.config, logger: o.logger, certificate: shown, startedAt: o.clock()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -171,10 +177,7 @@ func openService(o pointOptions) (_ *service, err error) {
 		return nil, fmt.Errorf("HTTP: %w", err)
 	}
 	var security credentials.TransportCredentials
-	if o.config.TLS.on() {
-		if s.certificate, err = openCertificate(o.config.TLS, o.logger); err != nil {
-			return nil, err
-		}
+	if s.certificate != nil {
 		security = credentials.NewTLS(s.tlsSettings("h2"))
 		s.httpListener = tls.NewListener(s.httpListener, s.tlsSettings("h2", "http/1.1"))
 	}

@@ -210,8 +210,15 @@ func (p *printer) printStatus(report statusReport) error {
 		{"change records", records},
 		{"last backup", backup},
 		{"cache", fmt.Sprintf("%s of %s", humanize.IBytes(report.Cache.Bytes), humanize.IBytes(report.Cache.MaxBytes))},
-		{"connections", fmt.Sprintf("%d gRPC, %d HTTP; %d calls under way", report.GRPC, report.HTTP, report.Calls)},
+		{"connections", fmt.Sprintf("%d gRPC, %d HTTP; %s", report.GRPC, report.HTTP, callsUnderWay(report.Calls))},
 	})
+}
+
+func callsUnderWay(n uint64) string {
+	if n == 1 { // at least the one that asks
+		return "1 call under way"
+	}
+	return fmt.Sprintf("%d calls under way", n)
 }
 
 // secondsText is a time of a report as a person wants it, without parts of a second.

@@ -265,7 +265,7 @@ func (p *printer) printTop(report topReport, tenants int) error {
 	if !report.Ready {
 		state = "not ready"
 	}
-	p.printf("%s  %d calls under way  in the last %s\n", state, report.Calls, time.Duration(report.Seconds*float64(time.Second)).Round(100*time.Millisecond))
+	p.printf("%s  %s  in the last %s\n", state, callsUnderWay(report.Calls), time.Duration(report.Seconds*float64(time.Second)).Round(100*time.Millisecond))
 	for _, missing := range report.Missing {
 		p.printf("  %s\n", printable(missing))
 	}

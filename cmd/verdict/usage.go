@@ -105,7 +105,7 @@ func expectedOf(flag *pflag.Flag, err error) string {
 	switch flag.Value.Type() {
 	case "bool":
 		return "expected true or false, or nothing for true"
-	case "uint64":
+	case "uint", "uint64":
 		return "expected a whole number such as 42"
 	case "stringSlice":
 		return "expected names with commas between them"
