@@ -30,6 +30,7 @@ func newDemoCommand(p *printer) *cobra.Command {
 	var once bool
 	cfg := defaultConfig()
 	cfg.Limits.Evaluation = unhurriedEvaluation
+	cfg.Limits.Garbage = 0 // how much memory there is, is not asked here
 	cfg.Log.Format = "console"
 	cfg.Log.Level = logLevel(zap.WarnLevel)
 	cmd := &cobra.Command{

@@ -23,6 +23,8 @@ const (
 	usualPercent = 100
 	// collectEvery is how rarely garbage is collected where limits.garbage has room for it.
 	collectEvery = 5 * time.Second
+	// leastBase is what Go takes for the base of the percentage at least.
+	leastBase = 4 << 20
 	// growth is how many bytes of room come in a second, for memory that a process takes
 	// anew costs several times as much as that which it has: in a virtual machine up to
 	// some 10 µs for 4 KiB.
@@ -70,9 +72,9 @@ type room struct {
 	at        time.Time
 }
 
-// look is how many percent of what is live the heap is to grow by, and whether hardly any
-// garbage is made, by what has been allocated since the process began.
-func (r *room) look(allocated, live uint64, now time.Time) (percent int, isQuiet bool) {
+// look is how many percent of base the heap is to grow by, and whether hardly any garbage is
+// made, by what has been allocated since the process began.
+func (r *room) look(allocated, base uint64, now time.Time) (percent int, isQuiet bool) {
 	since := now.Sub(r.at).Seconds()
 	rate := float64(allocated-r.allocated) / since
 	r.allocated, r.at = allocated, now
@@ -81,9 +83,26 @@ func (r *room) look(allocated, live uint64, now time.Time) (percent int, isQuiet
 		half = falling
 	}
 	r.rate = rate + (r.rate-rate)*math.Exp2(-since/half.Seconds())
-	kept := float64(max(live, 1))
+	kept := float64(max(base, leastBase))
 	r.bytes = min(r.rate*collectEvery.Seconds(), r.most, max(r.bytes, kept*usualPercent/100)+growth*since)
 	return max(usualPercent, int(math.Round(100*r.bytes/kept))), rate < quiet
+}
+
+// A heapState is how much has been allocated since the process began, and of how much Go takes
+// the percentage by which the heap grows: what is live, and besides stacks and globals.
+type heapState struct{ allocated, base uint64 }
+
+func readHeap() heapState {
+	samples := [...]metrics.Sample{
+		{Name: "/gc/heap/allocs:bytes"},
+		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"},
+	}
+	metrics.Read(samples[:])
+	state := heapState{allocated: samples[0].Value.Uint64()}
+	for _, part := range samples[1:] {
+		state.base += part.Value.Uint64()
+	}
+	return state
 }
 
 // keepHeap gives the heap its room until ctx is done, unless GOGC says how often garbage is
@@ -91,10 +110,8 @@ func (r *room) look(allocated, live uint64, now time.Time) (percent int, isQuiet
 // system what that took: compiling policies and running their tests takes several times
 // the memory that deciding by them does, and a sidecar that nobody asks would keep it.
 func keepHeap(ctx context.Context, most byteSize) {
-	samples := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}}
-	metrics.Read(samples)
 	began := time.Now()
-	r := room{most: float64(most), allocated: samples[0].Value.Uint64(), at: began}
+	r := room{most: float64(most), allocated: readHeap().allocated, at: began}
 	setPercent, set := debug.SetGCPercent, usualPercent
 	if os.Getenv("GOGC") != "" {
 		setPercent = func(percent int) int { return percent }
@@ -108,8 +125,8 @@ func keepHeap(ctx context.Context, most byteSize) {
 			return
 		case <-tick.C:
 		}
-		metrics.Read(samples)
-		percent, isQuiet := r.look(samples[0].Value.Uint64(), samples[1].Value.Uint64(), time.Now())
+		heap := readHeap()
+		percent, isQuiet := r.look(heap.allocated, heap.base, time.Now())
 		if change := max(percent, set) - min(percent, set); change > set/20 { // it stops the process for some 30 µs
 			setPercent(percent)
 			set = percent

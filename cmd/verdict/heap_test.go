@@ -1,6 +1,10 @@
 package main
 
 import (
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync"
 	"testing"
 	"time"
 )
@@ -16,7 +20,7 @@ func TestRoomOfTheHeap(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		most    byteSize
-		live    uint64
+		base    uint64
 		spans   []span
 		percent int
 		isQuiet bool
@@ -30,7 +34,7 @@ func TestRoomOfTheHeap(t *testing.T) {
 		{"nothing is asked for long", 1 << 30, 64 * mb, []span{{60, 64 * mb}, {600, 0}}, 100, true},
 		{"the heap is as large as its room", 1 << 30, 1 << 30, []span{{60, 200 * mb}}, 100, false},
 		{"there is to be no room", 0, 64 * mb, []span{{60, 200 * mb}}, 100, false},
-		{"nothing is known of what is live", 256 * mb, 0, []span{{60, 200 * mb}}, 100 * 256 * mb, false},
+		{"nothing is known of what the percentage is of", 256 * mb, 0, []span{{60, 200 * mb}}, 6400, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var (
@@ -44,7 +48,7 @@ func TestRoomOfTheHeap(t *testing.T) {
 				for range 2 * s.seconds {
 					allocated += s.made / 2
 					now = now.Add(time.Second / 2)
-					percent, isQuiet = r.look(allocated, test.live, now)
+					percent, isQuiet = r.look(allocated, test.base, now)
 				}
 			}
 			if percent != test.percent || isQuiet != test.isQuiet {
@@ -52,4 +56,43 @@ func TestRoomOfTheHeap(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStacksAreWithinTheRoom holds much on stacks, by which Go lets the heap grow as well, and
+// looks at how far it lets it.
+func TestStacksAreWithinTheRoom(t *testing.T) {
+	const goroutines, depth, room = 64, 1 << 10, 256 << 20 // some 64 MiB of stacks
+	var deep, done sync.WaitGroup
+	up := make(chan struct{})
+	deep.Add(goroutines)
+	for range goroutines {
+		done.Go(func() { descend(depth, func() { deep.Done(); <-up }) })
+	}
+	deep.Wait()
+	runtime.GC()
+
+	before := readHeap()
+	usual := debug.SetGCPercent(int(100 * room / before.base))
+	goal := []metrics.Sample{{Name: "/gc/heap/goal:bytes"}, {Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}}
+	metrics.Read(goal)
+	debug.SetGCPercent(usual)
+	close(up)
+	done.Wait()
+	if stacks := goal[2].Value.Uint64(); stacks < 32<<20 {
+		t.Fatalf("%d bytes are on stacks, want 64 MiB or so", stacks)
+	}
+	if garbage := goal[0].Value.Uint64() - goal[1].Value.Uint64(); garbage > room+room/10 {
+		t.Errorf("there is room for %d MiB of garbage, want %d", garbage>>20, room>>20)
+	}
+}
+
+// descend calls at a depth of so many frames of more than a KiB.
+func descend(depth int, call func()) byte {
+	var frame [1 << 10]byte
+	if depth == 0 {
+		call()
+		return 0
+	}
+	frame[depth%len(frame)] = descend(depth-1, call)
+	return frame[0] + frame[depth%len(frame)]
 }

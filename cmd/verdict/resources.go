@@ -62,14 +62,17 @@ func fitResources(cfg config, logger *zap.Logger) (fitting config, lowMemory boo
 // which is 0 where it is not known.
 func fitMemory(cfg config, memory int64, machine uint64, logger *zap.Logger) config {
 	if memory == math.MaxInt64 {
-		if machine != 0 {
-			cfg.Limits.Garbage = min(cfg.Limits.Garbage, byteSize(machine/garbageOfMachine))
+		if most := byteSize(machine / garbageOfMachine); machine != 0 && cfg.Limits.Garbage > most {
+			logger.Info("limits.garbage is lowered to a part of the machine's memory",
+				zap.Stringer("limits.garbage", cfg.Limits.Garbage), zap.Stringer("lowered", most))
+			cfg.Limits.Garbage = most
 		}
 		return cfg
 	}
 	cfg.Limits.Garbage = min(cfg.Limits.Garbage, byteSize(float64(memory)*garbageShare))
 	most := byteSize(float64(memory) * cacheShare)
-	logger.Info("memory is limited", zap.Stringer("heap", byteSize(memory)), zap.Stringer("directory.cache", min(cfg.Directory.Cache, most)))
+	logger.Info("memory is limited", zap.Stringer("heap", byteSize(memory)), zap.Stringer("directory.cache", min(cfg.Directory.Cache, most)),
+		zap.Stringer("limits.garbage", cfg.Limits.Garbage))
 	if cfg.Directory.Cache > most {
 		logger.Warn("directory.cache is lowered to a quarter of the memory that there is: set it lower, or give more memory",
 			zap.Stringer("directory.cache", cfg.Directory.Cache), zap.Stringer("lowered", most))

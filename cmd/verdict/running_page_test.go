@@ -19,7 +19,7 @@ func TestRunningPage(t *testing.T) {
 	chapter := strings.NewReplacer("127.0.0.1:8181", ports[0], "127.0.0.1:8182", ports[1]).
 		Replace(chapterOf(t, "running.md", "A service, from end to end"))
 	dir := t.TempDir()
-	commands, shown, wrote := layOut(t, dir, chapter, "go build -o verdict ./cmd/verdict\nmkdir policy\n")
+	commands, shown, wrote := layOut(t, dir, chapter, "go build -o ../trial/verdict ./cmd/verdict\ncd ../trial\nmkdir policy\n")
 	if wrote != 2 || len(shown) != 2 {
 		t.Fatalf("the page writes %d files and shows %q", wrote, shown)
 	}
