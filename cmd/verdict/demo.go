@@ -74,7 +74,7 @@ func demo(ctx context.Context, p *printer, cfg config, once bool) error {
 	}
 	s, err := openService(o)
 	if err != nil {
-		return fmt.Errorf("%w\nchoose other addresses with --grpc and --http", err)
+		return err
 	}
 	if err := showDemo(ctx, p, s.point); err != nil {
 		return errors.Join(err, s.Close())

@@ -184,7 +184,7 @@ func (p *printer) printStatus(report statusReport) error {
 	if d.FreeBytes != nil {
 		free = humanize.IBytes(*d.FreeBytes)
 	}
-	expired, merged, backup := "nothing", "never while nobody wrote", "none was made"
+	expired, merged, backup := "nothing", "never yet", "none was made"
 	if d.ExpiredAt != "" {
 		expired = fmt.Sprintf("%s revisions, last at %s", number(d.Expired), secondsText(d.ExpiredAt))
 	}
