@@ -93,10 +93,14 @@ func refusal(c caller.Caller, operation caller.Operation, tenant string) error {
 	if tenant != "" {
 		place = "in tenant " + authz.Quote(tenant)
 	}
-	if c.Method == caller.Nobody {
-		return authz.Errorf(authz.Unauthenticated, "it is not known who calls, and nobody may %s %s: show who you are", operation, place)
+	deed := string(operation)
+	if operation == caller.Status || operation == caller.Metrics {
+		deed = "see the " + deed
 	}
-	return authz.Errorf(authz.PermissionDenied, "%s may not %s %s: whoever runs the server gives roles in callers.roles of its configuration", c, operation, place)
+	if c.Method == caller.Nobody {
+		return authz.Errorf(authz.Unauthenticated, "it is not known who calls, and nobody may %s %s: show who you are", deed, place)
+	}
+	return authz.Errorf(authz.PermissionDenied, "%s may not %s %s: whoever runs the server gives roles in callers.roles of its configuration", c, deed, place)
 }
 
 // ask asks the policy.

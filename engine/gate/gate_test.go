@@ -96,7 +96,7 @@ func TestAdmit(t *testing.T) {
 		{"what a role has", shipped, "service:checkout", caller.Check, "shop", authz.Internal, ""},
 		{"what it has not", shipped, "service:checkout", caller.Write, "shop", authz.PermissionDenied, `service:checkout may not write in tenant "shop"`},
 		{"another tenant", shipped, "service:checkout", caller.Check, "staff", authz.PermissionDenied, `in tenant "staff"`},
-		{"the whole server", shipped, "service:checkout", caller.Status, "", authz.PermissionDenied, "may not status on this server"},
+		{"the whole server", shipped, "service:checkout", caller.Status, "", authz.PermissionDenied, "may not see the status on this server"},
 		{"the whole server by who administers all", shipped, "user:olga", caller.Status, "", authz.Internal, ""},
 		{"nobody", shipped, "", caller.Check, "shop", authz.Unauthenticated, "nobody may check"},
 		{"nobody where that has a role", shipped, "", caller.Check, "open", authz.Internal, ""},
