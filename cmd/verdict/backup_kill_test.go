@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -104,6 +106,62 @@ func TestKillBackup(t *testing.T) {
 	if err == nil || !strings.Contains(string(output), "it was cut off") {
 		t.Errorf("half of a backup: %v\n%s", err, output)
 	}
+}
+
+// TestServerKilledDuringABackup kills a server when a part of a backup has come: the client
+// says so, what has come is refused, and the server's store is as it was.
+func TestServerKilledDuringABackup(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one process after another")
+	}
+	s := startFaulty(t, faultOptions{})
+	lines := filepath.Join(s.dir, "lines.jsonl")
+	var large strings.Builder
+	for i := range 1000 { // of text that is not compressed to nothing
+		fmt.Fprintf(&large, `{"entity": {"type": "user", "id": "%d", "attributes": {"text": "`, i)
+		for range 1000 {
+			fmt.Fprintf(&large, "%016x", rand.Uint64())
+		}
+		large.WriteString("\"}}}\n")
+	}
+	write(t, lines, large.String())
+	mustRun(t, "import", "--server", unixPrefix+s.socket("grpc"), lines)
+	s.mustWrite("mina")
+
+	// What nobody reads fills the pipe, and so holds up the backup in its middle.
+	client := exec.Command("verdict", "backup", "--server", unixPrefix+s.socket("grpc"), "-")
+	var said bytes.Buffer
+	client.Stderr = &said
+	output, err := client.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Start(); err != nil {
+		t.Fatal(err)
+	}
+	begun := make([]byte, 32<<10)
+	if _, err := io.ReadFull(output, begun); err != nil {
+		t.Fatal(err)
+	}
+	s.end(syscall.SIGKILL)
+	rest, err := io.ReadAll(output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Wait(); err == nil || client.ProcessState.ExitCode() != exitError {
+		t.Errorf("the client of a server that was killed ended with %v: %s", err, said.String())
+	}
+	cut := filepath.Join(s.dir, "cut.backup")
+	write(t, cut, string(begun)+string(rest))
+	if text, err := exec.Command("verdict", "restore", "--check", cut).CombinedOutput(); err == nil || !strings.Contains(string(text), "it was cut off") {
+		t.Errorf("what came of it is %d bytes: %v\n%s", len(begun)+len(rest), err, text)
+	}
+
+	again := startFaulty(t, faultOptions{dir: s.dir})
+	again.expectAllowed("mina", true)
+	after := filepath.Join(s.dir, "after.backup")
+	mustRun(t, "backup", "--server", unixPrefix+again.socket("grpc"), after)
+	mustRun(t, "restore", "--check", after)
 }
 
 // TestKillRestore kills restores, into nothing and over a store. What is there

@@ -196,6 +196,28 @@ func TestStoresThatAreMadeAreSynced(t *testing.T) {
 	}
 }
 
+// TestBackupsAreSynced makes a backup, which does not say that it is done before the file,
+// and its name, are on disk.
+func TestBackupsAreSynced(t *testing.T) {
+	mayTrace(t)
+	dir := t.TempDir()
+	store, lines := filepath.Join(dir, "store"), filepath.Join(dir, "lines.jsonl")
+	write(t, lines, `{"entity": {"type": "user", "id": "mina"}}`+"\n")
+	mustRun(t, "import", "--data", store, lines)
+	target, trace := filepath.Join(t.TempDir(), "target"), filepath.Join(dir, "trace")
+	text, err := exec.Command("strace", "-f", "-y", "-o", trace, "-e", "trace=fsync,fdatasync,rename,renameat,renameat2,write",
+		"verdict", "backup", "--data", store, target).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	synced := readSyncs(t, trace)
+	for _, path := range []string{target, filepath.Dir(target)} {
+		if !synced[path] {
+			t.Errorf("%s is not synced", path)
+		}
+	}
+}
+
 var (
 	tracedCall = regexp.MustCompile(`^(\d+) +(.*)$`)
 	resumed    = regexp.MustCompile(`^<\.\.\. \w+ resumed>`)
