@@ -33,11 +33,17 @@ func startService(t *testing.T, cfg config, tenants ...activation.Tenant) (*serv
 // startEnding is startService for a test that ends the service itself.
 func startEnding(t *testing.T, cfg config, tenants ...activation.Tenant) (s *service, end context.CancelFunc, ended <-chan error) {
 	t.Helper()
+	return startByClock(t, time.Now, cfg, tenants...)
+}
+
+// startByClock is startEnding by another clock than the system's.
+func startByClock(t *testing.T, clock func() time.Time, cfg config, tenants ...activation.Tenant) (s *service, end context.CancelFunc, ended <-chan error) {
+	t.Helper()
 	if cfg.GRPC.Address == defaultGRPC {
 		cfg.GRPC.Address = "127.0.0.1:0"
 	}
 	cfg.HTTP.Address = "127.0.0.1:0"
-	s, err := openService(pointOptions{config: cfg, tenants: tenants, clock: time.Now, logger: zap.NewNop()})
+	s, err := openService(pointOptions{config: cfg, tenants: tenants, clock: clock, logger: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
 	}
