@@ -5,12 +5,15 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	dto "github.com/prometheus/client_model/go"
+	"go.uber.org/zap"
 
 	"github.com/verdictpdp/verdict/engine/activation"
 	"github.com/verdictpdp/verdict/engine/admission"
@@ -47,8 +50,40 @@ func TestThePageNamesAllMetrics(t *testing.T) {
 	}
 }
 
-// rowsOf are the rows of the table.
-func rowsOf(t *testing.T) []string {
+// TestLatenciesAreNativeAndClassic holds that each histogram is told in both ways, to who
+// asks for the format that has both.
+func TestLatenciesAreNativeAndClassic(t *testing.T) {
+	m := full()
+	families, err := m.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	histograms := 0
+	for _, family := range families {
+		if family.GetType() != dto.MetricType_HISTOGRAM || !strings.HasPrefix(family.GetName(), "verdict_") {
+			continue
+		}
+		histograms++
+		for _, metric := range family.GetMetric() {
+			if metric.GetHistogram().Schema == nil || len(metric.GetHistogram().GetBucket()) == 0 {
+				t.Errorf("%s is %v", family.GetName(), metric)
+			}
+		}
+	}
+	if histograms < 4 {
+		t.Errorf("there are %d histograms", histograms)
+	}
+	request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	request.Header.Set("Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited")
+	answer := httptest.NewRecorder()
+	m.Handler(zap.NewNop()).ServeHTTP(answer, request)
+	if format := answer.Header().Get("Content-Type"); !strings.HasPrefix(format, "application/vnd.google.protobuf") {
+		t.Errorf("the format is %s", format)
+	}
+}
+
+// full has a metric of each kind that there is.
+func full() *Metrics {
 	m := New(Options{Tenants: []string{"T"}, Evaluators: []string{"closure", "topdown"}, Version: "V"})
 	m.Method("M", false)
 	none := func() Cache { return Cache{} }
@@ -61,7 +96,12 @@ func rowsOf(t *testing.T) []string {
 		Entities: none, Searches: none, Turns: func() admission.State { return admission.State{} }, UnderWay: func() int64 { return 0 },
 		Connections: map[Protocol]func() int{GRPC: open, HTTP: open},
 	})
-	families, err := m.registry.Gather()
+	return m
+}
+
+// rowsOf are the rows of the table.
+func rowsOf(t *testing.T) []string {
+	families, err := full().registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
