@@ -111,12 +111,16 @@ func readHeap() heapState {
 // the memory that deciding by them does, and a sidecar that nobody asks would keep it.
 func keepHeap(ctx context.Context, most byteSize) {
 	began := time.Now()
-	r := room{most: float64(most), allocated: readHeap().allocated, at: began}
-	setPercent, set := debug.SetGCPercent, usualPercent
 	if os.Getenv("GOGC") != "" {
-		setPercent = func(percent int) int { return percent }
+		most = 0
 	}
-	defer setPercent(usualPercent)
+	r := room{most: float64(most), allocated: readHeap().allocated, at: began}
+	set := usualPercent
+	defer func() {
+		if set != usualPercent {
+			debug.SetGCPercent(usualPercent)
+		}
+	}()
 	tick := time.NewTicker(heapLook)
 	defer tick.Stop()
 	for settled := false; ; {
@@ -128,7 +132,7 @@ func keepHeap(ctx context.Context, most byteSize) {
 		heap := readHeap()
 		percent, isQuiet := r.look(heap.allocated, heap.base, time.Now())
 		if change := max(percent, set) - min(percent, set); change > set/20 { // it stops the process for some 30 µs
-			setPercent(percent)
+			debug.SetGCPercent(percent)
 			set = percent
 		}
 		if isQuiet && !settled && time.Since(began) > settling {

@@ -331,7 +331,7 @@ func (s *Set) prepare(ctx context.Context, slot *slot, tried *authz.PolicyChange
 	if err := s.findFaults(ctx, policy); err != nil {
 		return nil, err
 	}
-	if err := slot.rehearse(ctx, loaded); err != nil {
+	if err := slot.rehearse(ctx, loaded, rest); err != nil {
 		return nil, err
 	}
 	active.Policy, active.Digest, active.ActivatedAt = policy, digest, s.clock()

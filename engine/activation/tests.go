@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/verdictpdp/verdict/api/authz"
-	"github.com/verdictpdp/verdict/engine/background"
 	"github.com/verdictpdp/verdict/policy/bundle"
 	"github.com/verdictpdp/verdict/policy/suite"
 )
@@ -25,13 +24,13 @@ const (
 //
 // OPA's runner evaluates each test in a goroutine of its own, where nobody can
 // recover: a test that makes a built-in panic ends the process.
-func (t Tenant) rehearse(ctx context.Context, b *bundle.Bundle) error {
+func (t Tenant) rehearse(ctx context.Context, b *bundle.Bundle, rest func()) error {
 	if t.Tests == nil || len(b.TestModules) == 0 {
 		return nil
 	}
 	bounded, cancel := context.WithTimeout(ctx, maxTesting)
 	defer cancel()
-	began, rest := time.Now(), background.Resting(ctx)
+	began := time.Now()
 	report, err := t.Tests(bounded, b, func() {
 		if time.Since(began) < maxTesting/2 { // or they would have less time while much is asked
 			rest()

@@ -99,10 +99,13 @@ func PaceOf(ctx context.Context) *Pace {
 	return p
 }
 
-// Resting begins some work at the pace of a context, and is what has it rest, until the
-// context ends: whoever goes on sees that by itself.
-func Resting(ctx context.Context) (rest func()) {
-	work := PaceOf(ctx).Begin()
+// Resting begins some work at the pace of a context. See Pace.Resting.
+func Resting(ctx context.Context) (rest func()) { return PaceOf(ctx).Resting(ctx) }
+
+// Resting begins some work, and is what has it rest, until the context ends: whoever goes
+// on sees that by itself.
+func (p *Pace) Resting(ctx context.Context) (rest func()) {
+	work := p.Begin()
 	return func() { _ = work.Rest(ctx) }
 }
 

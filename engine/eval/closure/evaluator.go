@@ -26,8 +26,8 @@ func New() Evaluator { return Evaluator{variantAfter: variantAfter} }
 // Name is "closure".
 func (Evaluator) Name() string { return "closure" }
 
-// Prepare compiles a policy, at the context's pace. Its errors say what in the policy OPA's planner or
-// this compiler cannot take.
+// Prepare compiles a policy, at the context's pace. Its errors say what in the policy OPA's
+// planner or this compiler cannot take.
 func (e Evaluator) Prepare(ctx context.Context, policy *rego.Policy) (eval.Program, error) {
 	query, err := policy.Query()
 	if err != nil {

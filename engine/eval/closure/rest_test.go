@@ -5,11 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/open-policy-agent/opa/v1/ast"
-
 	"github.com/verdictpdp/verdict/engine/background"
 	"github.com/verdictpdp/verdict/engine/eval/evaltest"
-	"github.com/verdictpdp/verdict/policy/rego"
 )
 
 // TestCompilingRestsBetweenRules compiles a policy of many rules, and counts how often
@@ -18,17 +15,9 @@ func TestCompilingRestsBetweenRules(t *testing.T) {
 	const rules = 100
 	c := evaltest.Case{Rego: strings.Join(numbered(rules, `rule%[1]d := x if { x := input.context.n + %[1]d; x > 1 }`), "\n") +
 		"\nallow if sum([" + strings.Join(numbered(rules, "rule%d"), ",") + "]) > 1\n"}
-	policy := c.Policy(t)
-	query, err := policy.Query()
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, err := rego.Plan(t.Context(), policy.Compiler(), query)
-	if err != nil {
-		t.Fatal(err)
-	}
 	rests := 0
-	s := source{plan: plan, static: ast.NewTerm(policy.Data()), off: callsPass, rest: func() { rests++ }}
+	s := planned(t, c)
+	s.off, s.rest = callsPass, func() { rests++ }
 	if _, err := newExecutable(s); err != nil {
 		t.Fatal(err)
 	}

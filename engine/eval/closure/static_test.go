@@ -5,10 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/open-policy-agent/opa/v1/ast"
-
 	"github.com/verdictpdp/verdict/engine/eval/evaltest"
-	"github.com/verdictpdp/verdict/policy/rego"
 )
 
 // doubled is rules of which each has twice the members of the one before, and the last
@@ -25,17 +22,9 @@ func doubled(rules int) string {
 
 // TestFoldingTakesNoMoreThanItMay has many rules whose folding is given up on.
 func TestFoldingTakesNoMoreThanItMay(t *testing.T) {
-	policy := evaltest.Case{Rego: doubled(60)}.Policy(t)
-	query, err := policy.Query()
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, err := rego.Plan(t.Context(), policy.Compiler(), query)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := planned(t, evaltest.Case{Rego: doubled(60)})
+	s.off = staticPass | callsPass
 	for _, steps := range []int64{0, 10_000, maxFolding} {
-		s := source{plan: plan, static: ast.NewTerm(policy.Data()), off: staticPass | callsPass}
 		tree, err := s.tree()
 		if err != nil {
 			t.Fatal(err)

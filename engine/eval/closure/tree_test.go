@@ -12,14 +12,10 @@ import (
 )
 
 // What the package's doc says is left of a policy is what is left of it.
-func TestWhatIsLeft(t *testing.T) {
-	policy := evaltest.Case{Rego: `
-allow if {
-	input.action.name == "read"
-	"nurse" in user.attributes.roles
-}
-user := data.directory.user[input.subject.id]
-`}.Policy(t)
+// planned is a policy's plan, with its static data.
+func planned(t *testing.T, c evaltest.Case) source {
+	t.Helper()
+	policy := c.Policy(t)
 	query, err := policy.Query()
 	if err != nil {
 		t.Fatal(err)
@@ -28,16 +24,27 @@ user := data.directory.user[input.subject.id]
 	if err != nil {
 		t.Fatal(err)
 	}
-	static := ast.NewTerm(policy.Data())
-	_, whole, err := compile(source{plan: plan, static: static, adapt: func(t *tree) error {
+	return source{plan: plan, static: ast.NewTerm(policy.Data())}
+}
+
+func TestWhatIsLeft(t *testing.T) {
+	s := planned(t, evaltest.Case{Rego: `
+allow if {
+	input.action.name == "read"
+	"nurse" in user.attributes.roles
+}
+user := data.directory.user[input.subject.id]
+`})
+	s.adapt = func(t *tree) error {
 		_, err := yieldsOf(t, rego.Rules[:])
 		return err
-	}})
+	}
+	_, whole, err := compile(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const nurse = `differ internal.member_2("nurse", data["directory"]["user"][input["subject"]["id"]]["attributes"]["roles"]), false` + "\n"
-	reading := specialise(whole, map[string]*ast.Term{"action.name": ast.StringTerm("read")}, static, maxVariantSize)
+	reading := specialise(whole, map[string]*ast.Term{"action.name": ast.StringTerm("read")}, s.static, maxVariantSize)
 	for _, test := range []struct {
 		name string
 		tree *tree

@@ -193,7 +193,7 @@ func (v *variants) program(k knownFields) (*executable, int) {
 		}
 	}
 	s := v.source
-	s.rest = background.Resting(v.pace.With(context.Background()))
+	s.rest = v.pace.Resting(context.Background())
 	t := specialise(v.tree, known, s.static, maxVariantSize)
 	if t == nil {
 		return nil, 1
