@@ -71,7 +71,7 @@ func startEcho(ctx context.Context, s *server) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	command := onHalf(false, self)
+	command := ofServer(self)
 	command.Env = append(os.Environ(), echoing+"=yes")
 	command.Stdin, command.Stderr = strings.NewReader(string(data)), os.Stderr
 	stdout, err := command.StdoutPipe()

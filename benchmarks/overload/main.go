@@ -61,18 +61,16 @@ func main() {
 	}
 }
 
-// pinned says that this process has its half of the processors.
-const pinned = "OVERLOAD_PINNED"
-
 // measure is the command.
 func measure(ctx context.Context, args []string) (err error) {
-	if os.Getenv(pinned) == "" {
+	if _, isPinned := os.LookupEnv(forServer); !isPinned {
 		self, err := os.Executable()
 		if err != nil {
 			return err
 		}
-		command := onHalf(true, append([]string{self}, args...)...)
-		command.Env = append(os.Environ(), pinned+"=yes")
+		lower, upper := halves()
+		command := pinnedTo(upper, append([]string{self}, args...)...)
+		command.Env = append(os.Environ(), forServer+"="+lower)
 		command.Stdout, command.Stderr = os.Stdout, os.Stderr
 		return command.Run()
 	}

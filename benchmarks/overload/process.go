@@ -35,20 +35,31 @@ type server struct {
 	refused   atomic.Pointer[string]
 }
 
-// onHalf is a command on one half of the processors, where the system can pin
-// processes to some: the server has the lower half, and what asks it the upper one,
-// so that neither takes time from the other.
-func onHalf(upper bool, command ...string) *exec.Cmd {
+// halves are the processors of this machine in two, as taskset names them; empty where
+// the system cannot pin processes to some.
+func halves() (lower, upper string) {
 	half := runtime.NumCPU() / 2
-	if path, err := exec.LookPath("taskset"); err == nil && half > 0 {
-		processors := fmt.Sprintf("0-%d", half-1)
-		if upper {
-			processors = fmt.Sprintf("%d-%d", half, runtime.NumCPU()-1)
-		}
-		command = append([]string{path, "-c", processors}, command...)
+	if _, err := exec.LookPath("taskset"); err != nil || half == 0 {
+		return "", ""
+	}
+	return fmt.Sprintf("0-%d", half-1), fmt.Sprintf("%d-%d", half, runtime.NumCPU()-1)
+}
+
+// pinnedTo is a command on some processors, or on any if they are not named.
+func pinnedTo(processors string, command ...string) *exec.Cmd {
+	if processors != "" {
+		command = append([]string{"taskset", "-c", processors}, command...)
 	}
 	return exec.Command(command[0], command[1:]...)
 }
+
+// forServer has, in the environment of what asks the server, which processors the
+// server has: itself it has the others, and sees no more.
+const forServer = "OVERLOAD_SERVER_PROCESSORS"
+
+// ofServer is a command on the processors of the server, so that neither it nor what
+// asks it takes time from the other.
+func ofServer(command ...string) *exec.Cmd { return pinnedTo(os.Getenv(forServer), command...) }
 
 // configName is that of the server's configuration, which is written last.
 const configName = "verdict.yaml"
@@ -60,7 +71,7 @@ func start(ctx context.Context, binary, dir string, crowd int) (*server, error) 
 			return nil, err
 		}
 	}
-	command := onHalf(false, binary, "serve", "--config", filepath.Join(dir, configName),
+	command := ofServer(binary, "serve", "--config", filepath.Join(dir, configName),
 		"--data", filepath.Join(dir, "data"), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
 	stderr, err := command.StderrPipe()
 	if err != nil {
