@@ -24,7 +24,7 @@ func (c *config) validateAdmission(refuse func(field, format string, args ...any
 		refuse("admission.wait", "%s: expected a duration above zero, such as 1s", c.Admission.Wait)
 	}
 	if c.Admission.Delay <= 0 {
-		refuse("admission.delay", "%s: expected a duration above zero, such as 5ms", c.Admission.Delay)
+		refuse("admission.delay", "%s: expected a duration above zero, such as 10ms", c.Admission.Delay)
 	}
 	for name, tenant := range c.Tenants {
 		if tenant.Weight < 0 || tenant.Weight > maxWeight {
@@ -54,5 +54,7 @@ func (s *service) newDoor() *admission.Door {
 	for _, name := range s.tenants {
 		tenants[name] = weights[name]
 	}
-	return admission.NewDoor(admission.DoorOptions{Delay: time.Duration(s.config.Admission.Delay), Tenants: tenants})
+	return admission.NewDoor(admission.DoorOptions{
+		Delay: time.Duration(s.config.Admission.Delay), Tenants: tenants, Idle: s.idle.Wait, Used: processorTime,
+	})
 }

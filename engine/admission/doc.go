@@ -3,12 +3,17 @@
 // is said at once. Otherwise everything would be late.
 //
 // What a call costs is known only after its message was read, and most of what a small
-// one costs is to read and to answer it. So there are two places where work is held
+// one costs is to read and to answer it. So there are three places where work is held
 // back:
 //
+// A Line is what one connection has sent and nobody has read. Whoever sends much is read
+// piece by piece, each when a processor has nothing else to do, so that it waits on its
+// own side and those who send little are read at once.
+//
 // The Door counts the calls that are under way, from when their headers have come. While
-// more than there should be stand there for long, those of tenants that have their share
-// are refused: unread, for that costs a fraction. A burst is none of that, it is let in.
+// more than there should be stand there for long, or in a Line, those of tenants that
+// have their share are refused: unread, for that costs a fraction. A burst is none of
+// that, it is let in.
 //
 // Turns are for evaluating policies, as many at a time as processors can be kept busy
 // by. A single check takes one; a batch, a search or a plan takes one for each piece of
@@ -24,5 +29,5 @@
 // million; they know no tenants; and their limiters take a lock for each request, where a
 // decision takes two microseconds. So this is our own, and small.
 //
-// The package knows no protocol and no policy. Start with Turns.Check and Door.Arrive.
+// The package knows no protocol and no policy. Start with Turns.Check, Door.Arrive and Line.
 package admission

@@ -14,10 +14,15 @@ import (
 // A nil Door refuses nothing. It is safe for use by many goroutines at once, and takes no
 // lock. See BenchmarkDoor.
 //
-// There are too many when more are under way than are answered within a delay. A burst
-// of them is let in; where it does not pass, those whose tenant has its share are refused.
+// There are too many when more are under way than are answered within a delay, or when a
+// Line stands. A burst is let in; where it does not pass, those whose tenant has its
+// share are refused.
 type Door struct {
-	delay  time.Duration
+	delay time.Duration
+	// idle has whoever calls it wait for an idle processor, and used is the processor time
+	// that was used.
+	idle   func()
+	used   func() time.Duration
 	shares map[string]*Share
 	// strangers are those of whom it is not known yet whose calls they make.
 	strangers *Share
@@ -36,9 +41,10 @@ type Door struct {
 	refusal atomic.Pointer[error]
 	// rate is how many were answered a second in better times. It is Run's.
 	rate float64
-	// spent is until when, in nanoseconds since 1970, the time that there is for
-	// refusing has been spent.
-	spent atomic.Int64
+	// before is how much processor time was used at the last tick, and most how many
+	// processors were used between two, in better times. They are Run's.
+	before time.Duration
+	most   float64
 }
 
 // DoorOptions say what a Door lets in. A zero member means its default.
@@ -48,14 +54,21 @@ type DoorOptions struct {
 	Delay time.Duration
 	// Tenants are those that are served, with their weights.
 	Tenants map[string]int
+	// Idle has whoever calls it wait until a processor has nothing else to do; nil for
+	// not at all.
+	Idle func()
+	// Used is how much processor time the process has used; nil where that is not known.
+	Used func() time.Duration
 }
 
 const (
 	// DefaultDelay is for how long what is under way may make others wait. Where it is
-	// shorter, the processors have nothing left to do before the network brings more.
-	DefaultDelay = 5 * time.Millisecond
+	// shorter, more is refused than has to be, for calls come in bursts.
+	DefaultDelay = 10 * time.Millisecond
 	// burst is the delay that a burst may cause, and so for how long a line may stand.
 	burst = 100 * time.Millisecond
+	// forget is what is left of better times after a tick.
+	forget = 0.995
 	// alert is for how long after a crowd none is let in.
 	alert = time.Second
 	// leastFew and leastMany are for each processor, so that a server which did
@@ -67,27 +80,7 @@ const (
 	// a call counts.
 	tick  = 100 * time.Millisecond
 	ticks = 10
-	// refusals are how many calls a second each processor has time to refuse: a fifth
-	// of its time or so, for even a call that is not answered has to be read.
-	refusals = 30_000
-	// mostHold is how long those who send more are left waiting at a time.
-	mostHold = 50 * time.Millisecond
 )
-
-// A Share is what one tenant has under way.
-type Share struct {
-	weight int64
-	// latest counts those who came since the last tick; recent are all that count, in a
-	// ring.
-	latest atomic.Pointer[cohort]
-	recent [ticks]atomic.Pointer[cohort]
-}
-
-// A cohort is the calls that came between two ticks.
-type cohort struct{ n atomic.Int64 }
-
-// forgotten is added to the number of a cohort that counts no longer.
-const forgotten = -1 << 40
 
 // A Call is one that was let in. The zero Call is none.
 type Call struct {
@@ -97,21 +90,18 @@ type Call struct {
 
 // NewDoor makes a Door, which adapts while Run runs.
 func NewDoor(o DoorOptions) *Door {
-	d := &Door{delay: cmp.Or(o.Delay, DefaultDelay), shares: make(map[string]*Share, len(o.Tenants)), strangers: newShare(1)}
+	d := &Door{delay: cmp.Or(o.Delay, DefaultDelay), shares: make(map[string]*Share, len(o.Tenants)), strangers: newShare(1), idle: o.Idle, used: o.Used}
 	for tenant, weight := range o.Tenants {
 		d.shares[tenant] = newShare(weight)
 	}
+	if d.idle == nil {
+		d.idle = func() {}
+	}
+	if d.used == nil {
+		d.used = func() time.Duration { return 0 }
+	}
 	d.adapt(0, time.Now(), tick)
 	return d
-}
-
-func newShare(weight int) *Share {
-	s := &Share{weight: int64(max(1, weight))}
-	for i := range s.recent {
-		s.recent[i].Store(new(cohort))
-	}
-	s.latest.Store(s.recent[0].Load())
-	return s
 }
 
 // Of is the share of a tenant; nil for one that is not served.
@@ -132,12 +122,16 @@ func (d *Door) Arrive(share *Share, stands bool) (Call, error) {
 	if share == nil {
 		share = d.strangers
 	}
+	tight := d.tight.Load()
 	if n := d.underWay.Load(); n >= d.few.Load() || stands {
 		d.crowded.Add(1)
-		if (d.tight.Load() || n >= d.many.Load()) && share.underWay()*d.total.Load() >= d.few.Load()*share.weight {
-			d.refuse(time.Now())
+		if tight && stands && share.hasPart.Load() || (tight || n >= d.many.Load()) && share.fills(d) {
+			d.refused.Add(1)
 			return Call{}, *d.refusal.Load()
 		}
+	}
+	if tight {
+		share.entered.Add(1)
 	}
 	for {
 		c := share.latest.Load()
@@ -156,35 +150,6 @@ func (c Call) Leave() {
 	}
 	c.door.answered.Add(1)
 	c.door.underWay.Add(-1)
-}
-
-// underWay is how many calls of the tenant are.
-func (s *Share) underWay() (n int64) {
-	for i := range s.recent {
-		n += max(0, s.recent[i].Load().n.Load())
-	}
-	return n
-}
-
-// refuse counts a refusal, and what it costs.
-func (d *Door) refuse(now time.Time) {
-	d.refused.Add(1)
-	cost := int64(time.Second) / (refusals * int64(runtime.GOMAXPROCS(0)))
-	for at := now.UnixNano(); ; {
-		spent := d.spent.Load()
-		if d.spent.CompareAndSwap(spent, max(spent, at)+cost) {
-			return
-		}
-	}
-}
-
-// Hold is how long a connection is not to be read whose calls were refused, since
-// there is no time to refuse more: what it sends then waits on its side.
-func (d *Door) Hold(now time.Time) time.Duration {
-	if d == nil {
-		return 0
-	}
-	return min(max(0, time.Duration(d.spent.Load()-now.UnixNano())), mostHold)
 }
 
 // Run adapts the door to what goes through it, until the context ends.
@@ -207,15 +172,14 @@ func (d *Door) adapt(slot int, now time.Time, over time.Duration) {
 	answered, refused := float64(d.answered.Swap(0)), float64(d.refused.Swap(0))
 	processors := int64(runtime.GOMAXPROCS(0))
 	// What is refused was not answered, which says nothing of what could have been.
-	const forget = 0.995
 	d.rate = max(answered/over.Seconds(), forget*d.rate)
 	// A crowd begins when most find it, and stays while some are refused for it.
 	// Where less was done than can be, the process was kept from its processors for a
-	// while, and that is no reason to refuse more.
-	const refusing, full = 0.25, 0.6 // of what an answer takes, and of the rate
+	// while, or does not need them, and that is no reason to refuse more.
+	const full = 0.6
 	crowded := float64(d.crowded.Swap(0))
 	switch {
-	case answered+refusing*refused < full*d.rate*over.Seconds():
+	case d.busy(over) < full*d.most:
 		d.crowd.Store(0)
 	case crowded > max(minCrowd, (answered+refused)/2), d.tight.Load() && refused > answered/20:
 		d.crowd.Store(now.UnixNano())
@@ -224,30 +188,20 @@ func (d *Door) adapt(slot int, now time.Time, over time.Duration) {
 	d.few.Store(max(leastFew*processors, int64(d.rate*d.delay.Seconds())))
 	d.many.Store(max(leastMany*processors, int64(d.rate*burst.Seconds())))
 
-	total := d.rotate(d.strangers, slot)
-	for _, share := range d.shares {
+	total := int64(0)
+	for share := range d.everyShare {
 		total += d.rotate(share, slot)
 	}
 	d.total.Store(max(1, total))
+	d.apportion()
 	err := overloaded(time.Duration(refused / max(answered, 1) * float64(leastRetry)))
 	d.refusal.Store(&err)
 }
 
-// rotate begins a cohort in the place of the oldest, whose calls count no longer. It
-// returns the weight of the share, if there are calls of it.
-func (d *Door) rotate(s *Share, slot int) (weight int64) {
-	if oldest := s.recent[slot].Load(); oldest.n.Load() != 0 {
-		next := new(cohort)
-		s.recent[slot].Store(next)
-		s.latest.Store(next)
-		if left := oldest.n.Swap(forgotten); left > 0 {
-			d.underWay.Add(-left)
-		}
-	} else {
-		s.latest.Store(oldest)
-	}
-	if s.underWay() > 0 {
-		return s.weight
-	}
-	return 0
+// busy is how many processors the process used over a time, about.
+func (d *Door) busy(over time.Duration) float64 {
+	used := d.used()
+	busy := float64(used-d.before) / float64(over)
+	d.before, d.most = used, max(busy, forget*d.most)
+	return busy
 }

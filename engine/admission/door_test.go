@@ -2,6 +2,8 @@ package admission
 
 import (
 	"context"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +15,13 @@ import (
 func running(t *testing.T, tenants map[string]int) *Door {
 	t.Helper()
 	door := NewDoor(DoorOptions{Tenants: tenants})
+	run(t, door)
+	return door
+}
+
+// run has a door adapt until the test ends.
+func run(t *testing.T, door *Door) {
+	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -23,7 +32,6 @@ func running(t *testing.T, tenants map[string]int) *Door {
 		stop()
 		<-ended
 	})
-	return door
 }
 
 func TestDoorLetsBurstsIn(t *testing.T) {
@@ -38,7 +46,7 @@ func TestDoorLetsBurstsIn(t *testing.T) {
 func TestWithoutADoorAllAreLetIn(t *testing.T) {
 	var door *Door
 	call, err := door.Arrive(door.Of("blue"), true)
-	if err != nil || door.Hold(time.Now()) != 0 {
+	if err != nil {
 		t.Error(err)
 	}
 	call.Leave()
@@ -171,51 +179,131 @@ func TestRefusalsTellWhenToComeBack(t *testing.T) {
 	if authz.KindOf(err) != authz.Overloaded || authz.RetryAfterOf(err) <= 0 {
 		t.Fatalf("%v, again after %v: want Overloaded, and when", err, authz.RetryAfterOf(err))
 	}
-	now := time.Now()
-	if hold := door.Hold(now.Add(time.Second)); hold != 0 {
-		t.Errorf("after one refusal connections are held for %v", hold)
-	}
-	for range 1_000_000 {
-		door.refuse(now)
-	}
-	if hold := door.Hold(now); hold != mostHold {
-		t.Errorf("after many refusals connections are held for %v, want %v", hold, mostHold)
-	}
+}
+
+// TestDoorRefusesWhereLessAndLessIsAnswered has what comes too late to be of use take
+// most of the server's time.
+func TestDoorRefusesWhereLessAndLessIsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		door := NewDoor(DoorOptions{Tenants: map[string]int{"blue": 1}, Used: func() time.Duration { return time.Since(start) }})
+		run(t, door)
+		const answers = 100
+		serve(door, 3*time.Second, answers, &flood{tenant: "blue", each: 2 * answers})
+		flooding := &flood{tenant: "blue", each: 2 * answers}
+		longest := serve(door, 3*time.Second, answers/20, flooding)
+		if most := 2 * answers * int(DefaultDelay/time.Millisecond); longest > most {
+			t.Errorf("%d were under way at a time, want at most %d", longest, most)
+		}
+	})
+}
+
+// TestDoorForgivesWhatTheProcessWasKeptFrom has half of what can be answered come while
+// the process has no processor now and then.
+func TestDoorForgivesWhatTheProcessWasKeptFrom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var used atomic.Int64
+		door := NewDoor(DoorOptions{Tenants: map[string]int{"blue": 1}, Used: func() time.Duration { return time.Duration(used.Load()) }})
+		run(t, door)
+		const answers = 100
+		half := &flood{tenant: "blue", each: answers / 2}
+		for range 20 {
+			serve(door, 100*time.Millisecond, answers, &flood{tenant: "blue", each: answers})
+			used.Add(int64(100 * time.Millisecond))
+		}
+		for range 10 {
+			serve(door, 60*time.Millisecond, 0, half)
+			serve(door, 240*time.Millisecond, answers, half)
+			used.Add(int64(150 * time.Millisecond))
+		}
+		if half.turned > half.in/50 {
+			t.Errorf("%d of %d were refused", half.turned, half.in+half.turned)
+		}
+	})
+}
+
+// TestWhoStandsIsRefusedBeyondItsPart has all calls come from lines that stand.
+func TestWhoStandsIsRefusedBeyondItsPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		door := running(t, map[string]int{"customer": 1, "workforce": 1, "weighted": 3})
+		in, turned := map[string]int{}, map[string]int{}
+		come := func(tenant string, n int) {
+			for range n {
+				call, err := door.Arrive(door.Of(tenant), true)
+				if err != nil {
+					turned[tenant]++
+					continue
+				}
+				in[tenant]++
+				call.Leave()
+			}
+		}
+		for range 3000 {
+			door.crowd.Store(time.Now().UnixNano()) // as Line does
+			come("customer", 100)
+			come("workforce", 5)
+			come("weighted", 100)
+			time.Sleep(time.Millisecond)
+		}
+		if turned["workforce"] > 0 {
+			t.Errorf("%d were refused of a tenant that has less than its part", turned["workforce"])
+		}
+		for _, tenant := range []string{"customer", "weighted"} {
+			if in[tenant] == 0 || turned[tenant] == 0 {
+				t.Errorf("%s: %d were let in and %d refused, want some of both", tenant, in[tenant], turned[tenant])
+			}
+		}
+		if in["weighted"] < in["customer"]*3/2 {
+			t.Errorf("%d were let in of a tenant with three times the weight of another, of which %d", in["weighted"], in["customer"])
+		}
+	})
 }
 
 func TestLine(t *testing.T) {
 	type look struct {
-		every, took time.Duration
-		bytes, room int
+		after         time.Duration
+		bytes, unread int
 	}
-	const room = 32 << 10
-	tests := []struct {
-		name  string
-		looks look
-		n     int
-		want  bool
+	const (
+		delay  = DefaultDelay
+		within = int(burst/delay) + 2 // two looks, until it is known to stand
+	)
+	again := func(n int, l look) []look { return slices.Repeat([]look{l}, n) }
+	tests := map[string]struct {
+		looks                 []look
+		waits, stands, crowds bool
 	}{
-		{"few at a time", look{time.Millisecond, time.Microsecond, 1 << 10, room}, 1000, false},
-		{"many that had to be waited for", look{time.Millisecond, time.Millisecond, 8 << 10, room}, 1000, false},
-		{"many that had come, once", look{time.Millisecond, time.Microsecond, 8 << 10, room}, 1, false},
-		{"many that had come, again and again", look{time.Millisecond, time.Microsecond, 8 << 10, room}, 1000, true},
-		{"more than fits, however long it takes", look{time.Millisecond, time.Millisecond, room, room}, 1000, true},
+		"nothing is left":               {looks: again(100, look{delay, PieceBytes, 0})},
+		"less than a piece was read":    {looks: again(1, look{delay, PieceBytes - 1, 1})},
+		"many small reads are a piece":  {looks: again(8, look{time.Microsecond, PieceBytes / 4, 1}), waits: true},
+		"a piece after a long silence":  {looks: again(1, look{time.Hour, PieceBytes, 10 * PieceBytes}), waits: true},
+		"the rest is read within":       {looks: again(100, look{delay, PieceBytes, PieceBytes}), waits: true},
+		"the rest is read after":        {looks: again(2, look{delay, PieceBytes, PieceBytes + PieceBytes/10}), waits: true, stands: true},
+		"and so for as long as a burst": {looks: again(within, look{delay, PieceBytes, PieceBytes + PieceBytes/10}), waits: true, stands: true},
+		"and so for longer":             {looks: again(within+1, look{delay, PieceBytes, PieceBytes + PieceBytes/10}), waits: true, stands: true, crowds: true},
+		"until it is read to its end":   {looks: append(again(50, look{delay, PieceBytes, 10 * PieceBytes}), look{delay, 10, 0}), crowds: true},
+		"until it gets shorter":         {looks: append(again(50, look{delay, PieceBytes, 10 * PieceBytes}), look{delay, PieceBytes, 10}), waits: true, crowds: true},
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			door := NewDoor(DoorOptions{})
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			waited := false
+			door := NewDoor(DoorOptions{Idle: func() { waited = true }})
 			line := door.Line()
-			now := line.empty
-			for range tt.n {
-				now = now.Add(tt.looks.every)
-				line.Read(now.Add(-tt.looks.took), now, tt.looks.bytes, tt.looks.room)
+			now := time.Now()
+			for _, l := range tt.looks {
+				line.Wait()
+				now = now.Add(l.after)
+				line.Read(now, l.bytes, l.unread)
 			}
-			if got := line.Stands(); got != tt.want {
-				t.Errorf("the line stands: %t, want %t", got, tt.want)
+			if got := line.Stands(); got != tt.stands {
+				t.Errorf("the line stands: %t, want %t", got, tt.stands)
 			}
-			line.Read(now, now.Add(time.Microsecond), 10, room)
-			if line.Stands() {
-				t.Error("a line that was read to its end stands")
+			if got := door.crowd.Load() != 0; got != tt.crowds {
+				t.Errorf("the door is crowded: %t, want %t", got, tt.crowds)
+			}
+			waited = false
+			if line.Wait(); waited != tt.waits {
+				t.Errorf("the next piece waits: %t, want %t", waited, tt.waits)
 			}
 		})
 	}

@@ -3,39 +3,62 @@ package admission
 import "time"
 
 // A Line is the calls that come from one connection, as far as they were not read yet:
-// they wait in the network, where nobody counts them. It stands while each look at it
-// finds many that have come before. It is for use by the goroutine that reads the
-// connection.
+// they wait in the network, where nobody counts them. Who sends more than a piece is
+// read piece by piece, whenever a processor has nothing else to do, so that those who
+// send less are held up by one piece. A line stands while the last of it would be read
+// after the Door's delay. It is for use by the goroutine that reads the connection.
 type Line struct {
 	door *Door
-	// empty is when the line was last seen to be.
-	empty  time.Time
-	stands bool
+	// piece is how much was read of the piece under way, and began when that was begun:
+	// zero after the line was empty.
+	piece int
+	began time.Time
+	// waits says that another piece is to be read, and slow since when the line has
+	// been standing.
+	waits bool
+	slow  time.Time
 }
 
-const (
-	// oneLook are the bytes of some thirty calls: with fewer, nothing stands.
-	oneLook = 4 << 10
-	// atOnce is how long it takes to read what is there; longer is to wait for it.
-	atOnce = 20 * time.Microsecond
-)
+// PieceBytes are those of some thirty calls.
+const PieceBytes = 2 << 10
 
 // Line is the line of a connection.
-func (d *Door) Line() Line { return Line{door: d, empty: time.Now()} }
+func (d *Door) Line() Line { return Line{door: d} }
 
-// Read notes that from a time to another so many bytes were read, of as many as there
-// was room for.
-func (l *Line) Read(from, to time.Time, bytes, room int) {
-	if bytes < oneLook || bytes < room && to.Sub(from) > atOnce {
-		l.empty, l.stands = to, false
-		return
+// Wait is called before each time that something is read.
+func (l *Line) Wait() {
+	if l.waits {
+		l.waits = false
+		l.door.idle()
 	}
-	stood := to.Sub(l.empty)
-	if stood > burst {
-		l.door.crowd.Store(to.UnixNano())
-	}
-	l.stands = stood > l.door.delay
 }
 
-// Stands reports whether the line does, longer than it should.
-func (l *Line) Stands() bool { return l.stands }
+// Read notes that so many bytes were read, and how many have come that were not.
+func (l *Line) Read(now time.Time, bytes, unread int) {
+	if unread == 0 {
+		*l = Line{door: l.door}
+		return
+	}
+	if l.piece += bytes; l.piece < PieceBytes {
+		return
+	}
+	if !l.began.IsZero() {
+		l.look(now, now.Sub(l.began)*time.Duration(unread)/time.Duration(l.piece))
+	}
+	l.began, l.piece, l.waits = now, 0, true
+}
+
+// look looks how long it takes until the last of the line is read.
+func (l *Line) look(now time.Time, rest time.Duration) {
+	switch {
+	case rest <= l.door.delay:
+		l.slow = time.Time{}
+	case l.slow.IsZero():
+		l.slow = now
+	case now.Sub(l.slow) > burst:
+		l.door.crowd.Store(now.UnixNano())
+	}
+}
+
+// Stands reports whether the line does.
+func (l *Line) Stands() bool { return !l.slow.IsZero() }

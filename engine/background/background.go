@@ -11,6 +11,7 @@
 // How long it rests follows from how much of the processors all else takes, which the
 // package learns from the time that the process had: a server that is asked now and then
 // is not to be filled ten times as slowly as one that is not. Start with Work.Rest.
+// An Idle is for those who can wait and are short.
 package background
 
 import (

@@ -27,18 +27,22 @@ func (p peers) subject(of *Process) (subject authz.EntityRef, known bool) {
 	return authz.EntityRef{}, false
 }
 
-// ProcessAt is the process at the other end of a connection; nil where that is no Unix
-// socket, or the system does not tell. The connection may be wrapped in others that
-// have the method NetConn, as tls.Conn has.
-func ProcessAt(conn net.Conn) *Process {
+// SocketOf is the connection below all that it is wrapped in, of those that have the
+// method NetConn, as tls.Conn has.
+func SocketOf(conn net.Conn) net.Conn {
 	for {
 		wrapped, is := conn.(interface{ NetConn() net.Conn })
 		if !is {
-			break
+			return conn
 		}
 		conn = wrapped.NetConn()
 	}
-	socket, is := conn.(*net.UnixConn)
+}
+
+// ProcessAt is the process at the other end of a connection, which may be wrapped as
+// SocketOf has it; nil where that is no Unix socket, or the system does not tell.
+func ProcessAt(conn net.Conn) *Process {
+	socket, is := SocketOf(conn).(*net.UnixConn)
 	if !is {
 		return nil
 	}

@@ -22,7 +22,7 @@ import (
 // processors are busy. Whose a call is stands in its message; so it is taken to be of
 // the tenant that its connection asked for last.
 //
-// What is refused is so right there, for a third of what it costs to answer it, or, where
+// What is refused is so right there, for half of what it costs to answer it, or, where
 // gRPC would keep too much of it, before its message is decoded.
 
 // An entrance is where calls come in.
@@ -40,14 +40,13 @@ type refusal struct{ cause, status error }
 // A connection is what is known of one.
 type connection struct {
 	net.Conn
-	door    *admission.Door
 	address remoteAddr
 	// share is of the tenant that was asked for last, nil before.
 	share atomic.Pointer[admission.Share]
-	// line is what was not read yet, and refused says that calls were since it was last
-	// looked at. They are of the goroutine that reads.
-	line    admission.Line
-	refused bool
+	// line is what was not read yet, of which unread tells how much that is. Both are of
+	// the goroutine that reads.
+	line   admission.Line
+	unread func() int
 }
 
 // A remoteAddr leads from the peer.Peer of a call to its connection.
@@ -75,7 +74,7 @@ func (l entranceListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{Conn: below, door: l.door, line: l.door.Line()}
+	c := &connection{Conn: below, line: l.door.Line(), unread: unreadOf(caller.SocketOf(below))}
 	c.address = remoteAddr{below.RemoteAddr(), c}
 	return c, nil
 }
@@ -86,19 +85,17 @@ func (c *connection) RemoteAddr() net.Addr { return &c.address }
 // NetConn is the connection below, as that of tls.Conn.
 func (c *connection) NetConn() net.Conn { return c.Conn }
 
-// Read implements net.Conn. Where there is no time to refuse more, it leaves what was
-// sent where it is, so that the other side has to wait.
+// Read implements net.Conn. Of what comes faster than it can be answered, it leaves the
+// rest where it is until the others were read, so that the other side has to wait.
 func (c *connection) Read(p []byte) (int, error) {
-	from := time.Now()
-	if c.refused {
-		c.refused = false
-		if hold := c.door.Hold(from); hold > 0 {
-			time.Sleep(hold)
-			from = time.Now()
-		}
-	}
+	c.line.Wait()
+	p = p[:min(len(p), admission.PieceBytes)]
 	n, err := c.Conn.Read(p)
-	c.line.Read(from, time.Now(), n, len(p))
+	unread := 0
+	if n == len(p) {
+		unread = c.unread()
+	}
+	c.line.Read(time.Now(), n, unread)
 	return n, err
 }
 
@@ -132,7 +129,6 @@ func (e *entrance) arrive(ctx context.Context, info *tap.Info) (context.Context,
 		a.call, a.refused = e.door.Arrive(nil, false)
 	} else {
 		a.call, a.refused = e.door.Arrive(a.connection.share.Load(), a.connection.line.Stands())
-		a.connection.refused = a.connection.refused || a.refused != nil
 	}
 	if a.refused == nil {
 		return a, nil

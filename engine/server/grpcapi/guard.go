@@ -41,16 +41,18 @@ type guard struct {
 // enter is the door of a method with one request, before that is received.
 func (g *guard) enter(ctx context.Context, method string) error {
 	a := arrivalOf(ctx)
-	err := a.err()
-	if err == nil {
-		err = g.door.enter(ctx, method)
+	if refused := a.err(); refused != nil {
+		err := g.entrance.refuse(refused)
+		g.meter(method).Called(grpcstatus.Code(err), refused, 0)
+		return err
 	}
-	if err != nil {
-		a.leave()
-		cause := err
-		err = g.status(method, err)
-		g.meter(method).Called(grpcstatus.Code(err), cause, 0)
+	cause := g.door.enter(ctx, method)
+	if cause == nil {
+		return nil
 	}
+	a.leave()
+	err := g.status(method, cause)
+	g.meter(method).Called(grpcstatus.Code(err), cause, 0)
 	return err
 }
 

@@ -1,0 +1,141 @@
+package background
+
+import (
+	"errors"
+	"math"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// An Idle lets those who can wait go on when a processor has nothing else to do, one at
+// a time, in the order in which they came.
+//
+// Go's scheduler asks the system what the network brought when nothing is left that can
+// run, or after ten milliseconds. So what is woken by something that comes from the
+// system has let go first all that could, and has those woken with it who wait for the
+// network. An Idle writes to a pipe, and waits until it may read that.
+//
+// A nil Idle has nobody wait.
+type Idle struct {
+	reader, writer *os.File
+	raw            syscall.RawConn
+
+	mu      sync.Mutex
+	waiting []chan struct{}
+	closed  bool
+	asked   chan struct{} // holds one if there may be somebody who waits
+	ended   chan struct{}
+}
+
+// turn is how long one who was let go has of a processor, about: if no processor was
+// idle for longer, so many more are let go.
+const turn = time.Millisecond
+
+// NewIdle makes an Idle. The error is of the system, which has no pipe for it.
+func NewIdle() (*Idle, error) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := reader.SyscallConn()
+	if err != nil {
+		_ = reader.Close()
+		_ = writer.Close()
+		return nil, err
+	}
+	i := &Idle{reader: reader, writer: writer, raw: raw, asked: make(chan struct{}, 1), ended: make(chan struct{})}
+	go i.run()
+	return i, nil
+}
+
+// Wait returns once a processor has nothing else to do, and nobody waits who came
+// before.
+func (i *Idle) Wait() {
+	if i == nil {
+		return
+	}
+	mine := make(chan struct{})
+	i.mu.Lock()
+	if i.closed {
+		i.mu.Unlock()
+		return
+	}
+	i.waiting = append(i.waiting, mine)
+	i.mu.Unlock()
+	i.ask()
+	<-mine
+}
+
+func (i *Idle) ask() {
+	select {
+	case i.asked <- struct{}{}:
+	default:
+	}
+}
+
+// run lets go those who wait, until Close.
+func (i *Idle) run() {
+	defer close(i.ended)
+	for range i.asked {
+		from := time.Now()
+		if err := i.pass(); err != nil {
+			break
+		}
+		i.letGo(1 + int(time.Since(from)/turn)*runtime.GOMAXPROCS(0))
+	}
+	i.mu.Lock()
+	i.closed = true
+	i.mu.Unlock()
+	i.letGo(math.MaxInt)
+}
+
+// pass returns when a processor has asked what the system has. It writes once it is sure
+// to be woken by that, and not before.
+func (i *Idle) pass() error {
+	var note [1]byte
+	isWritten := false
+	var failed error
+	err := i.raw.Read(func(uintptr) (isDone bool) {
+		if !isWritten {
+			isWritten = true
+			_, failed = i.writer.Write(note[:])
+			return failed != nil
+		}
+		return true
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return err
+	}
+	_, err = i.reader.Read(note[:])
+	return err
+}
+
+// letGo lets so many go.
+func (i *Idle) letGo(n int) {
+	i.mu.Lock()
+	n = min(n, len(i.waiting))
+	first := i.waiting[:n]
+	i.waiting = i.waiting[n:]
+	more := len(i.waiting) > 0
+	i.mu.Unlock()
+	for _, one := range first {
+		close(one)
+	}
+	if more {
+		i.ask()
+	}
+}
+
+// Close lets all go, now and from now on.
+func (i *Idle) Close() {
+	if i == nil {
+		return
+	}
+	_ = i.writer.Close()
+	_ = i.reader.Close()
+	i.ask()
+	<-i.ended
+}

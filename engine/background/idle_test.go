@@ -1,0 +1,125 @@
+package background
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func newIdle(t *testing.T) *Idle {
+	t.Helper()
+	i, err := NewIdle()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(i.Close)
+	return i
+}
+
+// TestIdleLetsOthersGoFirst has others come on again and again, for less than the ten
+// milliseconds after which the scheduler looks at the network in any case. That may pass
+// where the machine is busy, so that one of some tries has to do.
+func TestIdleLetsOthersGoFirst(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	i := newIdle(t)
+	var most int64
+	for range 50 {
+		var done atomic.Int64
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				for range 10 {
+					for from := time.Now(); time.Since(from) < 10*time.Microsecond; {
+					}
+					done.Add(1)
+					runtime.Gosched()
+				}
+			})
+		}
+		i.Wait()
+		most = max(most, done.Load())
+		all.Wait()
+		if most == 100 {
+			return
+		}
+	}
+	t.Errorf("%d of 100 that could go on did at most, before one that waits for an idle processor", most)
+}
+
+func TestIdleGoesOnBesideWhatNeverEnds(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	i := newIdle(t)
+	var ended atomic.Bool
+	var all sync.WaitGroup
+	for range 2 {
+		all.Go(func() {
+			for !ended.Load() {
+				runtime.Gosched()
+			}
+		})
+	}
+	waited := make(chan struct{})
+	go func() {
+		defer close(waited)
+		i.Wait()
+	}()
+	select {
+	case <-waited:
+	case <-time.After(10 * time.Second):
+		t.Error("it waits for as long as others come")
+	}
+	ended.Store(true)
+	all.Wait()
+}
+
+func TestIdleLetsEachGo(t *testing.T) {
+	i := newIdle(t)
+	var all sync.WaitGroup
+	for range 100 {
+		all.Go(func() {
+			for range 10 {
+				i.Wait()
+			}
+		})
+	}
+	all.Wait()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if n := len(i.waiting); n != 0 {
+		t.Errorf("%d wait when all went on", n)
+	}
+}
+
+func TestIdleClosed(t *testing.T) {
+	i := newIdle(t)
+	var all sync.WaitGroup
+	for range 100 {
+		all.Go(func() {
+			for range 10 {
+				i.Wait()
+			}
+		})
+	}
+	i.Close()
+	all.Wait()
+	i.Wait()
+	i.Close()
+}
+
+func TestIdleWithoutItsPipe(t *testing.T) {
+	i := newIdle(t)
+	if err := i.writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		i.Wait() // fails, and lets go
+	}
+}
+
+func TestNoIdle(t *testing.T) {
+	var i *Idle
+	i.Wait()
+	i.Close()
+}

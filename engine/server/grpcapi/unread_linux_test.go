@@ -1,0 +1,72 @@
+package grpcapi
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"path/filepath"
+	"testing"
+
+	"github.com/verdictpdp/verdict/engine/admission"
+)
+
+// TestWhoSendsMuchIsReadPieceByPiece sends some before it is read, in both forms of
+// sockets, wrapped as a server's are.
+func TestWhoSendsMuchIsReadPieceByPiece(t *testing.T) {
+	tests := map[string]struct {
+		bytes, waits int
+	}{
+		"less than a piece": {admission.PieceBytes - 1, 0},
+		"a piece":           {admission.PieceBytes, 0},
+		"a byte more":       {admission.PieceBytes + 1, 1},
+		"ten pieces":        {10 * admission.PieceBytes, 9},
+	}
+	for _, network := range []string{"tcp", "unix"} {
+		for name, tt := range tests {
+			t.Run(network+": "+name, func(t *testing.T) {
+				waits := 0
+				e := entrance{door: admission.NewDoor(admission.DoorOptions{Idle: func() { waits++ }})}
+				address := map[string]string{"tcp": "127.0.0.1:0", "unix": filepath.Join(t.TempDir(), "socket")}[network]
+				below, err := net.Listen(network, address)
+				if err != nil {
+					t.Fatal(err)
+				}
+				listener := e.listen(wrapping{below})
+				defer listener.Close()
+				client, err := net.Dial(network, below.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer client.Close()
+				sent := bytes.Repeat([]byte("x"), tt.bytes)
+				if _, err := client.Write(sent); err != nil {
+					t.Fatal(err)
+				}
+				server, err := listener.Accept()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer server.Close()
+				read := make([]byte, tt.bytes)
+				if _, err := io.ReadFull(server, read); err != nil || !bytes.Equal(read, sent) {
+					t.Fatalf("what was read is not what was sent, %v", err)
+				}
+				if waits != tt.waits {
+					t.Errorf("the others were let go first %d times, want %d", waits, tt.waits)
+				}
+			})
+		}
+	}
+}
+
+// A wrapping is a listener whose connections are wrapped.
+type wrapping struct{ net.Listener }
+
+type wrapped struct{ net.Conn }
+
+func (w wrapped) NetConn() net.Conn { return w.Conn }
+
+func (w wrapping) Accept() (net.Conn, error) {
+	conn, err := w.Listener.Accept()
+	return wrapped{conn}, err
+}
