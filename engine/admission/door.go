@@ -3,6 +3,7 @@ package admission
 import (
 	"cmp"
 	"context"
+	"math"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -21,7 +22,7 @@ type Door struct {
 	delay time.Duration
 	// idle has whoever calls it wait for an idle processor, and used is the processor time
 	// that was used.
-	idle   func()
+	idle   func() (turns int)
 	used   func() time.Duration
 	shares map[string]*Share
 	// strangers are those of whom it is not known yet whose calls they make.
@@ -54,9 +55,9 @@ type DoorOptions struct {
 	Delay time.Duration
 	// Tenants are those that are served, with their weights.
 	Tenants map[string]int
-	// Idle has whoever calls it wait until a processor has nothing else to do; nil for
-	// not at all.
-	Idle func()
+	// Idle has whoever calls it wait until a processor has nothing else to do, and says
+	// for how many turns of about a millisecond it may go on then; nil for not at all.
+	Idle func() (turns int)
 	// Used is how much processor time the process has used; nil where that is not known.
 	Used func() time.Duration
 }
@@ -95,7 +96,7 @@ func NewDoor(o DoorOptions) *Door {
 		d.shares[tenant] = newShare(weight)
 	}
 	if d.idle == nil {
-		d.idle = func() {}
+		d.idle = func() int { return math.MaxInt }
 	}
 	if d.used == nil {
 		d.used = func() time.Duration { return 0 }

@@ -287,7 +287,7 @@ func TestLine(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			waited := false
-			door := NewDoor(DoorOptions{Idle: func() { waited = true }})
+			door := NewDoor(DoorOptions{Idle: func() int { waited = true; return 1 }})
 			line := door.Line()
 			now := time.Now()
 			for _, l := range tt.looks {
@@ -306,6 +306,19 @@ func TestLine(t *testing.T) {
 				t.Errorf("the next piece waits: %t, want %t", waited, tt.waits)
 			}
 		})
+	}
+}
+
+func TestLineWaitsAfterItsTurns(t *testing.T) {
+	const turns = 3
+	waits := 0
+	line := NewDoor(DoorOptions{Idle: func() int { waits++; return turns }}).Line()
+	for range 1 + 10*turns {
+		line.Wait()
+		line.Read(time.Now(), PieceBytes, 1)
+	}
+	if waits != 10 {
+		t.Errorf("it waits %d times for %d pieces, want 10", waits, 1+10*turns)
 	}
 }
 

@@ -9,14 +9,14 @@ import "time"
 // after the Door's delay. It is for use by the goroutine that reads the connection.
 type Line struct {
 	door *Door
+	// turns is how many pieces may be read until the line has to wait.
+	turns int
 	// piece is how much was read of the piece under way, and began when that was begun:
 	// zero after the line was empty.
 	piece int
 	began time.Time
-	// waits says that another piece is to be read, and slow since when the line has
-	// been standing.
-	waits bool
-	slow  time.Time
+	// slow is since when the line has been standing.
+	slow time.Time
 }
 
 // PieceBytes are those of some thirty calls.
@@ -27,9 +27,8 @@ func (d *Door) Line() Line { return Line{door: d} }
 
 // Wait is called before each time that something is read.
 func (l *Line) Wait() {
-	if l.waits {
-		l.waits = false
-		l.door.idle()
+	if l.turns < 0 {
+		l.turns = l.door.idle() - 1
 	}
 }
 
@@ -45,7 +44,8 @@ func (l *Line) Read(now time.Time, bytes, unread int) {
 	if !l.began.IsZero() {
 		l.look(now, now.Sub(l.began)*time.Duration(unread)/time.Duration(l.piece))
 	}
-	l.began, l.piece, l.waits = now, 0, true
+	l.began, l.piece = now, 0
+	l.turns--
 }
 
 // look looks how long it takes until the last of the line is read.

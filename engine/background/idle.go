@@ -24,14 +24,13 @@ type Idle struct {
 	raw            syscall.RawConn
 
 	mu      sync.Mutex
-	waiting []chan struct{}
+	waiting []chan int
 	closed  bool
 	asked   chan struct{} // holds one if there may be somebody who waits
 	ended   chan struct{}
 }
 
-// turn is how long one who was let go has of a processor, about: if no processor was
-// idle for longer, so many more are let go.
+// turn is for how long one who is let go uses a processor, about.
 const turn = time.Millisecond
 
 // NewIdle makes an Idle. The error is of the system, which has no pipe for it.
@@ -52,21 +51,22 @@ func NewIdle() (*Idle, error) {
 }
 
 // Wait returns once a processor has nothing else to do, and nobody waits who came
-// before.
-func (i *Idle) Wait() {
+// before, for how many turns the caller may go on: more than one where no processor was
+// idle for long.
+func (i *Idle) Wait() (turns int) {
 	if i == nil {
-		return
+		return math.MaxInt
 	}
-	mine := make(chan struct{})
+	mine := make(chan int, 1)
 	i.mu.Lock()
 	if i.closed {
 		i.mu.Unlock()
-		return
+		return math.MaxInt
 	}
 	i.waiting = append(i.waiting, mine)
 	i.mu.Unlock()
 	i.ask()
-	<-mine
+	return <-mine
 }
 
 func (i *Idle) ask() {
@@ -113,16 +113,16 @@ func (i *Idle) pass() error {
 	return err
 }
 
-// letGo lets so many go.
-func (i *Idle) letGo(n int) {
+// letGo lets those who wait go on for so many turns, all together.
+func (i *Idle) letGo(turns int) {
 	i.mu.Lock()
-	n = min(n, len(i.waiting))
+	n := min(turns, len(i.waiting))
 	first := i.waiting[:n]
 	i.waiting = i.waiting[n:]
 	more := len(i.waiting) > 0
 	i.mu.Unlock()
 	for _, one := range first {
-		close(one)
+		one <- turns / n
 	}
 	if more {
 		i.ask()

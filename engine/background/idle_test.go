@@ -60,13 +60,19 @@ func TestIdleGoesOnBesideWhatNeverEnds(t *testing.T) {
 			}
 		})
 	}
-	waited := make(chan struct{})
+	waited := make(chan int)
 	go func() {
-		defer close(waited)
-		i.Wait()
+		most := 0
+		for range 20 {
+			most = max(most, i.Wait())
+		}
+		waited <- most
 	}()
 	select {
-	case <-waited:
+	case most := <-waited:
+		if most < 2 {
+			t.Error("who waits long has one turn, want several")
+		}
 	case <-time.After(10 * time.Second):
 		t.Error("it waits for as long as others come")
 	}
@@ -104,7 +110,9 @@ func TestIdleClosed(t *testing.T) {
 	}
 	i.Close()
 	all.Wait()
-	i.Wait()
+	if turns := i.Wait(); turns < 1_000 {
+		t.Errorf("%d turns when nobody is to wait", turns)
+	}
 	i.Close()
 }
 
@@ -120,6 +128,8 @@ func TestIdleWithoutItsPipe(t *testing.T) {
 
 func TestNoIdle(t *testing.T) {
 	var i *Idle
-	i.Wait()
+	if turns := i.Wait(); turns < 1_000 {
+		t.Errorf("%d turns when nobody is to wait", turns)
+	}
 	i.Close()
 }

@@ -25,7 +25,7 @@ func TestWhoSendsMuchIsReadPieceByPiece(t *testing.T) {
 		for name, tt := range tests {
 			t.Run(network+": "+name, func(t *testing.T) {
 				waits := 0
-				e := entrance{door: admission.NewDoor(admission.DoorOptions{Idle: func() { waits++ }})}
+				e := entrance{door: admission.NewDoor(admission.DoorOptions{Idle: func() int { waits++; return 1 }})}
 				address := map[string]string{"tcp": "127.0.0.1:0", "unix": filepath.Join(t.TempDir(), "socket")}[network]
 				below, err := net.Listen(network, address)
 				if err != nil {
