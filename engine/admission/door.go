@@ -33,8 +33,10 @@ type Door struct {
 	// the weight of the tenants that have calls under way. They are set at each tick.
 	few, many, total atomic.Int64
 	// crowded counts those who found too many under way. When they were most, since the
-	// last tick, or a line had been standing, is in crowd, in nanoseconds since 1970;
-	// tight says that this was not long ago.
+	// last tick, or a line had been standing, is in crowd, in nanoseconds since begun, which
+	// the clock of the day cannot change, and 0 for never; tight says that this was not
+	// long ago.
+	begun   time.Time
 	crowded atomic.Int64
 	crowd   atomic.Int64
 	tight   atomic.Bool
@@ -91,7 +93,12 @@ type Call struct {
 
 // NewDoor makes a Door, which adapts while Run runs.
 func NewDoor(o DoorOptions) *Door {
-	d := &Door{delay: cmp.Or(o.Delay, DefaultDelay), shares: make(map[string]*Share, len(o.Tenants)), strangers: newShare(1), idle: o.Idle, used: o.Used}
+	now := time.Now()
+	d := &Door{
+		delay: cmp.Or(o.Delay, DefaultDelay), idle: o.Idle, used: o.Used,
+		shares: make(map[string]*Share, len(o.Tenants)), strangers: newShare(1),
+		begun: now.Add(-alert), // so that never is long ago
+	}
 	for tenant, weight := range o.Tenants {
 		d.shares[tenant] = newShare(weight)
 	}
@@ -101,7 +108,7 @@ func NewDoor(o DoorOptions) *Door {
 	if d.used == nil {
 		d.used = func() time.Duration { return 0 }
 	}
-	d.adapt(0, time.Now(), tick)
+	d.adapt(0, now, tick)
 	return d
 }
 
@@ -157,11 +164,13 @@ func (c Call) Leave() {
 func (d *Door) Run(ctx context.Context) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
+	d.before, d.most = d.used(), 0 // what was used before is not of the first tick
 	for before, n := time.Now(), 1; ; n++ {
 		select {
 		case <-ctx.Done():
 			return nil
-		case now := <-ticker.C:
+		case <-ticker.C: // late where there is much to do
+			now := time.Now()
 			d.adapt(n%ticks, now, now.Sub(before))
 			before = now
 		}
@@ -183,9 +192,9 @@ func (d *Door) adapt(slot int, now time.Time, over time.Duration) {
 	case d.busy(over) < full*d.most:
 		d.crowd.Store(0)
 	case crowded > max(minCrowd, (answered+refused)/2), d.tight.Load() && refused > answered/20:
-		d.crowd.Store(now.UnixNano())
+		d.crowdAt(now)
 	}
-	d.tight.Store(now.UnixNano()-d.crowd.Load() < int64(alert))
+	d.tight.Store(now.Sub(d.begun)-time.Duration(d.crowd.Load()) < alert)
 	d.few.Store(max(leastFew*processors, int64(d.rate*d.delay.Seconds())))
 	d.many.Store(max(leastMany*processors, int64(d.rate*burst.Seconds())))
 
@@ -198,6 +207,9 @@ func (d *Door) adapt(slot int, now time.Time, over time.Duration) {
 	err := overloaded(time.Duration(refused / max(answered, 1) * float64(leastRetry)))
 	d.refusal.Store(&err)
 }
+
+// crowdAt notes that there was a crowd.
+func (d *Door) crowdAt(now time.Time) { d.crowd.Store(int64(now.Sub(d.begun))) }
 
 // busy is how many processors the process used over a time, about.
 func (d *Door) busy(over time.Duration) float64 {

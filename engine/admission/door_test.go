@@ -198,6 +198,48 @@ func TestDoorRefusesWhereLessAndLessIsAnswered(t *testing.T) {
 	})
 }
 
+// TestDoorRefusesAfterAStartThatTookLong has a process use much before it has a door, and
+// before it serves, as one with a large store and many policies does.
+func TestDoorRefusesAfterAStartThatTookLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		door := NewDoor(DoorOptions{Tenants: map[string]int{"blue": 1}, Used: func() time.Duration { return time.Minute + time.Since(start) }})
+		time.Sleep(time.Minute)
+		run(t, door)
+		const answers = 100
+		serve(door, 3*time.Second, answers, &flood{tenant: "blue", each: 2 * answers})
+		flooding := &flood{tenant: "blue", each: 2 * answers}
+		longest := serve(door, 3*time.Second, answers, flooding)
+		if most := 2 * answers * int(DefaultDelay/time.Millisecond); longest > most {
+			t.Errorf("%d were under way at a time, want at most %d", longest, most)
+		}
+	})
+}
+
+// TestDoorIsNotMisledByLateTicks has what looks at the door come late now and then, as it
+// does where there is much to do.
+func TestDoorIsNotMisledByLateTicks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		looks := 0
+		door := NewDoor(DoorOptions{Used: func() time.Duration {
+			used := time.Since(start)
+			if looks++; looks%10 == 0 {
+				time.Sleep(2*tick + tick/2)
+			}
+			return used
+		}})
+		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+		defer stop()
+		if err := door.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if door.most > 1.01 {
+			t.Errorf("%.2f processors were used, it takes, of one that was", door.most)
+		}
+	})
+}
+
 // TestDoorForgivesWhatTheProcessWasKeptFrom has half of what can be answered come while
 // the process has no processor now and then.
 func TestDoorForgivesWhatTheProcessWasKeptFrom(t *testing.T) {
@@ -239,7 +281,7 @@ func TestWhoStandsIsRefusedBeyondItsPart(t *testing.T) {
 			}
 		}
 		for range 3000 {
-			door.crowd.Store(time.Now().UnixNano()) // as Line does
+			door.crowdAt(time.Now()) // as Line does
 			come("customer", 100)
 			come("workforce", 5)
 			come("weighted", 100)
@@ -281,6 +323,7 @@ func TestLine(t *testing.T) {
 		"the rest is read after":        {looks: again(2, look{delay, PieceBytes, PieceBytes + PieceBytes/10}), waits: true, stands: true},
 		"and so for as long as a burst": {looks: again(within, look{delay, PieceBytes, PieceBytes + PieceBytes/10}), waits: true, stands: true},
 		"and so for longer":             {looks: again(within+1, look{delay, PieceBytes, PieceBytes + PieceBytes/10}), waits: true, stands: true, crowds: true},
+		"the rest is read in years":     {looks: again(2, look{365 * 24 * time.Hour, PieceBytes, 8 << 20}), waits: true, stands: true},
 		"until it is read to its end":   {looks: append(again(50, look{delay, PieceBytes, 10 * PieceBytes}), look{delay, 10, 0}), crowds: true},
 		"until it gets shorter":         {looks: append(again(50, look{delay, PieceBytes, 10 * PieceBytes}), look{delay, PieceBytes, 10}), waits: true, crowds: true},
 	}

@@ -42,21 +42,22 @@ func (l *Line) Read(now time.Time, bytes, unread int) {
 		return
 	}
 	if !l.began.IsZero() {
-		l.look(now, now.Sub(l.began)*time.Duration(unread)/time.Duration(l.piece))
+		rest := float64(now.Sub(l.began)) * float64(unread) / float64(l.piece) // may be years
+		l.look(now, rest > float64(l.door.delay))
 	}
 	l.began, l.piece = now, 0
 	l.turns--
 }
 
-// look looks how long it takes until the last of the line is read.
-func (l *Line) look(now time.Time, rest time.Duration) {
+// look notes whether the last of the line would be read too late.
+func (l *Line) look(now time.Time, isLate bool) {
 	switch {
-	case rest <= l.door.delay:
+	case !isLate:
 		l.slow = time.Time{}
 	case l.slow.IsZero():
 		l.slow = now
 	case now.Sub(l.slow) > burst:
-		l.door.crowd.Store(now.UnixNano())
+		l.door.crowdAt(now)
 	}
 }
 
