@@ -62,10 +62,13 @@ func TestEveryAllowedActionIsFound(t *testing.T) {
 			decisions := decisionPoint(t, test.bundle, directory)
 			var allowed atomic.Int64
 			var all sync.WaitGroup
-			workers := runtime.GOMAXPROCS(0)
+			workers, every := runtime.GOMAXPROCS(0), 1
+			if testing.Short() { // as with the race detector, to which one entity is as good as another
+				every = 8
+			}
 			for worker := range workers {
 				all.Go(func() {
-					for i := worker; i < len(entities); i += workers {
+					for i := worker * every; i < len(entities); i += workers * every {
 						for _, resource := range entities {
 							asked := authz.Request{
 								Tenant: test.bundle, Context: test.context,
@@ -82,7 +85,7 @@ func TestEveryAllowedActionIsFound(t *testing.T) {
 			}
 			all.Wait()
 			t.Logf("of the actions %q between %d entities, %d are allowed", actions, len(entities), allowed.Load())
-			if allowed.Load() < int64(test.allowed) {
+			if every == 1 && allowed.Load() < int64(test.allowed) {
 				t.Errorf("%d actions are allowed: expected %d at least", allowed.Load(), test.allowed)
 			}
 		})
