@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"math/bits"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -229,6 +230,9 @@ obligations.mask := "salary"
 `)
 	names := authzen.MemberNames()
 	for set := range 1 << len(names) {
+		if testing.Short() && bits.OnesCount(uint(set)) > 1 { // one server after another
+			continue
+		}
 		var asked []string
 		for i, name := range names {
 			if set&(1<<i) != 0 {
