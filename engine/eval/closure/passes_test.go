@@ -47,6 +47,9 @@ func TestOPACasesWithoutPasses(t *testing.T) {
 // policies, and so do the differences that were found once. They hold without all
 // of them, too.
 func TestGeneratedPoliciesWithoutAPass(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine does it all, and for long")
+	}
 	passes := append(namedPasses(), namedPass{"all others", 1<<allPasses - 1&^needed})
 	few := max(1, *seeds/5)
 	for i, p := range passes {
