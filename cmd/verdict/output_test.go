@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -58,17 +59,65 @@ func TestErrorTextOfAnInterruption(t *testing.T) {
 }
 
 func TestConnectionHint(t *testing.T) {
+	const speaksTLS, closes = "Does the server speak TLS?", "The server closed the connection"
 	for message, want := range map[string]string{
-		"dial unix /run/verdict/grpc.sock: connect: permission denied":            "not open to this user",
-		"dial unix /run/verdict/grpc.sock: connect: no such file or directory":    "Is a server running there?",
-		"dial tcp 127.0.0.1:8181: connect: connection refused":                    "Is a server running there?",
-		"error reading server preface: EOF":                                       "Does the server speak TLS?",
-		"authentication handshake failed: x509: certificate signed by unknown":    "not one that --ca knows",
-		"tls: first record does not look like a TLS handshake":                    "does not speak TLS",
-		"http2: failed reading the frame payload: looked like an HTTP/1.1 header": "That is an HTTP address",
+		"connection error: dial unix /run/verdict/grpc.sock: connect: permission denied":            "not open to this user",
+		"connection error: dial unix /run/verdict/grpc.sock: connect: no such file or directory":    "Is a server running there?",
+		"connection error: dial tcp 127.0.0.1:8181: connect: connection refused":                    "Is a server running there?",
+		"connection error: authentication handshake failed: x509: certificate signed by unknown":    "not one that --ca knows",
+		"connection error: tls: first record does not look like a TLS handshake":                    "does not speak TLS",
+		"connection error: http2: failed reading the frame payload: looked like an HTTP/1.1 header": "That is an HTTP address",
+
+		"connection error: error reading server preface: EOF":                                                                    speaksTLS,
+		"connection error: error reading server preface: unexpected EOF":                                                         speaksTLS,
+		"connection error: error reading server preface: connection reset by peer":                                               speaksTLS,
+		"connection error: error reading server preface: read unix @->/run/verdict/grpc.sock: read: connection reset by peer":    speaksTLS,
+		"connection error: error reading server preface: http2: failed reading the frame payload: http2: frame too large":        speaksTLS,
+		"connection error: transport: failed to write client preface: write tcp [::1]:5->[::1]:8181: write: broken pipe":         speaksTLS,
+		"connection error: transport: failed to write initial settings frame: write tcp [::1]:5->[::1]:8181: write: broken pipe": speaksTLS,
+		"write tcp 127.0.0.1:50000->127.0.0.1:8181: write: broken pipe":                                                          speaksTLS,
+
+		"connection error: transport: authentication handshake failed: EOF":                                      closes,
+		"connection error: transport: authentication handshake failed: read tcp: read: connection reset by peer": closes,
+		"connection error: transport: authentication handshake failed: remote error: tls: unknown certificate":   "",
+		"connection error: error reading server preface: remote error: tls: certificate required":                "",
+		"the store cannot be written: write /var/lib/verdict/000001.vlog: no space left on device":               "",
+		"the keys cannot be fetched: x509: certificate signed by unknown":                                        "",
 	} {
-		if got := connectionHint(message); !strings.Contains(got, want) {
+		got := connectionHint(message)
+		if !strings.Contains(got, want) || (got == "") != (want == "") {
 			t.Errorf("of %q is said %q, want %q", message, got, want)
+		}
+	}
+}
+
+// TestServerThatClosesConnections has a server end connections before it has said
+// anything, of which gRPC tells by what it was doing just then.
+func TestServerThatClosesConnections(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	}()
+	for ca, want := range map[string]string{
+		"":                   "Does the server speak TLS? Then give --ca",
+		newAuthority(t).file: "The server closed the connection: it may have too many",
+	} {
+		for range 10 {
+			var out strings.Builder
+			args := []string{"check", "--server", listener.Addr().String(), "--ca", ca, "user:mina", "read", "document:plan"}
+			if code := run(t.Context(), args, streams{out: &out, err: &out}); code != exitError || !strings.Contains(out.String(), want) {
+				t.Errorf("with --ca %q: exit code %d:\n%s\nwant %d and %q", ca, code, &out, exitError, want)
+			}
 		}
 	}
 }
