@@ -5,8 +5,9 @@ import "time"
 // A Line is the calls that come from one connection, as far as they were not read yet:
 // they wait in the network, where nobody counts them. Who sends more than a piece is
 // read piece by piece, whenever a processor has nothing else to do, so that those who
-// send less are held up by one piece. A line stands while the last of it would be read
-// after the Door's delay. It is for use by the goroutine that reads the connection.
+// send less are held up by one piece; where all stay busy, by as many at a time as
+// DoorOptions.Idle says. A line stands while the last of it would be read after the Door's
+// delay. It is for use by the goroutine that reads the connection.
 type Line struct {
 	door *Door
 	// turns is how many pieces may be read until the line has to wait.

@@ -11,12 +11,13 @@ import (
 )
 
 // An Idle lets those who can wait go on when a processor has nothing else to do, one at
-// a time, in the order in which they came.
+// a time, in the order in which they came. Where all processors stay busy, it lets as many
+// go as they could have done the work of meanwhile, so that none waits for ever.
 //
 // Go's scheduler asks the system what the network brought when nothing is left that can
 // run, or after ten milliseconds. So what is woken by something that comes from the
-// system has let go first all that could, and has those woken with it who wait for the
-// network. An Idle writes to a pipe, and waits until it may read that.
+// system has let all go first that could, and those who wait for the network are woken
+// with it. An Idle writes to a pipe, and waits until it may read that.
 //
 // A nil Idle has nobody wait.
 type Idle struct {

@@ -17,10 +17,10 @@ import (
 	"github.com/verdictpdp/verdict/engine/server/status"
 )
 
-// Calls are counted, at the Door of package admission, from when their headers have come, long before their
-// messages were read and their methods run, for that is what they wait for while the
-// processors are busy. Whose a call is stands in its message; so it is taken to be of
-// the tenant that its connection asked for last.
+// Calls are counted, at the Door of package admission, from when their headers have come,
+// long before their messages were read and their methods run, for that is what they wait
+// for while the processors are busy. Whose a call is stands in its message; so it is taken
+// to be of the tenant that its connection asked for last.
 //
 // What is refused is so right there, for half of what it costs to answer it, or, where
 // gRPC would keep too much of it, before its message is decoded.

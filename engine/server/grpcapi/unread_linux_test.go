@@ -2,6 +2,7 @@ package grpcapi
 
 import (
 	"bytes"
+	"crypto/tls"
 	"io"
 	"net"
 	"path/filepath"
@@ -56,6 +57,52 @@ func TestWhoSendsMuchIsReadPieceByPiece(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestWhoSendsMuchOverTLSIsReadPieceByPiece has records of more than a piece, of which TLS
+// asks for the header and for the rest, in reads of its own sizes.
+func TestWhoSendsMuchOverTLSIsReadPieceByPiece(t *testing.T) {
+	const pieces = 32
+	waits := 0
+	e := entrance{door: admission.NewDoor(admission.DoorOptions{Idle: func() int { waits++; return 1 }})}
+	below, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, trusted := newCertificate(t)
+	listener := tls.NewListener(e.listen(below), &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS13})
+	defer listener.Close()
+	raw, err := net.Dial("tcp", below.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	sent := bytes.Repeat([]byte("x"), pieces*admission.PieceBytes)
+	written := make(chan error, 1)
+	go func() {
+		client := tls.Client(raw, &tls.Config{RootCAs: trusted, ServerName: "example.com"})
+		_, err := client.Write(sent)
+		written <- err
+	}()
+	server, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	if err := server.(*tls.Conn).Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-written; err != nil { // all of it, before more is read
+		t.Fatal(err)
+	}
+	waits = 0
+	read := make([]byte, len(sent))
+	if _, err := io.ReadFull(server, read); err != nil || !bytes.Equal(read, sent) {
+		t.Fatalf("what was read is not what was sent, %v", err)
+	}
+	if waits < pieces/2 || waits > pieces {
+		t.Errorf("the others were let go first %d times for %d pieces", waits, pieces)
 	}
 }
 
