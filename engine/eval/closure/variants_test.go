@@ -178,20 +178,30 @@ func TestPanicOfAVariantIsContained(t *testing.T) {
 
 // Decisions go on while variants are made, and are the same.
 func TestVariantsAreMadeBesideDecisions(t *testing.T) {
-	c := kinds(20)
-	p := c.Prepare(t, New())
+	const actions = 20
+	c := kinds(actions)
+	p := c.Prepare(t, New()).(*program)
+	made := func() int { return len(*p.variants.programs.Load()) }
+	end := time.Now().Add(time.Minute)
 	var wait sync.WaitGroup
 	for range 4 {
+		var asked []eval.Input
+		for i := range actions + 1 {
+			asked = append(asked, kindInput(t, c, fmt.Sprintf("action-%d", i), "record"))
+		}
 		wait.Go(func() {
-			for i := range 20 * 4 * variantAfter {
-				action := fmt.Sprintf("action-%d", i%21)
-				out, err := p.Eval(t.Context(), kindInput(t, c, action, "record"))
-				if err != nil || out.Allow != (action != "action-20") {
-					t.Errorf("%s: %+v, %v", action, out, err)
+			for i := 0; i < actions*4*variantAfter || made() < actions && time.Now().Before(end); i++ {
+				in := asked[i%len(asked)]
+				out, err := p.Eval(t.Context(), in)
+				if err != nil || out.Allow != (in.Request.Action.Name != "action-20") {
+					t.Errorf("%s: %+v, %v", in.Request.Action.Name, out, err)
 					return
 				}
 			}
 		})
 	}
 	wait.Wait()
+	if made() < actions {
+		t.Errorf("%d variants are made, want %d at least", made(), actions)
+	}
 }
