@@ -115,8 +115,17 @@ func askingOverHTTP(t *testing.T, client *http.Client, base string) (stop func()
 func TestHTTPAnswersThatAreNotTaken(t *testing.T) {
 	skipShort(t)
 	authority := newAuthority(t)
+	const soon = 10 * time.Second
 	plain, r := answeringAtLength(t, asItIs)
-	secured, _ := answeringAtLength(t, func(cfg *config) { cfg.TLS = authority.issue(t, t.TempDir(), 1) })
+	secured, _ := answeringAtLength(t, func(cfg *config) {
+		cfg.TLS, cfg.Limits.Intake.Transfer = authority.issue(t, t.TempDir(), 1), duration(soon)
+	})
+	for _, s := range []*service{plain, secured} {
+		if s.http.WriteTimeout != 30*time.Second {
+			t.Errorf("an answer may take %s, expected 30 s", s.http.WriteTimeout)
+		}
+		s.http.WriteTimeout = soon // before anybody asks
+	}
 	over := authority.client()
 	over.ServerName, over.NextProtos = "127.0.0.1", []string{"h2"}
 	before := measureFootprint()
