@@ -30,7 +30,7 @@ type budget struct {
 	looked, stalled atomic.Int64
 
 	mu     sync.Mutex
-	timed  context.Context // nil until something waits
+	timed  atomic.Pointer[context.Context] // nil until something waits
 	cancel context.CancelFunc
 }
 
@@ -50,10 +50,16 @@ func (b *budget) Deadline() (time.Time, bool) {
 	return own, true
 }
 
-// Err reports the end as soon as there is one, be Done closed or not.
+// Err reports the end as soon as there is one, be Done closed or not. It reports one
+// whenever Done is closed, stalled or not: the contexts below panic where it does not.
 func (b *budget) Err() error {
 	if err := b.Context.Err(); err != nil {
 		return err
+	}
+	if timed := b.timed.Load(); timed != nil {
+		if err := (*timed).Err(); err != nil {
+			return err
+		}
 	}
 	spent := time.Since(b.start)
 	if gap := spent - time.Duration(b.looked.Swap(int64(spent))); gap > stall {
@@ -69,11 +75,14 @@ func (b *budget) Err() error {
 func (b *budget) Done() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.timed == nil {
+	timed := b.timed.Load()
+	if timed == nil {
 		own, _ := b.Deadline()
-		b.timed, b.cancel = context.WithDeadline(b.Context, own)
+		timed = new(context.Context)
+		*timed, b.cancel = context.WithDeadline(b.Context, own)
+		b.timed.Store(timed)
 	}
-	return b.timed.Done()
+	return (*timed).Done()
 }
 
 // release frees the timer, if one was armed.

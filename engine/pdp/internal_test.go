@@ -132,6 +132,26 @@ func TestBudgetOfAStalledProcess(t *testing.T) {
 	}
 }
 
+// TestBudgetThatIsWaitedFor holds that Done is closed with an error, though nobody has
+// looked at the clock for longer than a stall: the contexts below would panic without one.
+func TestBudgetThatIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(t.Context(), time.Now(), 2*stall)
+		defer b.release()
+		<-b.Done()
+		if err := b.Err(); err != context.DeadlineExceeded {
+			t.Errorf("at the end of its time: %v", err)
+		}
+		released := newBudget(t.Context(), time.Now(), time.Hour)
+		done := released.Done()
+		released.release()
+		<-done
+		if err := released.Err(); err != context.Canceled {
+			t.Errorf("after the evaluation: %v", err)
+		}
+	})
+}
+
 // FuzzInspect feeds requests as an edge decodes them, and holds the estimate
 // of their size to the bytes of their JSON.
 func FuzzInspect(f *testing.F) {

@@ -3,6 +3,7 @@ package authzen
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,7 +17,7 @@ type patience struct {
 	deadline time.Time
 
 	mu     sync.Mutex
-	timed  context.Context // nil until something waits
+	timed  atomic.Pointer[context.Context] // nil until something waits
 	cancel context.CancelFunc
 }
 
@@ -32,13 +33,17 @@ func (p *patience) Deadline() (time.Time, bool) {
 	return p.deadline, true
 }
 
-// Err reports the end as soon as there is one, be Done closed or not.
+// Err reports the end as soon as there is one, be Done closed or not. It reports one
+// whenever Done is closed: the contexts below panic where it does not.
 func (p *patience) Err() error {
 	if err := p.Context.Err(); err != nil {
 		return err
 	}
 	if p.isOver() {
 		return context.DeadlineExceeded
+	}
+	if timed := p.timed.Load(); timed != nil {
+		return (*timed).Err()
 	}
 	return nil
 }
@@ -49,10 +54,13 @@ func (p *patience) isOver() bool { return time.Until(p.deadline) <= 0 }
 func (p *patience) Done() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.timed == nil {
-		p.timed, p.cancel = context.WithDeadline(p.Context, p.deadline)
+	timed := p.timed.Load()
+	if timed == nil {
+		timed = new(context.Context)
+		*timed, p.cancel = context.WithDeadline(p.Context, p.deadline)
+		p.timed.Store(timed)
 	}
-	return p.timed.Done()
+	return (*timed).Done()
 }
 
 // release frees the timer, if one was armed.

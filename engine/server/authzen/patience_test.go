@@ -48,6 +48,18 @@ func TestPatienceEndsWithTheCaller(t *testing.T) {
 	}
 }
 
+// TestPatienceThatIsReleased holds that it has ended for what still waits for it, whose
+// contexts would panic at an end without an error.
+func TestPatienceThatIsReleased(t *testing.T) {
+	p := newPatience(t.Context(), time.Hour)
+	done := p.Done()
+	p.release()
+	<-done
+	if err := p.Err(); !errors.Is(err, context.Canceled) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 func TestPatienceOfAnImpatientCaller(t *testing.T) {
 	soon := time.Now().Add(time.Minute)
 	caller, cancel := context.WithDeadline(t.Context(), soon)
