@@ -77,6 +77,8 @@ const (
 	// leastFew and leastMany are for each processor, so that a server which did
 	// nothing lets in what it can.
 	leastFew, leastMany = 64, 1_024
+	// leastBusy are those of a piece, for each processor.
+	leastBusy = leastFew / 4
 	// minCrowd are those of a burst that is over before the next tick, mostly.
 	minCrowd = 100
 	// tick is how often the door looks at what went through, and ticks how many of them
@@ -149,6 +151,11 @@ func (d *Door) Arrive(share *Share, stands bool) (Call, error) {
 		}
 		runtime.Gosched() // until Run has put another in its place
 	}
+}
+
+// isBusy reports whether others would have to wait for a piece of a line.
+func (d *Door) isBusy() bool {
+	return d.tight.Load() || d.underWay.Load() >= int64(leastBusy*runtime.GOMAXPROCS(0))
 }
 
 // Leave says that a call is answered, or waits for something.

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -331,6 +332,7 @@ func TestLine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			waited := false
 			door := NewDoor(DoorOptions{Idle: func() int { waited = true; return 1 }})
+			door.tight.Store(true)
 			line := door.Line()
 			now := time.Now()
 			for _, l := range tt.looks {
@@ -355,13 +357,44 @@ func TestLine(t *testing.T) {
 func TestLineWaitsAfterItsTurns(t *testing.T) {
 	const turns = 3
 	waits := 0
-	line := NewDoor(DoorOptions{Idle: func() int { waits++; return turns }}).Line()
+	door := NewDoor(DoorOptions{Idle: func() int { waits++; return turns }})
+	door.tight.Store(true)
+	line := door.Line()
 	for range 1 + 10*turns {
 		line.Wait()
 		line.Read(time.Now(), PieceBytes, 1)
 	}
 	if waits != 10 {
 		t.Errorf("it waits %d times for %d pieces, want 10", waits, 1+10*turns)
+	}
+}
+
+// TestLineWaitsWhileThereIsMuchToDo has calls come until others would have to wait.
+func TestLineWaitsWhileThereIsMuchToDo(t *testing.T) {
+	waits := 0
+	door := NewDoor(DoorOptions{Idle: func() int { waits++; return 1 }})
+	line := door.Line()
+	piece := func() {
+		line.Wait()
+		line.Read(time.Now(), PieceBytes, 1)
+	}
+	var last Call
+	for range leastBusy * runtime.GOMAXPROCS(0) {
+		piece()
+		var err error
+		if last, err = door.Arrive(nil, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if waits > 0 {
+		t.Errorf("it waits %d times while there is little to do", waits)
+	}
+	if piece(); waits != 1 {
+		t.Errorf("it waits %d times when there is much to do, want once", waits)
+	}
+	last.Leave()
+	if piece(); waits != 1 {
+		t.Errorf("it waits %d times when there is little to do again, want none more", waits)
 	}
 }
 

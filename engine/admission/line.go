@@ -3,11 +3,11 @@ package admission
 import "time"
 
 // A Line is the calls that come from one connection, as far as they were not read yet:
-// they wait in the network, where nobody counts them. Who sends more than a piece is
-// read piece by piece, whenever a processor has nothing else to do, so that those who
-// send less are held up by one piece; where all stay busy, by as many at a time as
-// DoorOptions.Idle says. A line stands while the last of it would be read after the Door's
-// delay. It is for use by the goroutine that reads the connection.
+// they wait in the network, where nobody counts them. While there is much to do, who sends
+// more than a piece is read piece by piece, whenever a processor has nothing else to do,
+// so that those who send less are held up by one piece; where all stay busy, by as many
+// at a time as DoorOptions.Idle says. A line stands while the last of it would be read
+// after the Door's delay. It is for use by the goroutine that reads the connection.
 type Line struct {
 	door *Door
 	// turns is how many pieces may be read until the line has to wait.
@@ -20,7 +20,7 @@ type Line struct {
 	slow time.Time
 }
 
-// PieceBytes are those of some thirty calls.
+// PieceBytes are those of some fifteen calls.
 const PieceBytes = 2 << 10
 
 // Line is the line of a connection.
@@ -28,8 +28,12 @@ func (d *Door) Line() Line { return Line{door: d} }
 
 // Wait is called before each time that something is read.
 func (l *Line) Wait() {
-	if l.turns < 0 {
+	switch {
+	case l.turns >= 0:
+	case l.door.isBusy():
 		l.turns = l.door.idle() - 1
+	default:
+		l.turns = 0
 	}
 }
 

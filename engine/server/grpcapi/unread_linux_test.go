@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/verdictpdp/verdict/engine/admission"
@@ -26,7 +27,7 @@ func TestWhoSendsMuchIsReadPieceByPiece(t *testing.T) {
 		for name, tt := range tests {
 			t.Run(network+": "+name, func(t *testing.T) {
 				waits := 0
-				e := entrance{door: admission.NewDoor(admission.DoorOptions{Idle: func() int { waits++; return 1 }})}
+				e := entrance{door: busyDoor(func() int { waits++; return 1 })}
 				address := map[string]string{"tcp": "127.0.0.1:0", "unix": filepath.Join(t.TempDir(), "socket")}[network]
 				below, err := net.Listen(network, address)
 				if err != nil {
@@ -65,7 +66,7 @@ func TestWhoSendsMuchIsReadPieceByPiece(t *testing.T) {
 func TestWhoSendsMuchOverTLSIsReadPieceByPiece(t *testing.T) {
 	const pieces = 32
 	waits := 0
-	e := entrance{door: admission.NewDoor(admission.DoorOptions{Idle: func() int { waits++; return 1 }})}
+	e := entrance{door: busyDoor(func() int { waits++; return 1 })}
 	below, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +105,15 @@ func TestWhoSendsMuchOverTLSIsReadPieceByPiece(t *testing.T) {
 	if waits < pieces/2 || waits > pieces {
 		t.Errorf("the others were let go first %d times for %d pieces", waits, pieces)
 	}
+}
+
+// busyDoor is one with as many calls under way as keep the processors busy.
+func busyDoor(idle func() (turns int)) *admission.Door {
+	door := admission.NewDoor(admission.DoorOptions{Idle: idle})
+	for range 64 * runtime.GOMAXPROCS(0) {
+		_, _ = door.Arrive(nil, false)
+	}
+	return door
 }
 
 // A wrapping is a listener whose connections are wrapped.
