@@ -38,8 +38,9 @@ type point struct {
 	cache     *pip.Cache
 	metrics   *metrics.Metrics
 	turns     *admission.Turns
-	// pace is what long work keeps to.
+	// pace is what long work keeps to, and idle who can wait for an idle processor.
 	pace *background.Pace
+	idle *background.Idle
 }
 
 type pointOptions struct {
@@ -69,7 +70,11 @@ func openPoint(o pointOptions) (*point, error) {
 	for i, tenant := range o.tenants {
 		names[i] = tenant.Name
 	}
-	pace := background.New(counts.Asked, processorTime)
+	idle, err := background.NewIdle()
+	if err != nil {
+		return nil, fmt.Errorf("a pipe to wait by: %w", err)
+	}
+	pace := background.New(counts.Asked, processorTime, idle)
 	var programs *activation.Set
 	dir, err := directory.Open(directory.Options{
 		Dir:          o.dir,
@@ -90,6 +95,7 @@ func openPoint(o pointOptions) (*point, error) {
 		Guard:     o.guard(func(tenant string) (*activation.Active, error) { return programs.Active(tenant) }),
 	})
 	if err != nil {
+		idle.Close()
 		return nil, err
 	}
 	programs = activation.New(activation.Options{
@@ -138,14 +144,17 @@ func openPoint(o pointOptions) (*point, error) {
 			Wait:       time.Duration(o.config.Limits.Wait),
 		},
 	})
-	return &point{directory: dir, programs: programs, decisions: decisions, cache: cache, metrics: counts, turns: turns, pace: pace}, nil
+	return &point{directory: dir, programs: programs, decisions: decisions, cache: cache, metrics: counts, turns: turns, pace: pace, idle: idle}, nil
 }
 
 // evaluators are what policies run on everywhere in the product: compiled, and
 // where that cannot be, on OPA's own evaluator.
 func evaluators() []eval.Evaluator { return []eval.Evaluator{closure.New(), topdown.New()} }
 
-func (p *point) Close() error { return p.directory.Close() }
+func (p *point) Close() error {
+	p.idle.Close()
+	return p.directory.Close()
+}
 
 // library is the standard library that every policy can import. It is parsed once, and
 // what tenants have of it in memory is the same.

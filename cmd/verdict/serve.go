@@ -21,7 +21,6 @@ import (
 	"github.com/verdictpdp/verdict/api/authz"
 	"github.com/verdictpdp/verdict/engine/activation"
 	"github.com/verdictpdp/verdict/engine/admission"
-	"github.com/verdictpdp/verdict/engine/background"
 	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/intake"
 	"github.com/verdictpdp/verdict/engine/server/authzen"
@@ -142,8 +141,6 @@ type service struct {
 	admin *admin
 	// door is where calls are counted, and refused while there are too many.
 	door *admission.Door
-	// idle has those who send much wait until the others were read.
-	idle *background.Idle
 	// draining is set from when on the service is to end.
 	draining atomic.Bool
 }
@@ -189,9 +186,6 @@ func openService(o pointOptions) (_ *service, err error) {
 	}
 	decider := s.decider()
 	mapper := s.mapper(o.clock)
-	if s.idle, err = background.NewIdle(); err != nil {
-		return nil, fmt.Errorf("a pipe for waiting: %w", err)
-	}
 	s.door = s.newDoor()
 	s.grpc = grpcapi.New(grpcapi.Options{
 		Decider:   decider,
@@ -341,7 +335,6 @@ func (s *service) Close() error {
 	if s.admin != nil {
 		s.admin.listener.Close()
 	}
-	s.idle.Close()
 	var untold error
 	if s.tracing != nil {
 		untold = s.tracing.Close()

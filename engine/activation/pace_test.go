@@ -35,7 +35,7 @@ func TestAReplacementRests(t *testing.T) {
 			start := time.Now()
 			o.Pace = background.New(func() bool { return true }, func() time.Duration {
 				return time.Duration(runtime.GOMAXPROCS(0)) * time.Since(start)
-			})
+			}, nil)
 		})
 		for _, c := range []struct {
 			revision string
@@ -61,7 +61,7 @@ func TestTestsRestForHalfOfTheirTime(t *testing.T) {
 			start := time.Now()
 			o.Pace = background.New(func() bool { return true }, func() time.Duration {
 				return time.Duration(runtime.GOMAXPROCS(0)) * time.Since(start)
-			})
+			}, nil)
 			o.Tenants[0].Tests = func(_ context.Context, _ *bundle.Bundle, rest func()) (suite.Report, error) {
 				rested = nil
 				for range 20 {

@@ -49,6 +49,7 @@ const (
 type Pace struct {
 	decided func() bool
 	used    func() time.Duration
+	idle    *Idle
 	begun   time.Time
 	// The times are nanoseconds since it was begun: when it was asked whether there were
 	// decisions, until when they are taken to go on, and until when there is rest. worked
@@ -66,9 +67,10 @@ type Pace struct {
 type sampled struct{ at, used, worked time.Duration }
 
 // New makes a Pace, which asks now and then whether anything was decided since it asked
-// before, and how much processor time the process has used.
-func New(decided func() bool, used func() time.Duration) *Pace {
-	p := &Pace{decided: decided, used: used, begun: time.Now()}
+// before, and how much processor time the process has used. After a rest, work goes on
+// when a processor is idle.
+func New(decided func() bool, used func() time.Duration, idle *Idle) *Pace {
+	p := &Pace{decided: decided, used: used, idle: idle, begun: time.Now()}
 	p.load.Store(1000)
 	p.before.used = used()
 	return p
@@ -133,6 +135,7 @@ func (w *Work) Rest(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
+		w.pace.idle.Wait()
 	}
 	w.since = time.Since(w.pace.begun)
 	return context.Cause(ctx)

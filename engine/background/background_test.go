@@ -42,7 +42,7 @@ func workBeside(t *testing.T, others float64) time.Duration {
 	start := time.Now()
 	p := New(func() bool { return decided.Swap(false) }, func() time.Duration {
 		return time.Duration(others*float64(runtime.GOMAXPROCS(0))*float64(time.Since(start))) + time.Duration(steps.Load())*piece
-	})
+	}, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	var all sync.WaitGroup
@@ -74,7 +74,7 @@ func TestNobodyRestsWhileNobodyDecides(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		const steps = 1000
-		for _, p := range []*Pace{nil, New(func() bool { return false }, fully())} {
+		for _, p := range []*Pace{nil, New(func() bool { return false }, fully(), nil)} {
 			w := p.Begin()
 			for range steps {
 				time.Sleep(piece)
@@ -92,7 +92,7 @@ func TestNobodyRestsWhileNobodyDecides(t *testing.T) {
 func TestARestIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var decided atomic.Bool
-		p := New(func() bool { return decided.Swap(false) }, fully())
+		p := New(func() bool { return decided.Swap(false) }, fully(), nil)
 		w := p.Begin()
 		time.Sleep(time.Hour)
 		decided.Store(true)
@@ -109,7 +109,7 @@ func TestARestIsBounded(t *testing.T) {
 func TestARestEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var decided atomic.Bool
-		p := New(func() bool { return decided.Swap(false) }, fully())
+		p := New(func() bool { return decided.Swap(false) }, fully(), nil)
 		w := p.Begin()
 		time.Sleep(look)
 		decided.Store(true)
@@ -129,7 +129,7 @@ func TestARestEndsWithItsContext(t *testing.T) {
 // TestAContextHasAPace rests by a context, and goes on at once by one that has no pace.
 func TestAContextHasAPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := New(func() bool { return true }, fully())
+		p := New(func() bool { return true }, fully(), nil)
 		for _, c := range []struct {
 			name string
 			ctx  context.Context

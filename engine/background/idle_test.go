@@ -98,6 +98,31 @@ func TestIdleLetsEachGo(t *testing.T) {
 	}
 }
 
+// TestWorkGoesOnWhenAProcessorIsIdle has work rest once, whose place in the line is seen
+// by another who comes after it.
+func TestWorkGoesOnWhenAProcessorIsIdle(t *testing.T) {
+	i := newIdle(t)
+	passed := make(chan struct{})
+	w := New(func() bool { return true }, fully(), i).Begin()
+	i.mu.Lock() // nobody gets in line, or out of it
+	go func() {
+		defer close(passed)
+		for from := time.Now(); time.Since(from) < look+piece; {
+			runtime.Gosched()
+		}
+		if err := w.Rest(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	select {
+	case <-passed:
+		t.Error("work goes on without a processor that is idle")
+	case <-time.After(10 * mostRest):
+	}
+	i.mu.Unlock()
+	<-passed
+}
+
 func TestIdleClosed(t *testing.T) {
 	i := newIdle(t)
 	var all sync.WaitGroup

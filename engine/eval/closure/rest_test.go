@@ -30,7 +30,7 @@ func TestCompilingRestsBetweenRules(t *testing.T) {
 // and a variant of it are made, if there are decisions to rest for.
 func TestVariantsAreMadeAtThePaceOfTheirProgram(t *testing.T) {
 	asked := 0
-	pace := background.New(func() bool { asked++; return false }, func() time.Duration { return 0 })
+	pace := background.New(func() bool { asked++; return false }, func() time.Duration { return 0 }, nil)
 	c := kinds(200)
 	policy := c.Policy(t)
 	p, err := Evaluator{variantAfter: variantAfter}.Prepare(pace.With(t.Context()), policy)
