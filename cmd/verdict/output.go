@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -206,40 +205,8 @@ func errorText(err error) string {
 			}
 		}
 	}
-	if st.Code() == codes.Unavailable {
-		if hint := connectionHint(st.Message()); hint != "" {
-			lines = append(lines, hint)
-		}
+	if hint := hintOf(st); hint != "" {
+		lines = append(lines, hint)
 	}
 	return strings.Join(lines, "\n")
-}
-
-// closedUnheard are gRPC's words for a server that closes a connection before it has said
-// anything it understands. Which of them it uses depends on what it was doing just then.
-var closedUnheard = regexp.MustCompile(
-	`^(connection error: .*(server preface|handshake failed|failed to write)|write (tcp|unix) ).*(EOF|connection reset by peer|broken pipe|frame too large)`)
-
-// connectionHint says what to do about a server that cannot be reached, if there is more
-// to say than message does.
-func connectionHint(message string) string {
-	isClosed := closedUnheard.MatchString(message)
-	switch {
-	case !isClosed && !strings.Contains(message, "connection error"):
-		return "" // the server has said it
-	case strings.Contains(message, "HTTP/1.1"):
-		return "That is an HTTP address: --server takes the gRPC address, " + defaultGRPC + " unless the server was told otherwise."
-	case strings.Contains(message, "x509:"):
-		return "The server is not one that --ca knows: give the file of the authority that has signed its certificate."
-	case strings.Contains(message, "tls: first record does not look like a TLS handshake"):
-		return "The server does not speak TLS: leave --ca away."
-	case strings.Contains(message, "connect: permission denied"):
-		return "The socket is not open to this user: sockets in the server's configuration says to whom it is."
-	case isClosed && strings.Contains(message, "handshake failed"):
-		return "The server closed the connection: it may have too many, which its log tells."
-	case isClosed:
-		return "Does the server speak TLS? Then give --ca and the file of the authority that has signed its certificate. Otherwise it may have too many connections, which its log tells."
-	case strings.Contains(message, "remote error: tls:"):
-		return "" // says what the server does not take
-	}
-	return "Is a server running there? Start one with: verdict serve, or verdict demo"
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +66,11 @@ func TestConnectionHint(t *testing.T) {
 		"connection error: dial unix /run/verdict/grpc.sock: connect: no such file or directory":    "Is a server running there?",
 		"connection error: dial tcp 127.0.0.1:8181: connect: connection refused":                    "Is a server running there?",
 		"connection error: authentication handshake failed: x509: certificate signed by unknown":    "not one that --ca knows",
+		"connection error: x509: certificate has expired or is not yet valid: current time":         "does not hold now",
+		"connection error: x509: certificate is valid for localhost, not verdict.example":           "is not for the host in --server",
+		"connection error: x509: certificate is not valid for any names, but wanted localhost":      "is not for the host in --server",
+		"connection error: x509: cannot validate certificate for ::1 because it has no IP SANs":     "is not for the host in --server",
+		"connection error: x509: certificate relies on legacy Common Name field, use SANs instead":  "is not for the host in --server",
 		"connection error: tls: first record does not look like a TLS handshake":                    "does not speak TLS",
 		"connection error: http2: failed reading the frame payload: looked like an HTTP/1.1 header": "That is an HTTP address",
 
@@ -87,6 +93,33 @@ func TestConnectionHint(t *testing.T) {
 		got := connectionHint(message)
 		if !strings.Contains(got, want) || (got == "") != (want == "") {
 			t.Errorf("of %q is said %q, want %q", message, got, want)
+		}
+	}
+}
+
+// TestHintsOfAnswers holds that who is refused for want of a proof, or asks at the wrong
+// address, is told which flag helps.
+func TestHintsOfAnswers(t *testing.T) {
+	const token, certificate, address = "--token-file", "--cert and --key", "That is an HTTP address"
+	for _, tt := range []struct {
+		err  error
+		want []string
+	}{
+		{status.Error(codes.Unauthenticated, "it is not known who calls: send a bearer token"), []string{token}},
+		{status.Error(codes.Unauthenticated, "it is not known who calls: connect over TLS with a client certificate"), []string{certificate}},
+		{status.Error(codes.Unauthenticated, "it is not known who calls: send a bearer token or connect over TLS with a client certificate"), []string{token, certificate}},
+		{status.Error(codes.Unauthenticated, "it is not known who calls: call at a Unix socket as one of the users that are known"), nil},
+		{status.Error(codes.Unauthenticated, "it is not known who calls, and nobody may import here: show who you are"), []string{token, certificate}},
+		{status.Error(codes.Unauthenticated, "the bearer token is not known here"), nil},
+		{status.Error(codes.Unauthenticated, "unexpected HTTP status code received from server: 401 (Unauthorized)"), []string{address}},
+		{status.Error(codes.Unimplemented, "unexpected HTTP status code received from server: 404 (Not Found)"), []string{address}},
+		{status.Error(codes.Unimplemented, "unknown method GetStatus"), nil},
+	} {
+		text := errorText(tt.err)
+		for _, hint := range []string{token, certificate, address} {
+			if strings.Contains(text, hint) != slices.Contains(tt.want, hint) {
+				t.Errorf("of %v is said:\n%s\nwant %q", tt.err, text, tt.want)
+			}
 		}
 	}
 }
