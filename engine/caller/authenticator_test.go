@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
@@ -46,6 +47,7 @@ func TestCallers(t *testing.T) {
 		{"no token", Options{Tokens: hashes}, Evidence{}, nil, "", "send a bearer token"},
 		{"no token, where nobody is let in", Options{Tokens: hashes, Anonymous: true}, Evidence{}, nil, "nobody who is known", ""},
 		{"another scheme", Options{Tokens: hashes, Anonymous: true}, Evidence{}, []string{"Basic " + crm}, "", "no bearer token"},
+		{"nothing behind the scheme", Options{Tokens: hashes, Anonymous: true}, Evidence{}, []string{"Bearer "}, "", "no bearer token"},
 		{"an empty header", Options{Tokens: hashes, Anonymous: true}, Evidence{}, []string{""}, "", "no bearer token"},
 		{"two headers", Options{Tokens: hashes}, Evidence{}, []string{"Bearer " + crm, "Bearer " + hr}, "", "2 Authorization headers"},
 		{"a token of the largest size", Options{Tokens: hashes}, Evidence{}, []string{"Bearer " + strings.Repeat("x", maxBearerBytes)}, "", "not known"},
@@ -81,6 +83,31 @@ func TestCallers(t *testing.T) {
 			}
 			if text := strings.TrimSpace(got.String() + " " + string(got.Method)); err != nil || text != tt.want || got.Address != tt.evidence.Address {
 				t.Errorf("caller = %+v, %v, want %s from %s", got, err, tt.want, tt.evidence.Address)
+			}
+		})
+	}
+}
+
+// A call by a token holds for as long as both do that its caller has shown.
+func TestTokenAndCertificateEndWithTheFirst(t *testing.T) {
+	authority, keys := newAuthority(t), newSigner(t, "ES256", "k1")
+	a := New(Options{Certificates: NewCertificates(authority.pool(), nil), Issuers: NewIssuers(keys.issuer(t)), Clock: atNoon})
+	certified := authority.client(t, named("shop.example")) // for an hour
+	for _, tt := range []struct {
+		name     string
+		evidence Evidence
+		exp      time.Duration
+		want     time.Duration
+	}{
+		{"the token", certified, 10 * time.Minute, 10*time.Minute + clockSkew},
+		{"the certificate", certified, 2 * time.Hour, time.Hour},
+		{"without a certificate", Evidence{}, 2 * time.Hour, 2*time.Hour + clockSkew},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			token := keys.token(t, map[string]any{"exp": noon.Add(tt.exp).Unix()}, nil)
+			got, err := a.Connect(tt.evidence).Caller("Bearer " + token)
+			if err != nil || got.Method != JWT || !got.Until.Equal(noon.Add(tt.want)) {
+				t.Errorf("caller = %+v, %v, want one until %s", got, err, noon.Add(tt.want))
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package caller
 
 import (
 	"crypto/x509"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,9 @@ func TestCertificates(t *testing.T) {
 		}, "", "incompatible key usage"},
 		{"two SPIFFE IDs", trusted, withURIs("spiffe://example/hr", "spiffe://example/admin"), "", "stands alone"},
 		{"a SPIFFE ID with a query", trusted, withURIs("spiffe://example/hr?x"), "", "is none"},
+		{"a SPIFFE ID with a port", trusted, withURIs("spiffe://example:8443/hr"), "", "is none"},
+		{"a SPIFFE ID with a user", trusted, withURIs("spiffe://admin@example/hr"), "", "is none"},
+		{"a SPIFFE ID with a fragment", trusted, withURIs("spiffe://example/hr#x"), "", "is none"},
 		{"a SPIFFE ID without a trust domain", trusted, withURIs("spiffe:///hr"), "", "is none"},
 		{"a wildcard", trusted, named("*.example"), "", "the name of one client"},
 		{"two names of two", trusted, named("shop.example", "crm.example"), "", "names both"},
@@ -71,6 +75,23 @@ func wantRefusal(t testing.TB, err error, text string) {
 	t.Helper()
 	if authz.KindOf(err) != authz.Unauthenticated || !strings.Contains(err.Error(), text) {
 		t.Errorf("error = %v, want one of kind unauthenticated with %q", err, text)
+	}
+}
+
+// A certificate holds for as long as those above it do, which the client sends as well.
+func TestCertificateEndsWithTheOneAbove(t *testing.T) {
+	trusted := newAuthority(t)
+	above := *trusted.certificate
+	above.SerialNumber, above.Subject.CommonName, above.NotAfter = big.NewInt(3), "issuing", noon.Add(time.Minute)
+	issuing := &authority{}
+	issuing.certificate, issuing.key = trusted.sign(t, &above)
+	evidence := issuing.client(t, named("shop.example")) // for an hour
+	a := New(Options{Certificates: NewCertificates(trusted.pool(), nil), Clock: atNoon})
+	_, err := a.Connect(evidence).Caller()
+	wantRefusal(t, err, "unknown authority")
+	evidence.TLS.PeerCertificates = append(evidence.TLS.PeerCertificates, issuing.certificate)
+	if got, err := a.Connect(evidence).Caller(); err != nil || !got.Until.Equal(above.NotAfter) {
+		t.Errorf("caller = %+v, %v, want one until %s", got, err, above.NotAfter)
 	}
 }
 

@@ -92,7 +92,8 @@ func TestSignedTokens(t *testing.T) {
 	reserved.Algorithm = "RS512"
 	mixed.Algorithms, mixed.Keys = []string{"RS256", "EdDSA"}, keysOf(t, set(t, signer.public(), edwards.public(), reserved))
 	strict := Issuer{Name: "https://strict.example", Algorithms: []string{"RS512"}, Keys: mixed.Keys}
-	issuers := NewIssuers(mixed, none, nobody, strict)
+	shared := Issuer{Name: "https://shared.example", Algorithms: []string{"HS256", "none"}, Keys: mixed.Keys} // neither of which can be allowed
+	issuers := NewIssuers(mixed, none, nobody, strict, shared)
 	a := New(Options{Issuers: issuers, Clock: atNoon})
 	t.Run("without an issuer", func(t *testing.T) {
 		_, err := New(Options{Issuers: NewIssuers(), Clock: atNoon}).Connect(Evidence{}).Caller("Bearer " + good)

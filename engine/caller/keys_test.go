@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -227,6 +228,38 @@ func TestKeysGetTooOld(t *testing.T) {
 	if err := take(remembered); err != nil {
 		t.Errorf("once the keys were read again: %v", err)
 	}
+}
+
+// The keys are read soon once a token names one that is not there, and for no other token.
+func TestAKeyThatIsNotKnownIsAskedFor(t *testing.T) {
+	signer, next := newSigner(t, "ES256", "k1"), newSigner(t, "ES256", "k2")
+	issuer := signer.issuer(t)
+	c := New(Options{Issuers: NewIssuers(issuer), Clock: atNoon}).Connect(Evidence{})
+	if _, err := c.Caller("Bearer " + signer.token(t, nil, nil)); err != nil || len(issuer.Keys.asked) != 0 {
+		t.Errorf("by a key that is known: %v, and the keys are asked for %d times", err, len(issuer.Keys.asked))
+	}
+	for range 2 {
+		_, err := c.Caller("Bearer " + next.token(t, nil, nil))
+		wantRefusal(t, err, "none of its issuer's")
+	}
+	if len(issuer.Keys.asked) != 1 {
+		t.Errorf("by one that is not: the keys are asked for %d times", len(issuer.Keys.asked))
+	}
+}
+
+// However often they are asked for, the keys are not read more than once in betweenAsks.
+func TestKeysAreNotReadAtEachAsk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys := NewKeys(KeysOptions{Name: "test", Logger: zap.NewNop()})
+		start := time.Now()
+		for range 3 {
+			keys.ask()
+			keys.wait(t.Context(), time.Hour)
+		}
+		if took := time.Since(start); took != 3*betweenAsks {
+			t.Errorf("they are read three times in %v, want %v", took, 3*betweenAsks)
+		}
+	})
 }
 
 // Keys that could not be read are tried again soon, from the start on.

@@ -105,9 +105,12 @@ func TestAdmit(t *testing.T) {
 		{"a policy of one's own", open(t, own(t, `allow if input.caller.address == "10.0.0.7"`), zap.NewNop()), "service:any", caller.Write, "any", authz.Internal, ""},
 		{"one that denies", open(t, own(t, "allow := true\n\ndeny contains \"no\" if input.operation == \"write\""), zap.NewNop()), "service:any", caller.Write, "any", authz.PermissionDenied, ""},
 		{"one that denies something else", open(t, own(t, "allow := true\n\ndeny contains \"no\" if input.operation == \"write\""), zap.NewNop()), "service:any", caller.Check, "any", authz.Internal, ""},
-		{"one that is false", open(t, own(t, "allow if { input.tenant; false }\n"), zap.NewNop()), "service:any", caller.Check, "any", authz.PermissionDenied, ""},
+		{"one that is undefined", open(t, own(t, "allow if { input.tenant; false }\n"), zap.NewNop()), "service:any", caller.Check, "any", authz.PermissionDenied, ""},
+		{"one that is false", open(t, own(t, "default allow := false\n"), zap.NewNop()), "service:any", caller.Check, "any", authz.PermissionDenied, ""},
+		{"one that is neither true nor false", open(t, own(t, "allow := input.operation\n"), zap.NewNop()), "service:any", caller.Check, "any", authz.PermissionDenied, ""},
 		{"one that fails", open(t, own(t, `allow if { not to_number(input.tenant) == 1 }`), zap.New(core)), "service:any", caller.Check, "any", authz.PermissionDenied, ""},
 		{"one that fails to deny", open(t, own(t, "allow := true\n\ndeny contains \"no\" if to_number(input.tenant) == 1"), zap.NewNop()), "service:any", caller.Check, "any", authz.PermissionDenied, ""},
+		{"one that takes too many steps", open(t, own(t, `allow if { some i in numbers.range(1, 300); some j in numbers.range(1, 300); i + j == to_number(input.tenant) }`), zap.NewNop()), "service:any", caller.Check, "600", authz.PermissionDenied, ""},
 		{"one without end", open(t, own(t, `allow if { some i in numbers.range(1, 100000); some j in numbers.range(1, 100000); i + j == to_number(input.tenant) }`), zap.NewNop()), "service:any", caller.Check, "0", authz.PermissionDenied, ""},
 	}
 	for _, tt := range tests {
@@ -129,6 +132,23 @@ func TestAdmit(t *testing.T) {
 			t.Errorf("error = %v", err)
 		}
 	})
+	t.Run("a denial that is no set", func(t *testing.T) {
+		odd := gate.New(gate.Options{Logger: zap.NewNop(), Rules: func() (gate.Rules, error) {
+			return gate.Rules{Allow: rule(func() any { return true }), Deny: rule(func() any { return false })}, nil
+		}})
+		if err := odd.Admit(by(t, "user:olga"), caller.Check, "shop"); authz.KindOf(err) != authz.PermissionDenied {
+			t.Errorf("error = %v", err)
+		}
+	})
+	t.Run("a policy that panics", func(t *testing.T) {
+		core, logs := observer.New(zap.ErrorLevel)
+		broken := gate.New(gate.Options{Logger: zap.New(core), Rules: func() (gate.Rules, error) {
+			return gate.Rules{Allow: rule(func() any { panic("broken") })}, nil
+		}})
+		if err := broken.Admit(by(t, "user:olga"), caller.Check, "shop"); authz.KindOf(err) != authz.PermissionDenied || logs.Len() != 1 {
+			t.Errorf("error = %v, and %d entries are logged", err, logs.Len())
+		}
+	})
 	t.Run("no policy", func(t *testing.T) {
 		missing := gate.New(gate.Options{Logger: zap.NewNop(), Rules: func() (gate.Rules, error) {
 			return gate.Rules{}, authz.Errorf(authz.Unavailable, "there is none yet")
@@ -138,6 +158,11 @@ func TestAdmit(t *testing.T) {
 		}
 	})
 }
+
+// A rule is one that is defined, whatever it is asked.
+type rule func() any
+
+func (r rule) Value(context.Context, eval.Input) (any, bool, error) { return r(), true, nil }
 
 // Questions are used again: none may be answered as the one before it.
 func TestCallsDoNotMix(t *testing.T) {
