@@ -20,14 +20,10 @@ type adminConfig struct {
 	BeyondLoopback bool   `yaml:"beyond_loopback" env:"BEYOND_LOOPBACK"`
 }
 
-// validate refuses an address that others could reach. Profiles tell of what is in
+// validateReach refuses an address that others could reach. Profiles tell of what is in
 // memory, and taking them costs.
-func (c adminConfig) validate(refuse func(field, format string, args ...any)) {
-	if c.Address == "" {
-		return
-	}
-	if err := checkAddress(c.Address); err != nil {
-		refuse("admin.address", "%s", err)
+func (c adminConfig) validateReach(refuse func(field, format string, args ...any)) {
+	if c.Address == "" || checkAddress(c.Address) != nil {
 		return
 	}
 	if !isLocal(c.Address) && !c.BeyondLoopback {

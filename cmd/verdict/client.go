@@ -132,14 +132,18 @@ func socketPath(address string) (path string, isUnix bool) {
 
 // checkAddress refuses what is no address to listen on or to dial.
 func checkAddress(address string) error {
-	port, isUnix := socketPath(address)
-	if !isUnix {
-		_, port, _ = net.SplitHostPort(address)
-	}
-	if port != "" {
+	path, isUnix := socketPath(address)
+	_, port, _ := net.SplitHostPort(address)
+	switch {
+	case isUnix && path != "":
 		return nil
+	case isUnix || port == "":
+		return fmt.Errorf("%q is no address: expected host:port or unix:///path", address)
 	}
-	return fmt.Errorf("%q is no address: expected host:port or unix:///path", address)
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return fmt.Errorf("%q is no address: its port is no number from 0 to 65535", address)
+	}
+	return nil
 }
 
 // dialable is a listener's address as --server takes it.

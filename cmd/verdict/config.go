@@ -265,12 +265,7 @@ func (c *config) validate() error {
 	if c.Data == "" {
 		refuse("data", "is empty: expected a directory")
 	}
-	if err := checkAddress(c.GRPC.Address); err != nil {
-		refuse("grpc.address", "%s", err)
-	}
-	if err := checkAddress(c.HTTP.Address); err != nil {
-		refuse("http.address", "%s", err)
-	}
+	c.validateAddresses(refuse)
 	if _, err := c.HTTP.publicURL(); err != nil {
 		refuse("http.public_url", "%s", err)
 	}
@@ -322,7 +317,7 @@ func (c *config) validate() error {
 	}
 	c.Limits.Intake.validate(refuse)
 	c.Shutdown.validate(refuse)
-	c.Admin.validate(refuse)
+	c.Admin.validateReach(refuse)
 	c.validateAdmission(refuse)
 	c.Tracing.validate(refuse)
 	c.validateProxies(refuse)

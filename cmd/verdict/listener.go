@@ -5,10 +5,31 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 )
+
+// validateAddresses refuses what is no address to listen on, and one that is given twice.
+func (c *config) validateAddresses(refuse func(field, format string, args ...any)) {
+	taken := map[string]string{}
+	for _, way := range []struct{ field, address string }{
+		{"grpc.address", c.GRPC.Address}, {"http.address", c.HTTP.Address}, {"admin.address", c.Admin.Address},
+	} {
+		if way.field == "admin.address" && way.address == "" {
+			continue // nowhere
+		}
+		if err := checkAddress(way.address); err != nil {
+			refuse(way.field, "%s", err)
+			continue
+		}
+		if other, isTaken := taken[way.address]; isTaken && !strings.HasSuffix(way.address, ":0") {
+			refuse(way.field, "%s is %s as well: expected an address of its own", way.address, other)
+		}
+		taken[way.address] = way.field
+	}
+}
 
 // listen opens a way in, whose connections are bounded and end with it, and what bounds them.
 func (s *service) listen(address string) (net.Listener, *boundedListener, error) {

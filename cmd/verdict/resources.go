@@ -7,6 +7,7 @@ import (
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 // What a process may take of its machine is decided around it: by a container's limit
@@ -74,11 +75,20 @@ func fitMemory(cfg config, memory int64, machine uint64, logger *zap.Logger) con
 	logger.Info("memory is limited", zap.Stringer("heap", byteSize(memory)), zap.Stringer("directory.cache", min(cfg.Directory.Cache, most)),
 		zap.Stringer("limits.garbage", cfg.Limits.Garbage))
 	if cfg.Directory.Cache > most {
-		logger.Warn("directory.cache is lowered to a quarter of the memory that there is: set it lower, or give more memory",
+		logger.Log(levelOfLowering(cfg.Directory.Cache, defaultConfig().Directory.Cache), "directory.cache is lowered to a quarter of the memory that there is: set it lower, or give more memory",
 			zap.Stringer("directory.cache", cfg.Directory.Cache), zap.Stringer("lowered", most))
 		cfg.Directory.Cache = most
 	}
 	return cfg
+}
+
+// levelOfLowering is how loudly it is told that a setting was lowered: who set it does not
+// get what they asked for, and of a default nobody did.
+func levelOfLowering[T comparable](setting, byDefault T) zapcore.Level {
+	if setting == byDefault {
+		return zapcore.InfoLevel
+	}
+	return zapcore.WarnLevel
 }
 
 // tablesOf is how many tables a store has.
@@ -96,7 +106,7 @@ func fitFiles(cfg config, files, tables uint64, logger *zap.Logger) config {
 	spare := min(max(files/4, minSpareFiles), maxSpareFiles) + tableFiles*tables
 	most := max(count(files-min(files, spare))/waysIn, count(files/leastShare)/waysIn, 1)
 	if cfg.Limits.Connections > most {
-		logger.Warn("limits.connections is lowered to what the limit of open files leaves: set it lower, or raise that limit",
+		logger.Log(levelOfLowering(cfg.Limits.Connections, defaultConfig().Limits.Connections), "limits.connections is lowered to what the limit of open files leaves: set it lower, or raise that limit",
 			zap.Int64("limits.connections", int64(cfg.Limits.Connections)), zap.Int64("lowered", int64(most)), zap.Uint64("open files", files), zap.Uint64("tables", tables))
 		cfg.Limits.Connections = most
 	}

@@ -2,12 +2,39 @@ package main
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 )
+
+// TestOnlyWhatWasSetIsWarnedOf holds that a default that a server fits to its process is no
+// warning, as nobody asked for it, and that a setting is.
+func TestOnlyWhatWasSetIsWarnedOf(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		cache       byteSize
+		connections count
+		want        zapcore.Level
+	}{
+		{"the defaults", defaultConfig().Directory.Cache, defaultConfig().Limits.Connections, zapcore.InfoLevel},
+		{"settings", 128 << 20, 9_000, zapcore.WarnLevel},
+	} {
+		core, said := observer.New(zapcore.InfoLevel)
+		cfg := defaultConfig()
+		cfg.Directory.Cache, cfg.Limits.Connections = test.cache, test.connections
+		log := zap.New(core)
+		fitFiles(fitMemory(cfg, 128<<20, 0, log), 1024, 0, log)
+		for _, setting := range []string{"directory.cache is lowered", "limits.connections is lowered"} {
+			lines := said.Filter(func(line observer.LoggedEntry) bool { return strings.HasPrefix(line.Message, setting) }).All()
+			if len(lines) != 1 || lines[0].Level != test.want {
+				t.Errorf("%s: %q stands in %v, want one line at %s", test.name, setting, lines, test.want)
+			}
+		}
+	}
+}
 
 // TestSettingsFitTheProcess gives a process little, and looks at which settings are
 // lowered, and whether the log says so.
@@ -22,7 +49,7 @@ func TestSettingsFitTheProcess(t *testing.T) {
 		cache       byteSize
 		connections count
 		garbage     byteSize
-		warnings    int
+		lowered     int
 	}{
 		{"no limits", plenty, 16 << 30, 1 << 20, 0, 256 << 20, 10_000, 512 << 20, 0},
 		{"files not known", plenty, 16 << 30, 0, 0, 256 << 20, 10_000, 512 << 20, 0},
@@ -43,15 +70,18 @@ func TestSettingsFitTheProcess(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			core, said := observer.New(zapcore.WarnLevel)
+			core, said := observer.New(zapcore.InfoLevel)
 			log := zap.New(core)
 			cfg := fitFiles(fitMemory(defaultConfig(), test.memory, test.machine, log), test.files, test.tables, log)
 			if cfg.Directory.Cache != test.cache || cfg.Limits.Connections != test.connections || cfg.Limits.Garbage != test.garbage {
 				t.Errorf("a cache of %s, %d connections and %s of garbage, want %s, %d and %s", cfg.Directory.Cache, cfg.Limits.Connections, cfg.Limits.Garbage,
 					test.cache, test.connections, test.garbage)
 			}
-			if said.Len() != test.warnings {
-				t.Errorf("%d warnings, want %d: %v", said.Len(), test.warnings, said.All())
+			told := said.Filter(func(line observer.LoggedEntry) bool {
+				return strings.Contains(line.Message, "lowered to what") || strings.Contains(line.Message, "lowered to a quarter")
+			})
+			if told.Len() != test.lowered {
+				t.Errorf("of %d settings it is told that they are lowered, want %d: %v", told.Len(), test.lowered, said.All())
 			}
 		})
 	}
