@@ -334,6 +334,7 @@ func TestLine(t *testing.T) {
 			door := NewDoor(DoorOptions{Idle: func() int { waited = true; return 1 }})
 			door.tight.Store(true)
 			line := door.Line()
+			line.Begin(true)
 			now := time.Now()
 			for _, l := range tt.looks {
 				line.Wait()
@@ -360,6 +361,7 @@ func TestLineWaitsAfterItsTurns(t *testing.T) {
 	door := NewDoor(DoorOptions{Idle: func() int { waits++; return turns }})
 	door.tight.Store(true)
 	line := door.Line()
+	line.Begin(true)
 	for range 1 + 10*turns {
 		line.Wait()
 		line.Read(time.Now(), PieceBytes, 1)
@@ -369,11 +371,49 @@ func TestLineWaitsAfterItsTurns(t *testing.T) {
 	}
 }
 
+// TestLineOfLargeMessagesWaitsLess reads so often what begins some calls.
+func TestLineOfLargeMessagesWaitsLess(t *testing.T) {
+	const reads = 64
+	tests := map[string]struct {
+		calls   int // that each read begins
+		streams bool
+		waits   int
+	}{
+		"messages that begin before":   {calls: 0, waits: reads * PieceBytes / MaxPieceBytes},
+		"calls that are a piece":       {calls: PieceCalls, waits: reads - 1},
+		"calls that are none, alone":   {calls: PieceCalls - 1, waits: reads / 2},
+		"a stream, whatever it brings": {streams: true, waits: reads - 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			waits := 0
+			door := NewDoor(DoorOptions{Idle: func() int { waits++; return 1 }})
+			door.tight.Store(true)
+			line := door.Line()
+			if tt.streams {
+				line.Begin(true)
+				line.Read(time.Now(), PieceBytes, 0) // after which it still does
+			}
+			for range reads {
+				line.Wait()
+				line.Read(time.Now(), PieceBytes, 1)
+				for range tt.calls {
+					line.Begin(false)
+				}
+			}
+			if waits != tt.waits {
+				t.Errorf("it waits %d times, want %d", waits, tt.waits)
+			}
+		})
+	}
+}
+
 // TestLineWaitsWhileThereIsMuchToDo has calls come until others would have to wait.
 func TestLineWaitsWhileThereIsMuchToDo(t *testing.T) {
 	waits := 0
 	door := NewDoor(DoorOptions{Idle: func() int { waits++; return 1 }})
 	line := door.Line()
+	line.Begin(true)
 	piece := func() {
 		line.Wait()
 		line.Read(time.Now(), PieceBytes, 1)

@@ -16,15 +16,27 @@ type Line struct {
 	// zero after the line was empty.
 	piece int
 	began time.Time
+	// calls are those that the piece began, known of each read at the next: so of the first
+	// they are taken to be enough. streams says that messages are calls as well, which
+	// nobody counts here.
+	calls   int
+	streams bool
 	// slow is since when the line has been standing.
 	slow time.Time
 }
 
-// PieceBytes are those of some fifteen calls.
-const PieceBytes = 2 << 10
+const (
+	// PieceBytes are those of some fifteen small calls. A piece has no fewer.
+	PieceBytes = 2 << 10
+	// PieceCalls end a piece. Fewer have larger messages, which cost little to read and
+	// would not be there in time if they came by PieceBytes.
+	PieceCalls = 8
+	// MaxPieceBytes, those of a frame of HTTP/2, end a piece whatever it has.
+	MaxPieceBytes = 16 << 10
+)
 
 // Line is the line of a connection.
-func (d *Door) Line() Line { return Line{door: d} }
+func (d *Door) Line() Line { return Line{door: d, calls: PieceCalls} }
 
 // Wait is called before each time that something is read.
 func (l *Line) Wait() {
@@ -37,20 +49,28 @@ func (l *Line) Wait() {
 	}
 }
 
+// Begin notes that what was read began a call; one that streams has messages that are
+// calls as well.
+func (l *Line) Begin(streams bool) {
+	l.calls++
+	l.streams = l.streams || streams
+}
+
 // Read notes that so many bytes were read, and how many have come that were not.
 func (l *Line) Read(now time.Time, bytes, unread int) {
 	if unread == 0 {
-		*l = Line{door: l.door}
+		*l = Line{door: l.door, calls: PieceCalls, streams: l.streams}
 		return
 	}
-	if l.piece += bytes; l.piece < PieceBytes {
+	l.piece += bytes
+	if l.piece < PieceBytes || l.piece < MaxPieceBytes && l.calls < PieceCalls && !l.streams {
 		return
 	}
 	if !l.began.IsZero() {
 		rest := float64(now.Sub(l.began)) * float64(unread) / float64(l.piece) // may be years
 		l.look(now, rest > float64(l.door.delay))
 	}
-	l.began, l.piece = now, 0
+	l.began, l.piece, l.calls = now, 0, 0
 	l.turns--
 }
 

@@ -120,6 +120,7 @@ func (e *entrance) arrive(ctx context.Context, info *tap.Info) (context.Context,
 		}
 		if address, followed := p.Addr.(*remoteAddr); followed {
 			a.connection = address.connection
+			a.connection.line.Begin(info.FullMethodName == streamMethod)
 		}
 	}
 	if e.door == nil || !counted(info.FullMethodName) {

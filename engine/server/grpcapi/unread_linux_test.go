@@ -16,12 +16,16 @@ import (
 // sockets, wrapped as a server's are.
 func TestWhoSendsMuchIsReadPieceByPiece(t *testing.T) {
 	tests := map[string]struct {
-		bytes, waits int
+		bytes   int
+		streams bool
+		waits   int
 	}{
-		"less than a piece": {admission.PieceBytes - 1, 0},
-		"a piece":           {admission.PieceBytes, 0},
-		"a byte more":       {admission.PieceBytes + 1, 1},
-		"ten pieces":        {10 * admission.PieceBytes, 9},
+		"less than a piece":       {bytes: admission.PieceBytes - 1},
+		"a piece":                 {bytes: admission.PieceBytes},
+		"a byte more":             {bytes: admission.PieceBytes + 1, waits: 1},
+		"a large message":         {bytes: admission.PieceBytes + admission.MaxPieceBytes, waits: 1},
+		"one that is a byte more": {bytes: admission.PieceBytes + admission.MaxPieceBytes + 1, waits: 2},
+		"ten pieces of a stream":  {bytes: 10 * admission.PieceBytes, streams: true, waits: 9},
 	}
 	for _, network := range []string{"tcp", "unix"} {
 		for name, tt := range tests {
@@ -49,6 +53,7 @@ func TestWhoSendsMuchIsReadPieceByPiece(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer server.Close()
+				server.(*connection).line.Begin(tt.streams)
 				read := make([]byte, tt.bytes)
 				if _, err := io.ReadFull(server, read); err != nil || !bytes.Equal(read, sent) {
 					t.Fatalf("what was read is not what was sent, %v", err)
@@ -97,6 +102,7 @@ func TestWhoSendsMuchOverTLSIsReadPieceByPiece(t *testing.T) {
 	if err := <-written; err != nil { // all of it, before more is read
 		t.Fatal(err)
 	}
+	server.(*tls.Conn).NetConn().(*connection).line.Begin(true)
 	waits = 0
 	read := make([]byte, len(sent))
 	if _, err := io.ReadFull(server, read); err != nil || !bytes.Equal(read, sent) {
