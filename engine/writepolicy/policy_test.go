@@ -62,16 +62,16 @@ func made(tb testing.TB, module string) map[string]eval.Rule {
 // newDirectory is a directory in memory whose writes rules are asked about.
 func newDirectory(tb testing.TB, rules func(tenant string) (map[string]eval.Rule, error)) *directory.Directory {
 	tb.Helper()
-	return newBoundedDirectory(tb, rules, writepolicy.DefaultSubjects)
+	return newBoundedDirectory(tb, rules, wide)
 }
 
-// newBoundedDirectory is newDirectory with a bound of the entities that a write affects.
-func newBoundedDirectory(tb testing.TB, rules func(tenant string) (map[string]eval.Rule, error), subjects int) *directory.Directory {
+// wide are limits that no write of these tests comes to.
+var wide = writepolicy.Limits{Evaluation: time.Minute, Steps: eval.DefaultSteps, Entities: 10_000, Subjects: writepolicy.DefaultSubjects}
+
+// newBoundedDirectory is newDirectory with other limits.
+func newBoundedDirectory(tb testing.TB, rules func(tenant string) (map[string]eval.Rule, error), limits writepolicy.Limits) *directory.Directory {
 	tb.Helper()
-	guard := writepolicy.New(writepolicy.Options{
-		Rules: rules, Clock: func() time.Time { return noon },
-		Limits: writepolicy.Limits{Evaluation: time.Minute, Steps: eval.DefaultSteps, Entities: 10_000, Subjects: subjects},
-	})
+	guard := writepolicy.New(writepolicy.Options{Rules: rules, Clock: func() time.Time { return noon }, Limits: limits})
 	d, err := directory.Open(directory.Options{Tenants: []string{tenant}, Guard: guard})
 	if err != nil {
 		tb.Fatal(err)
@@ -458,6 +458,38 @@ allow if {
 	}
 }
 
+// TestWhatTheQuestionMayCost has a policy that reads two entities and goes through some
+// numbers.
+func TestWhatTheQuestionMayCost(t *testing.T) {
+	const module = `package verdict.invariants
+
+violations contains "never" if {
+	data.directory.group.a.attributes.n + data.directory.group.b.attributes.n == 2
+	some i in numbers.range(1, 1000)
+	i + count(input.subjects) == 0
+}`
+	tests := []struct {
+		name   string
+		narrow func(*writepolicy.Limits)
+		want   string
+	}{
+		{"little enough", func(l *writepolicy.Limits) { l.Entities = 2 }, ""},
+		{"entities", func(l *writepolicy.Limits) { l.Entities = 1 }, "entities"},
+		{"steps", func(l *writepolicy.Limits) { l.Steps = 1000 }, "steps"},
+		{"time", func(l *writepolicy.Limits) { l.Evaluation = 1 }, "did not come to its end about the write within 1ns"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			rules, limits := map[string]eval.Rule{}, wide
+			test.narrow(&limits)
+			d := newBoundedDirectory(t, func(string) (map[string]eval.Rule, error) { return rules, nil }, limits)
+			mustWrite(t, d, `{"entity":{"type":"group","id":"a","attributes":{"n":1}}}`, `{"entity":{"type":"group","id":"b","attributes":{"n":1}}}`)
+			rules = made(t, module)
+			wantError(t, write(t, d, "", `{"entity":{"type":"user","id":"mina"}}`), authz.LimitExceeded, test.want)
+		})
+	}
+}
+
 func TestWritesWithoutAPolicyAreRefused(t *testing.T) {
 	d := newDirectory(t, func(string) (map[string]eval.Rule, error) {
 		return nil, authz.Errorf(authz.Unavailable, "there is no policy")
@@ -491,7 +523,9 @@ func TestWritesThatAffectManyAreRefused(t *testing.T) {
 		{5, authz.FailedPrecondition, "all five"},
 	} {
 		asked = map[string]eval.Rule{}
-		d := newBoundedDirectory(t, func(string) (map[string]eval.Rule, error) { return asked, nil }, test.most)
+		limits := wide
+		limits.Subjects = test.most
+		d := newBoundedDirectory(t, func(string) (map[string]eval.Rule, error) { return asked, nil }, limits)
 		for i := range 4 {
 			mustWrite(t, d, fmt.Sprintf(`{"entity":{"type":"user","id":"u%d","parents":["group:all"]}}`, i))
 		}

@@ -58,10 +58,10 @@ func TestWhatProxiesTell(t *testing.T) {
 	}
 	more := http.Header{
 		"Accept": {"a", "b"}, "Cookie": {"a=b", "c=d"}, "Connection": {"close"}, "X-Real-Ip": {"10.0.0.9"},
-		"X-Forwarded-For": {"6.6.6.6, 10.0.0.8", "7.7.7.7, 10.0.0.7"}, "X-Client-Name": {"CN=web"}, CallerHeader: {"Bearer of-the-proxy"},
+		"X-Forwarded-For": {"6.6.6.6, 10.0.0.8", "7.7.7.7, 8.8.8.8, 10.0.0.7"}, "X-Client-Name": {"CN=web"}, CallerHeader: {"Bearer of-the-proxy"},
 	}
 	clients := map[string]string{
-		"accept": "a, b", "cookie": "a=b; c=d", "x-real-ip": "10.0.0.9", "x-forwarded-for": "6.6.6.6, 10.0.0.8, 7.7.7.7, 10.0.0.7", "x-client-name": "CN=web",
+		"accept": "a, b", "cookie": "a=b; c=d", "x-real-ip": "10.0.0.9", "x-forwarded-for": "6.6.6.6, 10.0.0.8, 7.7.7.7, 8.8.8.8, 10.0.0.7", "x-client-name": "CN=web",
 	}
 	tests := []struct {
 		name, path string

@@ -180,16 +180,20 @@ func TestFramesVouchForThoseBefore(t *testing.T) {
 		t.Fatalf("put together again: %v", err)
 	}
 	for name, without := range map[string][]byte{
-		"the first gone":   join(frames[1:]...),
-		"the last gone":    join(frames[:len(frames)-1]...),
-		"one in between":   join(append(frames[:2:2], frames[3:]...)...),
-		"two swapped":      join(append([][]byte{frames[1], frames[0]}, frames[2:]...)...),
-		"one twice":        join(append([][]byte{frames[0]}, frames...)...),
-		"two backups":      append(bytes.Clone(whole), whole...),
-		"a byte behind it": append(bytes.Clone(whole), 0),
+		"the first gone": join(frames[1:]...),
+		"the last gone":  join(frames[:len(frames)-1]...),
+		"one in between": join(append(frames[:2:2], frames[3:]...)...),
+		"two swapped":    join(append([][]byte{frames[1], frames[0]}, frames[2:]...)...),
+		"one twice":      join(append([][]byte{frames[0]}, frames...)...),
 	} {
 		if _, _, err := read(bytes.NewReader(without)); authz.KindOf(err) != authz.Invalid {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, more := range map[string][]byte{"two backups": whole, "a byte behind it": {0}} {
+		_, versions, err := read(bytes.NewReader(append(bytes.Clone(whole), more...)))
+		if authz.KindOf(err) != authz.Invalid || !strings.Contains(err.Error(), "something follows its trailer") || len(versions) != len(some()) {
+			t.Errorf("%s: %d versions, and %v", name, len(versions), err)
 		}
 	}
 }
@@ -216,8 +220,11 @@ func TestWhatIsRefused(t *testing.T) {
 		{"a header that is none", sealed(frame{headerFrame, []byte("{}")}), "has format 0, and this program reads format 1", authz.FailedPrecondition},
 		{"a later format", sealed(frame{headerFrame, []byte(`{"format":2,"compression":"zstd"}`)}), "has format 2, and this program reads format 1: restore it with the program that made it", authz.FailedPrecondition},
 		{"an unknown member", sealed(frame{headerFrame, []byte(`{"format":1,"compression":"zstd"}`)}), "unknown field", authz.Invalid},
+		{"something behind the header", sealed(frame{headerFrame, []byte(`{"format":1} {}`)}), "something follows its content", authz.Invalid},
 		{"two headers", sealed(frame{headerFrame, []byte(`{"format":1}`)}, frame{headerFrame, []byte(`{"format":1}`)}), "frame 2 is of kind 'H'", authz.Invalid},
 		{"an empty frame", sealed(frame{headerFrame, []byte(`{"format":1}`)}, frame{versionFrame, nil}), "frame 2 is of kind 'V' with 0 bytes", authz.Invalid},
+		{"a key that ends early", sealed(frame{headerFrame, []byte(`{"format":1}`)}, frame{versionFrame, []byte{0, 10, 'a'}}), "it ends within a version", authz.Invalid},
+		{"a value that ends early", sealed(frame{headerFrame, []byte(`{"format":1}`)}, frame{versionFrame, []byte{0, 1, 'a', 1, 10, 'x'}}), "it ends within a version", authz.Invalid},
 		{"a trailer that tells of more", sealed(frame{headerFrame, []byte(`{"format":1}`)}, frame{trailerFrame, []byte(`{"frames":1,"versions":1}`)}), "its trailer tells of", authz.Invalid},
 		{"a frame that is too long", append([]byte(magic), 0x7f, 0xff, 0xff, 0xff, headerFrame), "at most 8388608 are possible", authz.Invalid},
 		{"from beyond to", with(func(h *Header) { h.From = 10 }), "its header has revisions 10 to 9", authz.Invalid},
@@ -338,6 +345,7 @@ func TestChain(t *testing.T) {
 		{"out of order", []Header{two, full, one}, ""},
 		{"without a full one", []Header{two, one}, ""},
 		{"with nothing written in between", []Header{full, link(5, 5, "5a", "5a"), one}, ""},
+		{"the same, out of order", []Header{one, link(5, 5, "5a", "5a"), full}, ""},
 		{"a gap", []Header{full, two}, "one ends with revision 5, and the next goes on from revision 7"},
 		{"twice the same", []Header{full, one, one}, "a backup is missing"},
 		{"another store", []Header{full, link(5, 7, "5b", "7b")}, "of different stores"},
