@@ -156,6 +156,12 @@ func (p *point) Close() error {
 	return p.directory.Close()
 }
 
+// giveUp closes a point that has decided nothing: a store that was made for it goes.
+func (p *point) giveUp() error {
+	p.idle.Close()
+	return p.directory.CloseUnused()
+}
+
 // library is the standard library that every policy can import. It is parsed once, and
 // what tenants have of it in memory is the same.
 var library = sync.OnceValues(func() (*bundle.Bundle, error) {

@@ -103,7 +103,7 @@ func serve(ctx context.Context, cfg config, logger *zap.Logger) error {
 	err = s.activate(ctx)
 	asUsual()
 	if err != nil && ctx.Err() == nil {
-		return errors.Join(err, s.Close())
+		return errors.Join(err, s.giveUp())
 	}
 	s.manager = managerOf()
 	return errors.Join(s.run(ctx), s.Close())
@@ -161,7 +161,7 @@ func openService(o pointOptions) (_ *service, err error) {
 	s := &service{point: p, config: o.config, logger: o.logger, certificate: shown, startedAt: o.clock()}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.Close())
+			err = errors.Join(err, s.giveUp())
 		}
 	}()
 	for _, tenant := range o.tenants {
@@ -326,7 +326,13 @@ func (s *service) run(ctx context.Context) error {
 }
 
 // Close closes what is open. run must have returned.
-func (s *service) Close() error {
+func (s *service) Close() error { return s.close(s.point.Close) }
+
+// giveUp closes a service that cannot start, and leaves no store behind where there was
+// none.
+func (s *service) giveUp() error { return s.close(s.point.giveUp) }
+
+func (s *service) close(point func() error) error {
 	for _, listener := range []net.Listener{s.grpcListener, s.httpListener} {
 		if listener != nil {
 			listener.Close() // closed already when it was served
@@ -339,5 +345,5 @@ func (s *service) Close() error {
 	if s.tracing != nil {
 		untold = s.tracing.Close()
 	}
-	return errors.Join(s.point.Close(), untold)
+	return errors.Join(point(), untold)
 }

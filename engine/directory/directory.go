@@ -122,6 +122,10 @@ func storeOptions(o Options) store.Options {
 // and closes the store.
 func (d *Directory) Close() error { return d.store.Close() }
 
+// CloseUnused closes a directory that was opened for nothing, as by a server that could
+// not start: one that Open has made, and that nobody has written to, is removed.
+func (d *Directory) CloseUnused() error { return d.store.CloseUnused() }
+
 // Tenants are the tenants that are served, sorted.
 func (d *Directory) Tenants() []string { return slices.Clone(d.tenants) }
 

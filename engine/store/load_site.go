@@ -155,7 +155,7 @@ func (s *loadSite) checkUnwritten() error {
 	if err != nil {
 		return authz.Errorf(authz.Unavailable, "the store's directory cannot be read: %w", err)
 	}
-	if !slices.ContainsFunc(children, func(child fs.DirEntry) bool { return !isIncidental(child.Name()) }) {
+	if isVacant(children) {
 		return nil
 	}
 	if _, err := os.Stat(filepath.Join(s.target, badger.ManifestFilename)); err != nil {
@@ -170,6 +170,11 @@ func (s *loadSite) checkStore() error {
 		return authz.Errorf(authz.FailedPrecondition, "there is no store in %s for an incremental backup to go on from: restore a full one, and those after it", s.target)
 	}
 	return nil
+}
+
+// isVacant reports whether a directory with these children holds nothing.
+func isVacant(children []fs.DirEntry) bool {
+	return !slices.ContainsFunc(children, func(child fs.DirEntry) bool { return !isIncidental(child.Name()) })
 }
 
 // isIncidental reports whether a name says nothing about a directory: it is

@@ -84,6 +84,7 @@ func badgerOptions(dir string, log *zap.Logger) badger.Options {
 type Store struct {
 	options Options
 	disk    disk
+	site    site // as Open found it
 	db      *badger.DB
 	blocks  blockGuard
 	ended   *badger.Txn  // what a view that has ended is read through: an error
@@ -143,13 +144,13 @@ type Store struct {
 func Open(o Options) (*Store, error) { return open(o, freeBytes) }
 
 func open(o Options, free func(dir string) (bytes int64, known bool)) (*Store, error) {
-	d := disk{o.Dir, free}
+	d, before := disk{o.Dir, free}, siteOf(o.Dir)
 	db, err := openBadger(d, o.sizing(), o.Logger)
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{
-		options: o, disk: d, db: db, blocks: blockGuard{dir: o.Dir}, seed: maphash.MakeSeed(),
+		options: o, disk: d, site: before, db: db, blocks: blockGuard{dir: o.Dir}, seed: maphash.MakeSeed(),
 		queue:    make(chan *Write, maxGroupWrites),
 		closing:  make(chan struct{}),
 		stopped:  make(chan struct{}),
