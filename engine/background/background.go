@@ -135,7 +135,7 @@ func (w *Work) Rest(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
-		w.pace.idle.Wait()
+		w.pace.idle.waitToWork()
 	}
 	w.since = time.Since(w.pace.begun)
 	return context.Cause(ctx)

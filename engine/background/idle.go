@@ -11,8 +11,9 @@ import (
 )
 
 // An Idle lets those who can wait go on when a processor has nothing else to do, one at
-// a time, in the order in which they came. Where all processors stay busy, it lets as many
-// go as they could have done the work of meanwhile, so that none waits for ever.
+// a time, in the order in which they came, and beside each one that does long work. Where
+// all processors stay busy, it lets as many go as they could have done the work of
+// meanwhile, so that none waits for ever.
 //
 // Go's scheduler asks the system what the network brought when nothing is left that can
 // run, or after ten milliseconds. So what is woken by something that comes from the
@@ -26,6 +27,7 @@ type Idle struct {
 
 	mu      sync.Mutex
 	waiting []chan int
+	working []chan int // long work that waits
 	closed  bool
 	asked   chan struct{} // holds one if there may be somebody who waits
 	ended   chan struct{}
@@ -58,13 +60,27 @@ func (i *Idle) Wait() (turns int) {
 	if i == nil {
 		return math.MaxInt
 	}
+	return i.wait(&i.waiting)
+}
+
+// waitToWork returns once a processor has nothing else to do, and no other long work waits
+// that came before. The others may be as many as there are connections, and work waits for
+// each piece of it: behind all of them it would hardly get on.
+func (i *Idle) waitToWork() {
+	if i != nil {
+		i.wait(&i.working)
+	}
+}
+
+// wait waits at the end of a line.
+func (i *Idle) wait(line *[]chan int) (turns int) {
 	mine := make(chan int, 1)
 	i.mu.Lock()
 	if i.closed {
 		i.mu.Unlock()
 		return math.MaxInt
 	}
-	i.waiting = append(i.waiting, mine)
+	*line = append(*line, mine)
 	i.mu.Unlock()
 	i.ask()
 	return <-mine
@@ -85,12 +101,12 @@ func (i *Idle) run() {
 		if err := i.pass(); err != nil {
 			break
 		}
-		i.letGo(1 + int(time.Since(from)/turn)*runtime.GOMAXPROCS(0))
+		i.letGo(1+int(time.Since(from)/turn)*runtime.GOMAXPROCS(0), 1)
 	}
 	i.mu.Lock()
 	i.closed = true
 	i.mu.Unlock()
-	i.letGo(math.MaxInt)
+	i.letGo(math.MaxInt, math.MaxInt)
 }
 
 // pass returns when a processor has asked what the system has. It writes once it is sure
@@ -114,20 +130,29 @@ func (i *Idle) pass() error {
 	return err
 }
 
-// letGo lets those who wait go on for so many turns, all together.
-func (i *Idle) letGo(turns int) {
+// letGo lets those who wait go on for so many turns, all together, and so many of those who
+// work.
+func (i *Idle) letGo(turns, workers int) {
 	i.mu.Lock()
-	n := min(turns, len(i.waiting))
-	first := i.waiting[:n]
-	i.waiting = i.waiting[n:]
-	more := len(i.waiting) > 0
+	first, working := take(&i.waiting, turns), take(&i.working, workers)
+	more := len(i.waiting)+len(i.working) > 0
 	i.mu.Unlock()
 	for _, one := range first {
-		one <- turns / n
+		one <- turns / len(first)
+	}
+	for _, one := range working {
+		one <- 1
 	}
 	if more {
 		i.ask()
 	}
+}
+
+// take takes the first from a line, so many at most.
+func take(line *[]chan int, most int) (first []chan int) {
+	n := min(most, len(*line))
+	first, *line = (*line)[:n], (*line)[n:]
+	return first
 }
 
 // Close lets all go, now and from now on.

@@ -123,6 +123,40 @@ func TestWorkGoesOnWhenAProcessorIsIdle(t *testing.T) {
 	<-passed
 }
 
+// TestWorkDoesNotWaitForAllWhoWait has work rest behind more than are let go at a time, all
+// of whom wait on.
+func TestWorkDoesNotWaitForAllWhoWait(t *testing.T) {
+	i := &Idle{asked: make(chan struct{}, 1)} // which lets nobody go by itself
+	const others = 1_000
+	for range others {
+		i.waiting = append(i.waiting, make(chan int, 1))
+	}
+	w := New(func() bool { return true }, fully(), i).Begin()
+	passed := make(chan error)
+	go func() {
+		for from := time.Now(); time.Since(from) < look+piece; {
+			runtime.Gosched()
+		}
+		passed <- w.Rest(t.Context())
+	}()
+	<-i.asked
+	const passes = 3
+	for range passes {
+		i.letGo(1, 1)
+	}
+	select {
+	case err := <-passed:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Errorf("work waits until %d others were let go", others)
+	}
+	if n := len(i.waiting); n != others-passes {
+		t.Errorf("%d others wait after %d were let go, want %d", n, passes, others-passes)
+	}
+}
+
 func TestIdleClosed(t *testing.T) {
 	i := newIdle(t)
 	var all sync.WaitGroup
@@ -130,6 +164,7 @@ func TestIdleClosed(t *testing.T) {
 		all.Go(func() {
 			for range 10 {
 				i.Wait()
+				i.waitToWork()
 			}
 		})
 	}
