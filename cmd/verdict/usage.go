@@ -117,7 +117,11 @@ func expectedOf(flag *pflag.Flag, err error) string {
 // other.
 var contradicting = regexp.MustCompile(`\[(\S+) (\S+)\] were all set$`)
 
-// checkFlagGroups refuses flags that exclude each other.
+// incomplete finds the flags in cobra's error about those that need each other.
+var incomplete = regexp.MustCompile(`\[(\S+) (\S+)\] are set they must all be set; missing \[(\S+)\]$`)
+
+// checkFlagGroups refuses flags that exclude each other, and one that lacks the other that
+// it needs.
 func checkFlagGroups(cmd *cobra.Command, _ []string) error {
 	err := cmd.ValidateFlagGroups()
 	if err == nil {
@@ -125,6 +129,9 @@ func checkFlagGroups(cmd *cobra.Command, _ []string) error {
 	}
 	if flags := contradicting.FindStringSubmatch(err.Error()); flags != nil {
 		return fmt.Errorf("--%s and --%s exclude each other: give one of them", flags[1], flags[2])
+	}
+	if flags := incomplete.FindStringSubmatch(err.Error()); flags != nil {
+		return fmt.Errorf("--%s and --%s belong together: give --%s as well", flags[1], flags[2], flags[3])
 	}
 	return err
 }
