@@ -49,7 +49,7 @@ func TestAdminAddresses(t *testing.T) {
 func TestProfilesAreHadAtTheAdminAddressAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "admin.sock")
 	cfg := defaultConfig()
-	cfg.Admin.Address = unixPrefix + path
+	cfg.Admin.Address, cfg.Sockets.Mode = unixPrefix+path, 0o666 // which is for the others
 	s, _ := startService(t, cfg, shippedBundle("workforce"))
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket has %v, %v", info.Mode(), err)

@@ -54,7 +54,7 @@ func isLoopbackHost(host string) bool {
 		return true
 	}
 	address, err := netip.ParseAddr(host)
-	return err == nil && address.Unmap().IsLoopback()
+	return err == nil && address.IsLoopback()
 }
 
 // meantFor says under which Hosts the HTTP address is asked; nil for any. A browser on

@@ -282,6 +282,7 @@ func TestReach(t *testing.T) {
 		{"loopback", "127.0.0.1:1", nil, nil},
 		{"loopback by another address", "127.8.8.8:1", nil, nil},
 		{"loopback of IPv6", "[::1]:1", nil, nil},
+		{"loopback of IPv4 in IPv6", "[::ffff:127.0.0.1]:1", nil, nil},
 		{"loopback by name", "localhost:1", nil, nil},
 		{"a socket", "unix:///run/verdict.sock", nil, nil},
 		{"everywhere", ":1", nil, []string{noTLS, noCallers}},

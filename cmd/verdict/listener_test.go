@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +21,19 @@ func TestPortInUse(t *testing.T) {
 	_, err = openListener(address, socketsConfig{})
 	if want := address + " is in use by another process: end that one, or choose another address"; err == nil || err.Error() != want {
 		t.Errorf("the error is %v, want %s", err, want)
+	}
+}
+
+// TestFileInThePlaceOfASocket has a file where a socket is to be, which is somebody's.
+func TestFileInThePlaceOfASocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	write(t, path, "kept")
+	if listener, err := openListener(unixPrefix+path, defaultSockets()); err == nil {
+		listener.Close()
+		t.Error("a socket is made in the place of a file")
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "kept" {
+		t.Errorf("the file has %q, %v", text, err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -65,6 +66,36 @@ func TestSocketsAreMadePrivately(t *testing.T) {
 	}
 	if !strings.Contains(string(status), "\nUmask:\t0077\n") {
 		t.Error("what a server makes that was started with umask 0 is not its owner's alone")
+	}
+}
+
+// TestSocketsAreGivenAway has each of the two by itself, which takes root.
+func TestSocketsAreGivenAway(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives a socket to another owner")
+	}
+	for name, tt := range map[string]struct {
+		sockets  socketsConfig
+		uid, gid uint32
+	}{
+		"to an owner": {socketsConfig{Mode: 0o600, Owner: "4711"}, 4711, uint32(os.Getegid())},
+		"to a group":  {socketsConfig{Mode: 0o660, Group: "4712"}, 0, 4712},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "s")
+			listener, err := openListener(unixPrefix+path, tt.sockets)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer listener.Close()
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if of := info.Sys().(*syscall.Stat_t); of.Uid != tt.uid || of.Gid != tt.gid {
+				t.Errorf("it is of %d:%d, want %d:%d", of.Uid, of.Gid, tt.uid, tt.gid)
+			}
+		})
 	}
 }
 

@@ -163,6 +163,44 @@ func TestRequestsAreRefusedUnreadWhileThereAreTooMany(t *testing.T) {
 	}
 }
 
+// Requests that were answered, or refused, leave: otherwise those before would crowd out
+// all that come after.
+func TestRequestsLeave(t *testing.T) {
+	newDoor := func() *admission.Door {
+		return admission.NewDoor(admission.DoorOptions{Tenants: map[string]int{authz.DefaultTenant: 1}})
+	}
+	room := 0
+	for crowded := newDoor(); ; room++ {
+		if _, err := crowded.Arrive(crowded.Of(authz.DefaultTenant), false); err != nil {
+			break
+		}
+		if room == 10_000 {
+			t.Fatal("a door is never crowded")
+		}
+	}
+	proxies := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	handler := newOpen(Options{
+		Decider: allowReads, Admission: newDoor(), Ready: func() error { return nil }, Logger: zap.NewNop(),
+		Further:    map[string]http.Handler{"/proxy/{proxy}": proxies},
+		Operations: map[string]caller.Operation{"/proxy/{proxy}": caller.Check},
+	})
+	for _, sent := range []struct {
+		path, body string
+		want       int
+	}{
+		{"/proxy/nginx", "", http.StatusOK},
+		{evaluationPath, readRecord, http.StatusOK},
+		{evaluationPath, "{", http.StatusBadRequest},
+		{"/access/v1/evaluations", "{", http.StatusBadRequest},
+	} {
+		for range room + 10 {
+			if response := post(t, handler, sent.path, sent.body); response.Code != sent.want {
+				t.Fatalf("%s: status %d, want %d", sent.path, response.Code, sent.want)
+			}
+		}
+	}
+}
+
 func TestPanicIsAnInternalErrorAndTheNextRequestIsServed(t *testing.T) {
 	core, logs := observer.New(zap.ErrorLevel)
 	panics := true

@@ -28,6 +28,7 @@ import (
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/caller"
+	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
 // withToken is who has a token, and the callers of a server that knows it.
@@ -98,6 +99,20 @@ func TestNoMethodAnswersStrangers(t *testing.T) {
 			}
 			wantStatus(t, sendFirst(ctx, conn, method, nil), known)
 		})
+	}
+}
+
+// A method of which it was not said what it does is nobody's, and a call that is not
+// known to have come in by the doorway is no caller's, whatever the gate would say.
+func TestWhatTheDoorDoesNotKnowIsRefused(t *testing.T) {
+	d := newDoor(Options{Gate: admitFunc(func(context.Context, caller.Operation, string) error { return nil })})
+	if err := d.admitIn(t.Context(), "/verdict.v1.AccessService/None", ""); authz.KindOf(err) != authz.PermissionDenied {
+		t.Errorf("a method that is not known: %v", err)
+	}
+	for name, ctx := range map[string]context.Context{"the tap": t.Context(), "the doorway": &arrival{Context: caller.Context{Context: t.Context()}}} {
+		if err := d.enter(ctx, verdictv1.AccessService_CheckAccess_FullMethodName); authz.KindOf(err) != authz.Internal || err == nil {
+			t.Errorf("a call that has not come through %s: %v", name, err)
+		}
 	}
 }
 
@@ -292,6 +307,24 @@ func TestStreamsEndWithTheProof(t *testing.T) {
 	_, err = watch.Recv()
 	wantStatus(t, err, codes.Unauthenticated)
 	wantStatus(t, imported.RecvMsg(new(verdictv1.ImportResponse)), codes.Unauthenticated)
+}
+
+// A panicking is a stream on which receiving panics.
+type panicking struct{ grpc.ServerStream }
+
+func (panicking) Context() context.Context { return context.Background() }
+func (panicking) RecvMsg(any) error        { panic("broken") }
+
+// What a caller's proof bounds is received by a goroutine of its own, whose panic would end
+// the process.
+func TestPanicWhileAMessageIsReceived(t *testing.T) {
+	s := &admittedStream{
+		announcing: announcing{wire.Stream{ServerStream: panicking{}}, &guard{logger: zap.NewNop()}},
+		ctx:        caller.NewContext(t.Context(), caller.Caller{Until: time.Now().Add(time.Hour)}),
+	}
+	if err := s.RecvMsg(new(verdictv1.ImportRequest)); !errors.As(err, new(panicError)) {
+		t.Errorf("error = %v", err)
+	}
 }
 
 // Calls that are refused leave, so that those of strangers do not crowd out others.
