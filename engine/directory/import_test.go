@@ -329,7 +329,7 @@ func TestLoadIsAllOrNothing(t *testing.T) {
 	_, err = load(small, directory.LoadOptions{})
 	wantKind(t, err, authz.FailedPrecondition, "choose another directory, or move this store away")
 	_, err = directory.Load(t.Context(), parent, tenant, strings.NewReader(small), directory.LoadOptions{})
-	wantKind(t, err, authz.FailedPrecondition, "neither empty nor a store")
+	wantKind(t, err, authz.FailedPrecondition, "holds no store, but ")
 	if left, err := filepath.Glob(filepath.Join(parent, "*")); err != nil || len(left) != 1 {
 		t.Errorf("loads left %v, %v", left, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/dgraph-io/badger/v4"
 	"go.uber.org/zap"
@@ -151,15 +150,15 @@ func syncPath(path string) error {
 // checkUnwritten refuses a directory that holds anything but a store that was
 // never written to.
 func (s *loadSite) checkUnwritten() error {
-	children, err := os.ReadDir(s.target)
+	children, err := readChildren(s.target)
 	if err != nil {
-		return authz.Errorf(authz.Unavailable, "the store's directory cannot be read: %w", err)
+		return err
 	}
 	if isVacant(children) {
 		return nil
 	}
 	if _, err := os.Stat(filepath.Join(s.target, badger.ManifestFilename)); err != nil {
-		return authz.Errorf(authz.FailedPrecondition, "%s is neither empty nor a store: choose another directory", s.target)
+		return noStore(s.target, children)
 	}
 	return s.checkStoreUnwritten()
 }
@@ -170,18 +169,6 @@ func (s *loadSite) checkStore() error {
 		return authz.Errorf(authz.FailedPrecondition, "there is no store in %s for an incremental backup to go on from: restore a full one, and those after it", s.target)
 	}
 	return nil
-}
-
-// isVacant reports whether a directory with these children holds nothing.
-func isVacant(children []fs.DirEntry) bool {
-	return !slices.ContainsFunc(children, func(child fs.DirEntry) bool { return !isIncidental(child.Name()) })
-}
-
-// isIncidental reports whether a name says nothing about a directory: it is
-// what loads and Badger leave there when they are killed early, or what a file
-// system has at its root.
-func isIncidental(name string) bool {
-	return name == filepath.Base(loadDir("")) || name == lockFile || name == acknowledgedFile || name == "MANIFEST-REWRITE" || name == "lost+found"
 }
 
 // checkStoreUnwritten refuses a store that was written to, and makes one where

@@ -202,7 +202,7 @@ func TestLoadRefusesWhatIsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := tree(t, foreign)
-	wantError(t, load(t, foreign, readMina), authz.FailedPrecondition, "is neither empty nor a store")
+	wantError(t, load(t, foreign, readMina), authz.FailedPrecondition, "holds no store, but letter.txt: choose")
 	if after := tree(t, foreign); !slices.Equal(after, before) {
 		t.Errorf("before there is %q, and after %q", before, after)
 	}

@@ -46,7 +46,7 @@ func TestRestoresThatAreRefused(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, authz.FailedPrecondition, "is neither empty nor a store"},
+		}, authz.FailedPrecondition, "holds no store, but notes.txt: choose"},
 		{"of a full one over a store", [][]byte{full}, func(t *testing.T, dir string) {
 			if err := restore(t, dir, full); err != nil {
 				t.Fatal(err)

@@ -22,8 +22,8 @@ import (
 
 // Options say where a store is and how it behaves.
 type Options struct {
-	// Dir is the directory of the store, made if it is not there. Empty means
-	// in memory: nothing is kept.
+	// Dir is the directory of the store, made if it is not there. One that holds
+	// something else and no store is refused. Empty means in memory: nothing is kept.
 	Dir string
 	// Retention is how long a past revision stays readable at least, and Audit how
 	// long its change record is kept: never for less, but for AuditBytes.
@@ -139,8 +139,8 @@ type Store struct {
 //
 // It reads all of the store's files once, to see that they are as they were
 // written. A store that another process has open, or whose disk is nearly full, is
-// an error of kind Unavailable; one that is damaged, or of another format, is an
-// error of kind FailedPrecondition.
+// an error of kind Unavailable; one that is damaged, or of another format, and a
+// directory that holds something else, are errors of kind FailedPrecondition.
 func Open(o Options) (*Store, error) { return open(o, freeBytes) }
 
 func open(o Options, free func(dir string) (bytes int64, known bool)) (*Store, error) {
@@ -199,6 +199,9 @@ func openBadger(d disk, size sizing, log *zap.Logger) (*badger.DB, error) {
 			return nil, err
 		}
 		err = mend(d.dir, os.Rename)
+		if err == nil {
+			err = expectNoOthers(d.dir)
+		}
 		if err == nil {
 			err = expectWritable(d.dir)
 		}

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -35,23 +33,4 @@ func (s *Store) CloseUnused() error {
 		_ = os.Remove(s.disk.dir) // which does nothing if there is something in it
 	}
 	return nil
-}
-
-// A site is where a store is opened, as it was before.
-type site struct {
-	// missing is set where the directory was not there, and vacant where no store was in
-	// it, nor anything else that somebody has put there.
-	missing, vacant bool
-}
-
-// siteOf looks at the directory of a store; empty for one in memory.
-func siteOf(dir string) site {
-	if dir == "" {
-		return site{}
-	}
-	children, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return site{missing: true, vacant: true}
-	}
-	return site{vacant: err == nil && isVacant(children)}
 }
