@@ -39,9 +39,7 @@ func readAcknowledged(dir string) (uint64, error) {
 		return 0, nil
 	}
 	if len(text) != acknowledgedSize || crc32.Checksum(text[:8], castagnoli) != binary.BigEndian.Uint32(text[8:]) {
-		return 0, authz.Errorf(authz.FailedPrecondition,
-			"%s is damaged: it tells which revision was acknowledged last, and holds nothing of the directory; restore the store from a backup, or remove the file and see with verdict directory check --deep whether all is there",
-			filepath.Join(dir, acknowledgedFile))
+		return 0, damagedAside(filepath.Join(dir, acknowledgedFile), "it tells which revision was acknowledged last, and")
 	}
 	return binary.BigEndian.Uint64(text), nil
 }

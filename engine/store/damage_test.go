@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,10 +139,7 @@ func (left leftStore) expectWhole(t *testing.T) {
 	copyStore(t, dir, left.dir)
 	s, err := Open(Options{Dir: dir, Retention: time.Hour, Clock: time.Now, Logger: zaptest.NewLogger(t)})
 	if err != nil {
-		// Refused by Badger, which tells.
-		if !strings.Contains(err.Error(), "cannot be opened") {
-			t.Errorf("opening: %v", err)
-		}
+		t.Errorf("what was verified is not opened: %v", err)
 		return
 	}
 	if holds := everything(t, s); holds != left.holds {
@@ -276,6 +274,65 @@ func TestZeroedLogIsFound(t *testing.T) {
 					t.Errorf("zeros from byte %d are not found, with %s %v", at, acknowledgedFile, acknowledged)
 				}
 			}
+		}
+	}
+}
+
+// TestDamagedFileOfBadgersIsFound damages the headers of files that Badger reads and in
+// which nothing of ours is. Nothing is changed then, and without the file all is there.
+func TestDamagedFileOfBadgersIsFound(t *testing.T) {
+	headerOfZeros := make([]byte, logHeaderSize)
+	for _, test := range []struct {
+		file    string
+		text    func(whole []byte) []byte
+		refused bool
+	}{
+		{"000001.vlog", func(whole []byte) []byte { return append([]byte("damage"), whole[6:]...) }, true},
+		{"000001.vlog", func(whole []byte) []byte { whole[7] = 1; return whole }, true},
+		{"000001.vlog", func(whole []byte) []byte { whole[8] ^= 1; return whole }, false}, // which says nothing
+		{"000001.vlog", func([]byte) []byte { return headerOfZeros }, false},
+		{"000001.vlog", func([]byte) []byte { return headerOfZeros[:logHeaderSize-1] }, false},
+		{"000001.vlog", func([]byte) []byte { return []byte("cut off") }, false},
+		{"000001.vlog", func([]byte) []byte { return []byte("cut off behind") }, false},
+		{"KEYREGISTRY", func(whole []byte) []byte { return append([]byte("0123456789abcdefdamage"), whole[22:]...) }, true},
+		{"KEYREGISTRY", func(whole []byte) []byte { return whole[:len(whole)-1] }, true},
+		{"KEYREGISTRY", func(whole []byte) []byte { return append(whole, 0) }, true},
+		{"KEYREGISTRY", func([]byte) []byte { return nil }, true},
+	} {
+		dir := t.TempDir()
+		options := Options{Dir: dir, Retention: time.Hour, Clock: time.Now, Logger: zaptest.NewLogger(t)}
+		s := newStore(t, dir)
+		fill(t, s)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, test.file)
+		text := test.text(readFile(t, path))
+		writeFile(t, path, text)
+		before := tree(t, dir)
+		s, err := Open(options)
+		if test.refused {
+			wantError(t, err, authz.FailedPrecondition, path+" is damaged: ")
+			if err != nil && !strings.Contains(err.Error(), "restore the store from a backup, or remove the file") {
+				t.Errorf("%q in %s: error %v", text, test.file, err)
+			}
+			if after := tree(t, dir); !slices.Equal(after, before) {
+				t.Errorf("%q in %s: before there is %q, and after %q", text, test.file, before, after)
+			}
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			s, err = Open(options)
+		}
+		if err != nil {
+			t.Errorf("%q in %s: %v", text, test.file, err)
+			continue
+		}
+		if _, latest := s.Revisions(); latest == 0 {
+			t.Errorf("%q in %s: nothing is there", text, test.file)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

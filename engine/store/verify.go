@@ -29,8 +29,9 @@ type verified struct {
 	longestLog int64  // bytes of entries
 }
 
-// verifyFiles reads all files of a store that hold records, and refuses one that
-// is damaged with an error of kind FailedPrecondition that names the file.
+// verifyFiles reads all files of a store that hold records, and the headers of the
+// others that Badger reads, and refuses one that is damaged with an error of kind
+// FailedPrecondition that names the file.
 func verifyFiles(dir string) (verified, error) {
 	var v verified
 	acknowledged, err := readAcknowledged(dir)
@@ -51,7 +52,7 @@ func verifyFiles(dir string) (verified, error) {
 		return v, authz.Errorf(authz.FailedPrecondition,
 			"the store in %s is damaged: revision %d was acknowledged, and its files reach to revision %d: restore it from a backup", dir, acknowledged, v.highest)
 	}
-	return v, nil
+	return v, verifyHeaders(dir)
 }
 
 // damagedFile is the error of a file that is not as it was written. One that
