@@ -309,6 +309,39 @@ func TestTheHeaviestIsReset(t *testing.T) {
 	checkEmpty(t, i)
 }
 
+// A scriptOf is a script of a client at an address.
+type scriptOf struct {
+	script
+	address textAddr
+}
+
+func (s *scriptOf) RemoteAddr() net.Addr { return s.address }
+
+// TestTheHeaviestPeerIsReset has one peer hold most with two connections, and another hold
+// less with one that holds more than each of them.
+func TestTheHeaviestPeerIsReset(t *testing.T) {
+	i := newIntake(Limits{Bytes: 220})
+	holding := func(address textAddr, size int) *conn {
+		c := i.follow(&scriptOf{address: address, script: script{said: bytes.NewReader(client(func(f *http2.Framer) {
+			open(f, 1)
+			f.WriteData(1, false, message(1000)[:size])
+		}))}}).(*conn)
+		if _, err := io.Copy(io.Discard, c); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	lighter, light, heavy := holding("10.0.0.1:1", 100), holding("10.0.0.2:1", 50), holding("10.0.0.2:2", 70)
+	last := holding("10.0.0.3:1", 1) // one more than may be
+	if len(lighter.resets) != 0 || len(light.resets) != 0 || len(last.resets) != 0 || !bytes.Equal(heavy.resets, resetOf(1, cancelled)) {
+		t.Errorf("gRPC is told of %x, %x, %x and %x", lighter.resets, light.resets, heavy.resets, last.resets)
+	}
+	for _, c := range []*conn{lighter, light, heavy, last} {
+		c.Close()
+	}
+	checkEmpty(t, i)
+}
+
 func TestResetsStandBetweenFrames(t *testing.T) {
 	for _, tt := range []struct {
 		name string

@@ -97,7 +97,7 @@ func peerAt(address string) netip.Prefix {
 		return netip.Prefix{}
 	}
 	const subscriber = 64
-	ip := at.Addr().Unmap().WithZone("")
+	ip := at.Addr().Unmap()
 	peer, _ := ip.Prefix(min(ip.BitLen(), subscriber))
 	return peer
 }

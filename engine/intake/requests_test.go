@@ -71,6 +71,59 @@ func TestRequestsAtTheLimit(t *testing.T) {
 	}
 }
 
+// TestPeersWithoutRequestsAreForgotten has requests come from many addresses.
+func TestPeersWithoutRequestsAreForgotten(t *testing.T) {
+	requests := NewRequests(Options{Logger: zap.NewNop()})
+	handler := requests.Bound(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if n := len(requests.byPeer); n != 1 {
+			t.Errorf("%d peers are known while one asks", n)
+		}
+	}), nil)
+	for _, from := range []string{"10.0.0.1:1", "10.0.0.2:1", "[2001:db8::1]:1", "@"} {
+		handler.ServeHTTP(httptest.NewRecorder(), requestFrom(from))
+	}
+	if n := len(requests.byPeer); n != 0 {
+		t.Errorf("%d peers are known when nobody asks", n)
+	}
+}
+
+// A during does something while an answer is written.
+type during struct {
+	*httptest.ResponseRecorder
+	do func()
+}
+
+func (d during) Write(text []byte) (int, error) {
+	d.do()
+	return len(text), nil
+}
+
+func TestAnswersAreHeldWhileTheyAreWritten(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		size int
+		held int64
+	}{
+		{"a small one, which the system takes at once", freeBytes, 0},
+		{"one byte more", freeBytes + 1, freeBytes + 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			requests := NewRequests(Options{Logger: zap.NewNop()})
+			expect := func(want int64) {
+				if requests.held != want {
+					t.Errorf("%d bytes are held, want %d", requests.held, want)
+				}
+			}
+			requests.Bound(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				for range 2 {
+					w.Write(make([]byte, tt.size))
+					expect(0)
+				}
+			}), nil).ServeHTTP(during{httptest.NewRecorder(), func() { expect(tt.held) }}, requestFrom("10.0.0.1:1"))
+		})
+	}
+}
+
 // A reader takes an answer only when it is read to, or given up.
 type reader struct {
 	*httptest.ResponseRecorder
