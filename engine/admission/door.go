@@ -16,8 +16,8 @@ import (
 // lock. See BenchmarkDoor.
 //
 // There are too many when more are under way than are answered within a delay, or when a
-// Line stands. A burst is let in; where it does not pass, those whose tenant has its
-// share are refused.
+// Line stands. A burst is let in; where such a crowd does not pass, those whose tenant has
+// its share are refused.
 type Door struct {
 	delay time.Duration
 	// idle has whoever calls it wait for an idle processor, and used is the processor time
@@ -32,16 +32,19 @@ type Door struct {
 	// few is how many should be under way, many how many may come at once, and total
 	// the weight of the tenants that have calls under way. They are set at each tick.
 	few, many, total atomic.Int64
-	// crowded counts those who found too many under way. When they were most, since the
-	// last tick, or a line had been standing, is in crowd, in nanoseconds since begun, which
-	// the clock of the day cannot change, and 0 for never; tight says that this was not
-	// long ago.
-	begun   time.Time
-	crowded atomic.Int64
-	crowd   atomic.Int64
-	tight   atomic.Bool
-	refused atomic.Int64
-	refusal atomic.Pointer[error]
+	// Times are nanoseconds since begun, which the clock of the day cannot change, and 0 for
+	// never. A crowd has been there from crowded on, until it is half of what makes one;
+	// those that passed since the last tick took passed, and standing counts the calls from
+	// lines that stand. Where there was a crowd for long, or a line stood for long, the last
+	// time of it is in crowd, and tight says that this was not long ago.
+	begun    time.Time
+	crowded  atomic.Int64
+	passed   atomic.Int64
+	standing atomic.Int64
+	crowd    atomic.Int64
+	tight    atomic.Bool
+	refused  atomic.Int64
+	refusal  atomic.Pointer[error]
 	// rate is how many were answered a second in better times. It is Run's.
 	rate float64
 	// before is how much processor time was used at the last tick, and most how many
@@ -79,8 +82,6 @@ const (
 	leastFew, leastMany = 64, 1_024
 	// leastBusy are those of a piece, for each processor.
 	leastBusy = leastFew / 4
-	// minCrowd are those of a burst that is over before the next tick, mostly.
-	minCrowd = 100
 	// tick is how often the door looks at what went through, and ticks how many of them
 	// a call counts.
 	tick  = 100 * time.Millisecond
@@ -134,7 +135,11 @@ func (d *Door) Arrive(share *Share, stands bool) (Call, error) {
 	}
 	tight := d.tight.Load()
 	if n := d.underWay.Load(); n >= d.few.Load() || stands {
-		d.crowded.Add(1)
+		if stands {
+			d.standing.Add(1)
+		} else if d.crowded.Load() == 0 {
+			d.crowded.CompareAndSwap(0, d.now())
+		}
 		if tight && stands && share.hasPart.Load() || (tight || n >= d.many.Load()) && share.fills(d) {
 			d.refused.Add(1)
 			return Call{}, *d.refusal.Load()
@@ -163,8 +168,18 @@ func (c Call) Leave() {
 	if c.door == nil || c.cohort.n.Add(-1) < 0 {
 		return
 	}
-	c.door.answered.Add(1)
-	c.door.underWay.Add(-1)
+	d := c.door
+	d.answered.Add(1)
+	if n := d.underWay.Add(-1); d.crowded.Load() != 0 && n < d.few.Load()/2 {
+		d.pass()
+	}
+}
+
+// pass notes that a crowd has passed.
+func (d *Door) pass() {
+	if since := d.crowded.Swap(0); since != 0 {
+		d.passed.Add(d.now() - since)
+	}
 }
 
 // Run adapts the door to what goes through it, until the context ends.
@@ -190,15 +205,16 @@ func (d *Door) adapt(slot int, now time.Time, over time.Duration) {
 	processors := int64(runtime.GOMAXPROCS(0))
 	// What is refused was not answered, which says nothing of what could have been.
 	d.rate = max(answered/over.Seconds(), forget*d.rate)
-	// A crowd begins when most find it, and stays while some are refused for it.
+	// A crowd is there for long when it is for most of the time, or most are from lines that
+	// stand, and stays while some are refused for it.
 	// Where less was done than can be, the process was kept from its processors for a
 	// while, or does not need them, and that is no reason to refuse more.
-	const full = 0.6
-	crowded := float64(d.crowded.Swap(0))
+	const full, most, some = 0.6, 0.5, 0.05
+	crowd := d.crowdOf(now, over) + float64(d.standing.Swap(0))/max(1, answered+refused)
 	switch {
 	case d.busy(over) < full*d.most:
 		d.crowd.Store(0)
-	case crowded > max(minCrowd, (answered+refused)/2), d.tight.Load() && refused > answered/20:
+	case crowd > most, d.tight.Load() && refused > some*answered:
 		d.crowdAt(now)
 	}
 	d.tight.Store(now.Sub(d.begun)-time.Duration(d.crowd.Load()) < alert)
@@ -215,8 +231,22 @@ func (d *Door) adapt(slot int, now time.Time, over time.Duration) {
 	d.refusal.Store(&err)
 }
 
-// crowdAt notes that there was a crowd.
+// crowdOf is for which part of a time until now there was a crowd.
+func (d *Door) crowdOf(now time.Time, over time.Duration) float64 {
+	there := d.passed.Swap(0)
+	if since := d.crowded.Load(); since != 0 {
+		if until := int64(now.Sub(d.begun)); d.crowded.CompareAndSwap(since, until) {
+			there += until - since
+		}
+	}
+	return float64(there) / float64(over)
+}
+
+// crowdAt notes that there was a crowd for long.
 func (d *Door) crowdAt(now time.Time) { d.crowd.Store(int64(now.Sub(d.begun))) }
+
+// now is the time since the door began.
+func (d *Door) now() int64 { return int64(time.Since(d.begun)) }
 
 // busy is how many processors the process used over a time, about.
 func (d *Door) busy(over time.Duration) float64 {

@@ -44,6 +44,48 @@ func TestDoorLetsBurstsIn(t *testing.T) {
 	}
 }
 
+// Calls that come at once, again and again, and are answered long before the next do, are
+// no crowd, however many of all calls they are.
+func TestDoorLetsBurstsInAgainAndAgain(t *testing.T) {
+	const answers = 50
+	tests := []struct {
+		name   string
+		bursts flood
+		after  *flood
+	}{
+		{name: "now and then", bursts: flood{each: 400, every: 500}},
+		{name: "often", bursts: flood{each: 400, every: 40}},
+		{name: "after a flood", bursts: flood{each: 2_000, every: 500}, after: &flood{tenant: "blue", each: 2 * answers}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				var ended atomic.Int64 // when the flood had, which took all processors
+				door := NewDoor(DoorOptions{Tenants: map[string]int{"blue": 1}, Used: func() time.Duration {
+					over := time.Since(start)
+					if flood := time.Duration(ended.Load()); flood != 0 {
+						return flood + (over-flood)/10
+					}
+					return over
+				}})
+				run(t, door)
+				if tt.after != nil {
+					serve(door, 3*time.Second, answers, tt.after)
+				}
+				ended.Store(int64(time.Since(start)))
+				time.Sleep(time.Second / 2)
+				bursts, steady := tt.bursts, &flood{tenant: "blue", each: 1}
+				bursts.tenant = "blue"
+				serve(door, 5*time.Second, answers, &bursts, steady)
+				if n := bursts.turned + steady.turned; n > 0 {
+					t.Errorf("%d were refused", n)
+				}
+			})
+		})
+	}
+}
+
 func TestWithoutADoorAllAreLetIn(t *testing.T) {
 	var door *Door
 	call, err := door.Arrive(door.Of("blue"), true)
@@ -54,10 +96,11 @@ func TestWithoutADoorAllAreLetIn(t *testing.T) {
 }
 
 // A flood is calls of a tenant that come at a rate and are answered, together with
-// those of others, at the server's.
+// those of others, at the server's: so many each millisecond, or every few.
 type flood struct {
 	tenant     string
-	each       int // millisecond
+	each       int
+	every      int // millisecond
 	in, turned int
 }
 
@@ -65,8 +108,11 @@ type flood struct {
 // the order in which they came.
 func serve(door *Door, over time.Duration, answers int, floods ...*flood) (longest int) {
 	var inside []Call
-	for range over / time.Millisecond {
+	for at := range int(over / time.Millisecond) {
 		for _, f := range floods {
+			if at%max(1, f.every) > 0 {
+				continue
+			}
 			for range f.each {
 				call, err := door.Arrive(door.Of(f.tenant), false)
 				if err != nil {
