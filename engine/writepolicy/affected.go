@@ -21,10 +21,8 @@ func affected(ctx context.Context, proposal *directory.Proposal, concerned map[a
 			return nil, err
 		}
 	}
-	if err := s.below(ctx); err != nil {
-		return nil, err
-	}
-	return s.found, s.bounded(ctx, len(s.found))
+	err := s.below(ctx)
+	return s.found, err
 }
 
 // A search finds the entities that a write affects.

@@ -236,6 +236,54 @@ violations contains ref if {
 	}
 }
 
+// TestGrantsThatAreTaken has an invariant that a grant keeps: who loses it is asked about.
+func TestGrantsThatAreTaken(t *testing.T) {
+	rules := map[string]eval.Rule{}
+	d := newDirectory(t, func(string) (map[string]eval.Rule, error) { return rules, nil })
+	mustWrite(t, d, `{"entity":{"type":"user","id":"kim"}}`, `{"entity":{"type":"user","id":"mina"}}`, grantLine("g", "user:kim", "employee", ""))
+	rules = made(t, `package verdict.invariants
+
+violations contains ref if {
+	some ref in input.subjects
+	count(data.directory.ref[ref].grants) == 0
+}
+`)
+	const want = "the policy does not let this be: user:kim"
+	wantError(t, write(t, d, "", `{"delete":{"grant":"g"}}`), authz.FailedPrecondition, want)
+	wantError(t, write(t, d, "", grantLine("g", "user:mina", "employee", "")), authz.FailedPrecondition, want)
+}
+
+// TestAllWhoAreAffectedAreAskedAbout has more of them than one question asks about, of
+// which only the last may not be.
+func TestAllWhoAreAffectedAreAskedAbout(t *testing.T) {
+	d := newDirectory(t, always(made(t, "package verdict.invariants\n\nviolations contains ref if {\n\tsome ref in input.subjects\n\tref == \"user:last\"\n\tdata.directory.ref[ref]\n}")))
+	lines := make([]string, 0, 500)
+	for i := range cap(lines) - 1 {
+		lines = append(lines, fmt.Sprintf(`{"entity":{"type":"user","id":"u%d"}}`, i))
+	}
+	lines = append(lines, `{"entity":{"type":"user","id":"last"}}`)
+	wantError(t, write(t, d, "", lines...), authz.FailedPrecondition, "the policy does not let this be: user:last")
+}
+
+// TestRolesAreConcernedAsTheyAreThen has the policy read from the directory which roles
+// matter: those that do once the write is made.
+func TestRolesAreConcernedAsTheyAreThen(t *testing.T) {
+	d := newDirectory(t, always(made(t, `package verdict.invariants
+
+roles := {role | some role in data.directory.policy.roles.attributes.matter}
+
+violations contains ref if {
+	some ref in input.subjects
+	count(data.directory.ref[ref].grants) > 0
+}
+`)))
+	mustWrite(t, d, `{"entity":{"type":"user","id":"kim"}}`, `{"entity":{"type":"policy","id":"roles","attributes":{"matter":[]}}}`)
+	mustWrite(t, d, grantLine("a", "user:kim", "clerk", ""))
+	mustWrite(t, d, `{"delete":{"grant":"a"}}`)
+	wantError(t, write(t, d, "", `{"entity":{"type":"policy","id":"roles","attributes":{"matter":["role:clerk"]}}}`, grantLine("a", "user:kim", "clerk", "")),
+		authz.FailedPrecondition, "the policy does not let this be: user:kim")
+}
+
 // TestWhatIsAmissKeepsNobodyFromWriting has a conflict from before the policy knew it.
 func TestWhatIsAmissKeepsNobodyFromWriting(t *testing.T) {
 	rules := map[string]eval.Rule{}
