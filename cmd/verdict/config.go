@@ -28,7 +28,7 @@ import (
 // A config is every setting of the service. Flags stand over the environment,
 // the environment over the file, the file over the defaults.
 //
-// The file is read by goccy/go-yaml, whose errors show the line at fault; the
+// The file is read by goccy/go-yaml, whose errors tell the line at fault; the
 // environment by caarlos0/env, which works on the same struct.
 type config struct {
 	Data        string                  `yaml:"data" env:"VERDICT_DATA"`
@@ -203,8 +203,9 @@ func (c *config) readYAML(text []byte) error {
 	return nil
 }
 
-// atLine is an error of the YAML library as a person reads it: with the line
-// at fault.
+// atLine is an error of the YAML library as a person reads it: with the number of the line
+// at fault, and without the line. A file named by mistake may hold a key or a password, and
+// what is said here comes to the log.
 func atLine(err error) error {
 	var mismatch *yaml.TypeError
 	if errors.As(err, &mismatch) {
@@ -214,7 +215,7 @@ func atLine(err error) error {
 		}
 		err = &yaml.SyntaxError{Message: expected, Token: mismatch.Token}
 	}
-	return errors.New(strings.TrimSpace(yaml.FormatError(err, false, true)))
+	return errors.New(strings.TrimSpace(yaml.FormatError(err, false, false)))
 }
 
 const environmentPrefix = "VERDICT_"

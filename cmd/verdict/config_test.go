@@ -293,6 +293,35 @@ func FuzzConfig(f *testing.F) {
 	})
 }
 
+// TestLinesOfAFileAreNotShown reads files that somebody took for the configuration, or put
+// into it: what is secret in them must not come to a terminal and a log.
+func TestLinesOfAFileAreNotShown(t *testing.T) {
+	for name, file := range map[string]string{
+		"a private key":            "-----BEGIN PRIVATE KEY-----\nhidden\nhidden==\n-----END PRIVATE KEY-----\n",
+		"a token":                  "hidden\n",
+		"a name and a password":    "password: hidden\n",
+		"a name twice":             "password: hidden\npassword: hidden\n",
+		"a JWK":                    `{"kty": "oct", "k": "hidden"}`,
+		"a text that does not end": "token: \"hidden\nmore: [hidden,\n",
+		"a list":                   "- hidden\n",
+		"a tab":                    "? password: hidden\n\thidden: [}\n",
+		"a Secret of Kubernetes":   "apiVersion: v1\nkind: Secret\ndata:\n  password: hidden\n",
+		"a secret beside settings": "data: d\npassword: hidden\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "verdict.yaml")
+			write(t, path, file)
+			_, err := loadConfig(path, nil)
+			if err == nil || !strings.Contains(err.Error(), path) {
+				t.Fatalf("error %v, want one of the file", err)
+			}
+			if strings.Contains(err.Error(), "hidden") {
+				t.Errorf("what is hidden is shown: %v", err)
+			}
+		})
+	}
+}
+
 // settingNames lists the paths of all settings below a struct, as in the file.
 func settingNames(t reflect.Type, prefix string) []string {
 	var names []string

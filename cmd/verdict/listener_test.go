@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -24,15 +26,27 @@ func TestPortInUse(t *testing.T) {
 	}
 }
 
-// TestFileInThePlaceOfASocket has a file where a socket is to be, which is somebody's.
-func TestFileInThePlaceOfASocket(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "file")
-	write(t, path, "kept")
-	if listener, err := openListener(unixPrefix+path, defaultSockets()); err == nil {
-		listener.Close()
-		t.Error("a socket is made in the place of a file")
+// TestNoSocket says why there can be none at a path, and leaves what is there.
+func TestNoSocket(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	write(t, file, "kept")
+	longest := len(syscall.RawSockaddrUnix{}.Path) - 1
+	for path, want := range map[string]string{
+		file:                               file + " is there, and is no socket: remove it, or name another path",
+		dir:                                dir + " is there, and is no socket",
+		filepath.Join(dir, "n", "s"):       "there is no directory " + filepath.Join(dir, "n") + ": make it, or name another",
+		"/" + strings.Repeat("d", longest): fmt.Sprintf("is too long for a socket: the system takes paths of up to %d bytes", longest),
+	} {
+		listener, err := openListener(unixPrefix+path, defaultSockets())
+		if err == nil {
+			listener.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: the error is %v, want %s", path, err, want)
+		}
 	}
-	if text, err := os.ReadFile(path); err != nil || string(text) != "kept" {
+	if text, err := os.ReadFile(file); err != nil || string(text) != "kept" {
 		t.Errorf("the file has %q, %v", text, err)
 	}
 }

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -87,7 +90,7 @@ func systemID(name string, lookUp func(string) (string, error)) (int, error) {
 func (c socketsConfig) listen(path string) (_ net.Listener, err error) {
 	listener, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, err
+		return nil, noSocket(path, err)
 	}
 	defer func() {
 		if err != nil {
@@ -108,4 +111,18 @@ func (c socketsConfig) listen(path string) (_ net.Listener, err error) {
 		}
 	}
 	return listener, os.Chmod(path, fs.FileMode(c.Mode))
+}
+
+// noSocket says why there can be no socket at a path, where the system's words do not.
+func noSocket(path string, err error) error {
+	longest := len(syscall.RawSockaddrUnix{}.Path) - 1
+	switch {
+	case len(path) > longest:
+		return fmt.Errorf("%s is too long for a socket: the system takes paths of up to %d bytes", path, longest)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: there is no directory %s: make it, or name another", path, filepath.Dir(path))
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s is there, and is no socket: remove it, or name another path", path)
+	}
+	return err
 }

@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
-	"fmt"
+	"errors"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
@@ -33,11 +33,12 @@ func NewToken() string {
 // String is the hash in hexadecimal.
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
-// UnmarshalText implements encoding.TextUnmarshaler: 64 hexadecimal digits.
+// UnmarshalText implements encoding.TextUnmarshaler: 64 hexadecimal digits. Its error does
+// not quote the text, which may be the token.
 func (h *Hash) UnmarshalText(text []byte) error {
 	digits, err := hex.DecodeString(string(text))
 	if err != nil || len(digits) != len(h) {
-		return fmt.Errorf("%q is no hash of a token: expected the 64 hexadecimal digits that verdict token prints", text)
+		return errors.New("is no hash of a token: expected the 64 hexadecimal digits that verdict token prints")
 	}
 	copy(h[:], digits)
 	return nil
