@@ -24,7 +24,7 @@ type intakeConfig struct {
 func defaultIntake() intakeConfig {
 	return intakeConfig{
 		Headers: 64 << 10,
-		Calls:   intake.DefaultCalls, CallsPerPeer: intake.DefaultCallsPerPeer, CallsPerConnection: 1_000,
+		Calls:   intake.DefaultCalls, CallsPerPeer: intake.DefaultCallsPerPeer, CallsPerConnection: 250,
 		InFlight: intake.DefaultBytes, Transfer: duration(intake.DefaultTransfer), Idle: duration(15 * time.Minute),
 	}
 }

@@ -129,7 +129,7 @@ type Options struct {
 	// A call with more is reset.
 	MaxHeaderBytes int
 	// MaxCalls is how many calls of one connection, streams included, are open at a time;
-	// 0 means 1,000. What a client calls beyond that waits on its side.
+	// 0 means 250. What a client calls beyond that waits on its side.
 	MaxCalls int
 	// Intake bounds what all clients together have the server hold for them.
 	Intake intake.Limits
@@ -148,7 +148,7 @@ const (
 	defaultMaxMessageBytes = 16 << 20
 	defaultSilence         = 30 * time.Second
 	defaultMaxHeaderBytes  = 64 << 10
-	defaultMaxCalls        = 1_000
+	defaultMaxCalls        = 250
 	// windowBytes is what a client may send of a call before it is served. What a call
 	// takes then has a window of its own size.
 	windowBytes = 64 << 10
