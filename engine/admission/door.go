@@ -33,10 +33,10 @@ type Door struct {
 	// the weight of the tenants that have calls under way. They are set at each tick.
 	few, many, total atomic.Int64
 	// Times are nanoseconds since begun, which the clock of the day cannot change, and 0 for
-	// never. A crowd has been there from crowded on, until it is half of what makes one;
-	// those that passed since the last tick took passed, and standing counts the calls from
-	// lines that stand. Where there was a crowd for long, or a line stood for long, the last
-	// time of it is in crowd, and tight says that this was not long ago.
+	// never. Too many have been under way from crowded on; those that passed since the last
+	// tick took passed, and standing counts the calls from lines that stand. Where there was
+	// a crowd for long, or a line stood for long, the last time of it is in crowd, and tight
+	// says that this was not long ago.
 	begun    time.Time
 	crowded  atomic.Int64
 	passed   atomic.Int64
@@ -170,12 +170,12 @@ func (c Call) Leave() {
 	}
 	d := c.door
 	d.answered.Add(1)
-	if n := d.underWay.Add(-1); d.crowded.Load() != 0 && n < d.few.Load()/2 {
+	if n := d.underWay.Add(-1); d.crowded.Load() != 0 && n < d.few.Load() {
 		d.pass()
 	}
 }
 
-// pass notes that a crowd has passed.
+// pass notes that no more than should be are under way.
 func (d *Door) pass() {
 	if since := d.crowded.Swap(0); since != 0 {
 		d.passed.Add(d.now() - since)
@@ -187,14 +187,16 @@ func (d *Door) Run(ctx context.Context) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	d.before, d.most = d.used(), 0 // what was used before is not of the first tick
-	for before, n := time.Now(), 1; ; n++ {
+	for before, n := time.Now(), 1; ; {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C: // late where there is much to do
+		case <-ticker.C: // late where there is much to do, and then the next comes soon
 			now := time.Now()
-			d.adapt(n%ticks, now, now.Sub(before))
-			before = now
+			if over := now.Sub(before); over >= tick/2 {
+				d.adapt(n%ticks, now, over)
+				before, n = now, n+1
+			}
 		}
 	}
 }
@@ -227,6 +229,9 @@ func (d *Door) adapt(slot int, now time.Time, over time.Duration) {
 	}
 	d.total.Store(max(1, total))
 	d.apportion()
+	if d.underWay.Load() < d.few.Load() {
+		d.pass() // where those of a crowd are forgotten, none of them ends it
+	}
 	err := overloaded(time.Duration(refused / max(answered, 1) * float64(leastRetry)))
 	d.refusal.Store(&err)
 }

@@ -55,6 +55,7 @@ func TestDoorLetsBurstsInAgainAndAgain(t *testing.T) {
 	}{
 		{name: "now and then", bursts: flood{each: 400, every: 500}},
 		{name: "often", bursts: flood{each: 400, every: 40}},
+		{name: "for a good part of the time", bursts: flood{each: 1_500, every: 90}},
 		{name: "after a flood", bursts: flood{each: 2_000, every: 500}, after: &flood{tenant: "blue", each: 2 * answers}},
 	}
 	for _, tt := range tests {
@@ -80,6 +81,92 @@ func TestDoorLetsBurstsInAgainAndAgain(t *testing.T) {
 				serve(door, 5*time.Second, answers, &bursts, steady)
 				if n := bursts.turned + steady.turned; n > 0 {
 					t.Errorf("%d were refused", n)
+				}
+			})
+		})
+	}
+}
+
+// TestDoorLetsABurstInOnASteadyLoad has one call less under way than makes a crowd, and
+// then, for some milliseconds, more.
+func TestDoorLetsABurstInOnASteadyLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		door := NewDoor(DoorOptions{Tenants: map[string]int{"blue": 1}, Used: func() time.Duration { return time.Since(start) }})
+		run(t, door)
+		const each, takes, burst = 60, 7 * time.Millisecond, 250
+		refused, tight := 0, false
+		for at := range 10_000 {
+			calls := each
+			if at > 2_000 && at%2_000 == 0 {
+				calls += burst
+			}
+			for range calls {
+				call, err := door.Arrive(door.Of("blue"), false)
+				if err != nil {
+					refused++
+					continue
+				}
+				// The rate comes to what they are in a second.
+				time.AfterFunc(min(takes, time.Duration(at)*time.Millisecond/100), call.Leave)
+			}
+			time.Sleep(time.Millisecond)
+			tight = tight || door.tight.Load()
+		}
+		if refused > 0 || tight {
+			t.Errorf("%d were refused, and the door was tight = %t", refused, tight)
+		}
+		time.Sleep(takes)
+	})
+}
+
+// TestDoorForgetsACrowd has calls that stay for so long that they count no more.
+func TestDoorForgetsACrowd(t *testing.T) {
+	for name, after := range map[string]int{"nothing": 0, "a little": 1} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				door := NewDoor(DoorOptions{Tenants: map[string]int{"blue": 1}, Used: func() time.Duration { return time.Since(start) }})
+				run(t, door)
+				come := func(n int) {
+					for range n {
+						if call, err := door.Arrive(door.Of("blue"), false); err == nil {
+							time.AfterFunc(2*ticks*tick, call.Leave)
+						}
+					}
+				}
+				come(leastFew * runtime.GOMAXPROCS(0))
+				for range 100 {
+					time.Sleep(tick)
+					come(after)
+				}
+				if door.tight.Load() {
+					t.Errorf("it is tight, with %d under way", door.underWay.Load())
+				}
+				time.Sleep(2 * ticks * tick)
+			})
+		})
+	}
+}
+
+// TestDoorIsTightWhileLinesStand has no more come than are answered, most of them from
+// lines that stand.
+func TestDoorIsTightWhileLinesStand(t *testing.T) {
+	for name, tt := range map[string]struct {
+		standing int // of ten
+		want     bool
+	}{"most of them": {6, true}, "a part": {4, false}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				door := running(t, map[string]int{"blue": 1})
+				for at := range 2_000 {
+					if call, err := door.Arrive(door.Of("blue"), at%10 < tt.standing); err == nil {
+						call.Leave()
+					}
+					time.Sleep(time.Millisecond)
+				}
+				if got := door.tight.Load(); got != tt.want {
+					t.Errorf("it is tight = %t", got)
 				}
 			})
 		})
@@ -264,27 +351,35 @@ func TestDoorRefusesAfterAStartThatTookLong(t *testing.T) {
 }
 
 // TestDoorIsNotMisledByLateTicks has what looks at the door come late now and then, as it
-// does where there is much to do.
+// does where there is much to do, and what it sees be told in grains.
 func TestDoorIsNotMisledByLateTicks(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
-		looks := 0
-		door := NewDoor(DoorOptions{Used: func() time.Duration {
-			used := time.Since(start)
-			if looks++; looks%10 == 0 {
-				time.Sleep(2*tick + tick/2)
-			}
-			return used
-		}})
-		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
-		defer stop()
-		if err := door.Run(ctx); err != nil {
-			t.Fatal(err)
-		}
-		if door.most > 1.01 {
-			t.Errorf("%.2f processors were used, it takes, of one that was", door.most)
-		}
-	})
+	for name, tt := range map[string]struct{ late, grain time.Duration }{
+		"two of them, and not to the next": {2*tick + tick/2, time.Nanosecond},
+		"nearly to the next":               {2*tick - time.Millisecond, 4 * time.Millisecond},
+		"to the next":                      {2 * tick, 4 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				looks := 0
+				door := NewDoor(DoorOptions{Used: func() time.Duration {
+					used := time.Since(start).Truncate(tt.grain)
+					if looks++; looks%10 == 0 {
+						time.Sleep(tt.late)
+					}
+					return used
+				}})
+				ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+				defer stop()
+				if err := door.Run(ctx); err != nil {
+					t.Fatal(err)
+				}
+				if door.most > 1.1 {
+					t.Errorf("%.2f processors were used, it takes, of one that was", door.most)
+				}
+			})
+		})
+	}
 }
 
 // TestDoorForgivesWhatTheProcessWasKeptFrom has half of what can be answered come while
