@@ -215,7 +215,19 @@ func atLine(err error) error {
 		}
 		err = &yaml.SyntaxError{Message: expected, Token: mismatch.Token}
 	}
-	return errors.New(strings.TrimSpace(yaml.FormatError(err, false, false)))
+	said := strings.TrimSpace(yaml.FormatError(err, false, false))
+	for _, quotes := range quoting {
+		said = quotes.ReplaceAllString(said, "$1")
+	}
+	return errors.New(said)
+}
+
+// quoting are the errors of the YAML library that quote what may be a secret: the name of
+// an alias and what follows a block's mark, which both may begin a password, and a field's
+// name that is no word.
+var quoting = []*regexp.Regexp{
+	regexp.MustCompile(`(?s)(could not find alias|cannot find anchor by alias name|invalid header option):? .*`),
+	regexp.MustCompile(`(?s)(unknown field|mapping key) "(?:[^"]*[^"a-zA-Z_-][^"]*|[^"]{41,})"`),
 }
 
 const environmentPrefix = "VERDICT_"

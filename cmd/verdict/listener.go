@@ -56,6 +56,9 @@ func openListener(address string, sockets socketsConfig) (net.Listener, error) {
 		conn, err := net.DialTimeout("unix", path, time.Second)
 		if err == nil {
 			conn.Close()
+		}
+		// One that does not answer just now is not dead.
+		if !errors.Is(err, syscall.ECONNREFUSED) {
 			return nil, fmt.Errorf("%s is in use by another process: end that one, or choose another address", path)
 		}
 		if err := os.Remove(path); err != nil {

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -96,6 +98,39 @@ func TestSocketsAreGivenAway(t *testing.T) {
 				t.Errorf("it is of %d:%d, want %d:%d", of.Uid, of.Gid, tt.uid, tt.gid)
 			}
 		})
+	}
+}
+
+// TestSocketOfAServerThatDoesNotAnswer has one with as many connections before it as may
+// wait, as before a process that is stopped.
+func TestSocketOfAServerThatDoesNotAnswer(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	server, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(server)
+	if err := errors.Join(syscall.Bind(server, &syscall.SockaddrUnix{Name: path}), syscall.Listen(server, 0)); err != nil {
+		t.Fatal(err)
+	}
+	waiting, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer waiting.Close()
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := openListener(unixPrefix+path, defaultSockets())
+	if err == nil {
+		listener.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), path+" is in use by another process") {
+		t.Errorf("the error is %v", err)
+	}
+	if after, err := os.Stat(path); err != nil || !os.SameFile(before, after) {
+		t.Errorf("the socket is another: %v", err)
 	}
 }
 

@@ -24,7 +24,7 @@ func (c tracingConfig) validate(refuse func(field, format string, args ...any)) 
 	if c.Endpoint != "" {
 		at, err := url.Parse(c.Endpoint)
 		if err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
-			refuse("tracing.endpoint", "%q is no URL: expected one such as http://localhost:4317, or https", c.Endpoint)
+			refuse("tracing.endpoint", "is no URL: expected one such as http://localhost:4317, or https")
 		}
 	}
 	if !(c.Sampling >= 0 && c.Sampling <= 1) {

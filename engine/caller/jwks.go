@@ -17,6 +17,9 @@ import (
 // Redirects are not followed: whoever could redirect could say who signs.
 func KeysAt(address string) (func(context.Context) ([]byte, error), error) {
 	parsed, err := url.Parse(address)
+	if err == nil {
+		address = parsed.Redacted()
+	}
 	if err != nil || parsed.Host == "" || parsed.User != nil || parsed.Scheme != "https" && (parsed.Scheme != "http" || !isLoopback(parsed.Hostname())) {
 		return nil, authz.Errorf(authz.Invalid, "%s is no address of keys: expected https://…", authz.Quote(address))
 	}
