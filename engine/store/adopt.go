@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
@@ -117,5 +119,12 @@ func isStoreFile(name string) bool {
 	case badger.ManifestFilename, badger.KeyRegistryFileName, "DISCARD", acknowledgedFile:
 		return true
 	}
-	return strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".vlog") || strings.HasSuffix(name, ".mem")
+	return isNumbered(name)
+}
+
+// isNumbered reports whether a name is that of a table or a log.
+func isNumbered(name string) bool {
+	number, ending, _ := strings.Cut(name, ".")
+	_, err := strconv.ParseUint(number, 10, 64)
+	return err == nil && slices.Contains([]string{"sst", "vlog", "mem"}, ending)
 }

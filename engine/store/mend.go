@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
@@ -23,16 +24,20 @@ func mend(dir string, rename func(from, to string) error) error {
 // removeUnbegun removes the logs that are empty: a process that is killed while
 // Badger makes one leaves it so, and Badger does not open a store that has one.
 func removeUnbegun(dir string) error {
-	for _, pattern := range []string{"*.mem", "*.vlog"} {
-		paths, _ := filepath.Glob(filepath.Join(dir, pattern)) // the pattern is well formed
-		for _, path := range paths {
-			info, err := os.Lstat(path)
-			if err == nil && info.Size() == 0 {
-				err = os.Remove(path)
-			}
-			if err != nil {
-				return fmt.Errorf("removing a log that was not begun: %w", err)
-			}
+	children, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, child := range children {
+		if name := child.Name(); !isNumbered(name) || strings.HasSuffix(name, ".sst") {
+			continue
+		}
+		info, err := child.Info()
+		if err == nil && info.Size() == 0 {
+			err = os.Remove(filepath.Join(dir, child.Name()))
+		}
+		if err != nil {
+			return fmt.Errorf("removing a log that was not begun: %w", err)
 		}
 	}
 	return nil

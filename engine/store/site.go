@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/dgraph-io/badger/v4"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
@@ -38,7 +39,7 @@ func expectNoOthers(dir string) error {
 	if err != nil {
 		return err
 	}
-	if isVacant(children) || slices.ContainsFunc(children, func(child fs.DirEntry) bool { return isStoreFile(child.Name()) }) {
+	if isVacant(children) || slices.ContainsFunc(children, func(child fs.DirEntry) bool { return isOfAStore(child.Name()) }) {
 		return nil
 	}
 	return noStore(dir, children)
@@ -81,9 +82,21 @@ func isVacant(children []fs.DirEntry) bool {
 	return !slices.ContainsFunc(children, func(child fs.DirEntry) bool { return !isIncidental(child.Name()) })
 }
 
+// isOfAStore reports whether a name is of what nothing else has, such as a table, or a
+// restored store that is to take its place.
+func isOfAStore(name string) bool {
+	return name == badger.ManifestFilename || name == restoredDir || name == placingDir || isNumbered(name)
+}
+
 // isIncidental reports whether a name says nothing about a directory: it is
-// what loads and Badger leave there when they are killed early, or what a file
-// system has at its root.
+// what loads and Badger leave there when they are killed early, or what file
+// systems have at their root, much of it hidden.
 func isIncidental(name string) bool {
-	return name == filepath.Base(loadDir("")) || name == lockFile || name == acknowledgedFile || name == "MANIFEST-REWRITE" || name == "lost+found"
+	switch name {
+	case restoredDir, placingDir:
+		return false
+	case lockFile, acknowledgedFile, "MANIFEST-REWRITE", "lost+found":
+		return true
+	}
+	return strings.HasPrefix(name, ".")
 }

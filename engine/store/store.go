@@ -198,9 +198,9 @@ func openBadger(d disk, size sizing, log *zap.Logger) (*badger.DB, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = mend(d.dir, os.Rename)
+		err = expectNoOthers(d.dir)
 		if err == nil {
-			err = expectNoOthers(d.dir)
+			err = mend(d.dir, os.Rename)
 		}
 		if err == nil {
 			err = expectWritable(d.dir)

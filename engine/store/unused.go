@@ -1,7 +1,10 @@
 package store
 
 import (
+	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
@@ -24,6 +27,11 @@ func (s *Store) CloseUnused() error {
 	}
 	defer unlock()
 	if acknowledged, err := readAcknowledged(s.disk.dir); err != nil || acknowledged > 0 {
+		return err
+	}
+	// What was loaded is not acknowledged.
+	children, err := readChildren(s.disk.dir)
+	if err != nil || slices.ContainsFunc(children, func(child fs.DirEntry) bool { return strings.HasSuffix(child.Name(), ".sst") }) {
 		return err
 	}
 	if err := removeStore(s.disk.dir); err != nil {

@@ -21,6 +21,11 @@ func TestUnusedStoreIsRemoved(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	loaded := func(t *testing.T, dir string) {
+		if err := load(t, dir, readMina); err != nil {
+			t.Fatal(err)
+		}
+	}
 	nothing := func(*testing.T, string) {}
 	for _, test := range []struct {
 		name string
@@ -38,6 +43,7 @@ func TestUnusedStoreIsRemoved(t *testing.T) {
 		{name: "a store that was there", before: written, store: true},
 		{name: "a store that was written to", before: nothing, write: true, store: true},
 		{name: "a store that another has written to since", before: nothing, since: written, store: true},
+		{name: "a store that was loaded since", before: nothing, since: loaded, store: true},
 		{name: "a store that another has open", before: nothing, since: func(t *testing.T, dir string) { newStore(t, dir) }, store: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
