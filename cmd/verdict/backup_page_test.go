@@ -11,6 +11,9 @@ import (
 // TestBackupPage does what docs/backup.md tells a newcomer, and sees what the page
 // shows.
 func TestBackupPage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one command is run after another")
+	}
 	needTools(t, "bash")
 	ports := freePorts(t, 2)
 	// The commands take the server's address from nowhere else.

@@ -11,6 +11,9 @@ import (
 // TestCallersPage does what docs/callers.md tells, each way for a caller to show who it
 // is, and sees what the page shows.
 func TestCallersPage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one command is run after another")
+	}
 	needTools(t, "openssl", "jq", "curl", "bash", "basenc")
 	ports := freePorts(t, 2)
 	chapter := strings.NewReplacer("127.0.0.1:8182", ports[0], "127.0.0.1:8181", ports[1]).

@@ -10,6 +10,9 @@ import (
 
 // TestChangesPage does what docs/changes.md tells, and sees what the page shows.
 func TestChangesPage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one command is run after another")
+	}
 	needTools(t, "bash")
 	bundle, err := filepath.Abs(filepath.Join("..", "..", "bundles", "workforce"))
 	if err != nil {

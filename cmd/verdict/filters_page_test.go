@@ -11,6 +11,9 @@ import (
 // TestFiltersPage does what docs/filters.md tells a newcomer, with the SQLite that
 // Python has, and sees what the page shows.
 func TestFiltersPage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one command is run after another")
+	}
 	needTools(t, "python3", "curl", "bash")
 	ports := freePorts(t, 2)
 	chapter := strings.NewReplacer("127.0.0.1:8181", ports[0], "./verdict import", "./verdict import --server "+ports[1]).

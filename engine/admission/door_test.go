@@ -96,9 +96,9 @@ func TestDoorLetsABurstInOnASteadyLoad(t *testing.T) {
 		run(t, door)
 		const each, takes, burst = 60, 7 * time.Millisecond, 250
 		refused, tight := 0, false
-		for at := range 10_000 {
+		for at := range 5_000 {
 			calls := each
-			if at > 2_000 && at%2_000 == 0 {
+			if at > 2_000 && at%1_000 == 0 {
 				calls += burst
 			}
 			for range calls {
