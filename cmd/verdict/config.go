@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -197,10 +198,28 @@ func (c *config) readYAML(text []byte) error {
 	default:
 		return errors.New("there is a second YAML document: expected one")
 	}
+	var names onlyNames
+	ast.Walk(&names, file.Docs[0].Body)
+	if names.err != nil {
+		return atLine(names.err)
+	}
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(c); err != nil {
 		return atLine(err)
 	}
 	return nil
+}
+
+// onlyNames finds a key that is no text. The YAML library passes over all of an object that
+// has one: without this, callers would not be asked who they are for a number among their
+// settings.
+type onlyNames struct{ err error }
+
+// Visit implements ast.Visitor.
+func (v *onlyNames) Visit(node ast.Node) ast.Visitor {
+	if member, ok := node.(*ast.MappingValueNode); ok && !member.Key.IsMergeKey() && member.Key.Type() != ast.StringType && v.err == nil {
+		v.err = &yaml.SyntaxError{Message: "expected the name of a setting: put one that is no word in quotes, and a value with commas as well", Token: member.Key.GetToken()}
+	}
+	return v
 }
 
 // atLine is an error of the YAML library as a person reads it: with the number of the line
@@ -210,10 +229,21 @@ func atLine(err error) error {
 	var mismatch *yaml.TypeError
 	if errors.As(err, &mismatch) {
 		expected := errNoScalar.Error()
-		if mismatch.DstType.Kind() == reflect.Bool {
-			expected = "expected true or false"
+		switch mismatch.DstType.Kind() {
+		case reflect.Bool:
+			expected = errNoBoolean.Error()
+		case reflect.Float64:
+			expected = errNoNumber.Error()
 		}
 		err = &yaml.SyntaxError{Message: expected, Token: mismatch.Token}
+	}
+	var misplaced *yaml.UnexpectedNodeTypeError
+	if errors.As(err, &misplaced) {
+		expected := "expected settings and their values, such as name: value"
+		if misplaced.Expected == ast.SequenceType {
+			expected = "expected a list, such as [one, another]"
+		}
+		err = &yaml.SyntaxError{Message: expected, Token: misplaced.Token}
 	}
 	said := strings.TrimSpace(yaml.FormatError(err, false, false))
 	for _, quotes := range quoting {
@@ -261,6 +291,14 @@ func (c *config) readEnvironment(environ []string) error {
 		err := env.ParseWithOptions(c, env.Options{Environment: map[string]string{name: value}})
 		if errors.As(err, &parseError) {
 			err = parseError.Err
+			var noValue *strconv.NumError
+			switch errors.As(err, &noValue); {
+			case noValue == nil:
+			case noValue.Func == "ParseBool":
+				err = errNoBoolean
+			case noValue.Func == "ParseFloat":
+				err = errNoNumber
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("environment: %s: %w", name, err)

@@ -88,8 +88,13 @@ func (l *logLevel) UnmarshalText(text []byte) error {
 // UnmarshalYAML implements yaml.NodeUnmarshaler.
 func (l *logLevel) UnmarshalYAML(node ast.Node) error { return readScalar(node, l) }
 
-// errNoScalar is a list or an object in the place of a setting.
-var errNoScalar = errors.New("expected one value")
+var (
+	// errNoScalar is a list or an object in the place of a setting.
+	errNoScalar = errors.New("expected one value")
+	// errNoBoolean and errNoNumber are texts in the place of what the libraries read.
+	errNoBoolean = errors.New("expected true or false")
+	errNoNumber  = errors.New("expected a number, such as 0.01")
+)
 
 // readScalar reads a setting out of a configuration file. Its error shows the
 // line.
