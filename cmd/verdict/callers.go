@@ -97,6 +97,8 @@ func (c *config) validateCallers(refuse func(field, format string, args ...any))
 		refuse("callers.roles", "is empty: nobody could do anything; give a role to a subject, such as {subject: service:checkout, role: check, tenants: [default]}")
 	case all.Certificates.CA != "" && !c.TLS.on():
 		refuse("callers.certificates.ca", "needs TLS: set tls.cert and tls.key")
+	case len(all.Peers) > 0 && !isSocket(c.GRPC.Address) && !isSocket(c.HTTP.Address):
+		refuse("callers.peers", "need a Unix socket, which tells who calls: set grpc.address or http.address to unix:///path")
 	}
 	if all.Anonymous != "" && !slices.Contains(roleRanks, all.Anonymous) {
 		refuse("callers.anonymous", "%q is no role: expected one of %s, or nothing", all.Anonymous, strings.Join(roleRanks, ", "))
@@ -145,6 +147,8 @@ func (c *callersConfig) read() (options caller.Options, issuers []caller.Issuer,
 		known := caller.TokenHash{Subject: subject(field+".subject", token.Subject)}
 		if err := known.Hash.UnmarshalText([]byte(token.SHA256)); err != nil {
 			refuse(field+".sha256", "%s", err)
+		} else if i := slices.IndexFunc(options.Tokens, func(other caller.TokenHash) bool { return other.Hash == known.Hash }); i >= 0 {
+			refuse(field+".sha256", "is that of tokens[%d] as well: expected a token of its own", i)
 		}
 		options.Tokens = append(options.Tokens, known)
 	}
@@ -157,6 +161,9 @@ func (c *callersConfig) read() (options caller.Options, issuers []caller.Issuer,
 	}
 	names := make(map[string]authz.EntityRef, len(c.Certificates.Subjects))
 	for identity, text := range c.Certificates.Subjects {
+		if identity == "" || strings.ContainsAny(identity, ":/* ") && !strings.HasPrefix(identity, "spiffe://") {
+			refuse("certificates.subjects", "%q is in no certificate: expected a SPIFFE ID, such as spiffe://example/billing, or a DNS name, such as billing.example", identity)
+		}
 		names[identity] = subject("certificates.subjects."+identity, text)
 	}
 	if c.Certificates.CA != "" {

@@ -266,6 +266,46 @@ func TestRolesOfCallers(t *testing.T) {
 	}
 }
 
+// TestCallersThatCouldNotCall refuses ways to show who calls that none could take, or that
+// would take one caller for another.
+func TestCallersThatCouldNotCall(t *testing.T) {
+	uid := count(1)
+	for name, tt := range map[string]struct {
+		change func(*config)
+		want   string // nothing where it is let be
+	}{
+		"peers without a socket": {func(c *config) { c.Callers.Peers = []peerConfig{{Subject: "service:app", UID: &uid}} },
+			"callers.peers: need a Unix socket"},
+		"peers at a socket of gRPC": {func(c *config) {
+			c.Callers.Peers = []peerConfig{{Subject: "service:app", UID: &uid}}
+			c.GRPC.Address = "unix://verdict.sock"
+		}, ""},
+		"peers at a socket of HTTP": {func(c *config) {
+			c.Callers.Peers = []peerConfig{{Subject: "service:app", UID: &uid}}
+			c.HTTP.Address = "unix://verdict.sock"
+		}, ""},
+		"a token of two": {func(c *config) {
+			c.Callers.Tokens = append(c.Callers.Tokens, tokenConfig{Subject: "service:hr", SHA256: c.Callers.Tokens[0].SHA256})
+		}, "callers.tokens[1].sha256: is that of tokens[0] as well"},
+		"a subject of a subject": {func(c *config) { c.Callers.Certificates.Subjects = map[string]string{"dns:a.example": "service:a"} },
+			`callers.certificates.subjects: "dns:a.example" is in no certificate`},
+		"a subject of nothing": {func(c *config) { c.Callers.Certificates.Subjects = map[string]string{"": "service:a"} },
+			`callers.certificates.subjects: "" is in no certificate`},
+		"subjects": {func(c *config) {
+			c.Callers.Certificates.Subjects = map[string]string{"a.example": "service:a", "spiffe://example/b": "service:b"}
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, _ := oneToken()
+			tt.change(&cfg)
+			err := cfg.validate()
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("error = %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
 func TestReach(t *testing.T) {
 	withTLS := func(c *config) { c.TLS = tlsConfig{Cert: "c", Key: "k"} }
 	withCallers := func(c *config) { known, _ := oneToken(); c.Callers = known.Callers }

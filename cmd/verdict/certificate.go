@@ -73,8 +73,13 @@ func (c *certificate) reload() error {
 	if end := pair.Leaf.NotAfter; time.Now().After(end) {
 		return fmt.Errorf("TLS: the certificate %s has expired on %s: nobody would connect", c.chainFile, end.Format(time.DateOnly))
 	}
-	if begin := pair.Leaf.NotBefore; c.shown.Load() != nil && time.Now().Before(begin) {
-		return fmt.Errorf("TLS: the certificate %s is not valid before %s: nobody would connect until then", c.chainFile, begin.Format(time.RFC3339))
+	if begin := pair.Leaf.NotBefore; time.Now().Before(begin) {
+		if c.shown.Load() != nil {
+			return fmt.Errorf("TLS: the certificate %s is not valid before %s: nobody would connect until then", c.chainFile, begin.Format(time.RFC3339))
+		}
+		// There is none to go on with, and where a machine starts its clock may not be set yet.
+		c.logger.Warn("the TLS certificate is not valid yet: nobody connects until then; is the clock right?",
+			zap.String("file", c.chainFile), zap.Time("not_before", begin))
 	}
 	c.chain, c.key = chain, key
 	c.shown.Store(&pair)

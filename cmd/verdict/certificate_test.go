@@ -381,6 +381,19 @@ func TestServiceWithACertificateThatHasExpired(t *testing.T) {
 	}
 }
 
+// TestCertificateThatIsNotValidYet is shown all the same, for the clock may be what is wrong,
+// and the log says so.
+func TestCertificateThatIsNotValidYet(t *testing.T) {
+	settings := newAuthority(t).issueBetween(t, t.TempDir(), 1, time.Now().Add(time.Hour), time.Now().Add(2*time.Hour))
+	core, lines := observer.New(zap.WarnLevel)
+	if _, err := openCertificate(settings, zap.New(core)); err != nil {
+		t.Fatal(err)
+	}
+	if said := lines.FilterMessageSnippet("the TLS certificate is not valid yet"); said.Len() != 1 {
+		t.Errorf("the log says %v", lines.All())
+	}
+}
+
 func TestCertificateIsReplaced(t *testing.T) {
 	authority := newAuthority(t)
 	move := func(t *testing.T, from, to string) {

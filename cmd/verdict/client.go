@@ -130,6 +130,11 @@ func socketPath(address string) (path string, isUnix bool) {
 	return strings.CutPrefix(address, unixPrefix)
 }
 
+func isSocket(address string) bool {
+	_, isUnix := socketPath(address)
+	return isUnix
+}
+
 // checkAddress refuses what is no address to listen on or to dial.
 func checkAddress(address string) error {
 	path, isUnix := socketPath(address)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,11 +25,26 @@ func (c *config) validateAddresses(refuse func(field, format string, args ...any
 			refuse(way.field, "%s", err)
 			continue
 		}
-		if other, isTaken := taken[way.address]; isTaken && !strings.HasSuffix(way.address, ":0") {
+		place := placeOf(way.address)
+		if other, isTaken := taken[place]; isTaken && !strings.HasSuffix(place, ":0") {
 			refuse(way.field, "%s is %s as well: expected an address of its own", way.address, other)
 		}
-		taken[way.address] = way.field
+		taken[place] = way.field
 	}
+}
+
+// placeOf is the same for addresses that are one, however they are written.
+func placeOf(address string) string {
+	if path, isUnix := socketPath(address); isUnix {
+		if whole, err := filepath.Abs(path); err == nil {
+			return unixPrefix + whole
+		}
+		return address
+	}
+	if port, isLoopback := strings.CutPrefix(address, "localhost:"); isLoopback {
+		return "127.0.0.1:" + port
+	}
+	return address
 }
 
 // listen opens a way in, whose connections are bounded and end with it, and what bounds them.

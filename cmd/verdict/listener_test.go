@@ -26,6 +26,29 @@ func TestPortInUse(t *testing.T) {
 	}
 }
 
+// TestAddressesThatAreOne are refused, however they are written.
+func TestAddressesThatAreOne(t *testing.T) {
+	for _, tt := range []struct {
+		grpc, http string
+		are        bool
+	}{
+		{"127.0.0.1:1", "127.0.0.1:1", true},
+		{"127.0.0.1:1", "localhost:1", true},
+		{"unix://a.sock", "unix://./a.sock", true},
+		{"unix:///run/a.sock", "unix:///run/b/../a.sock", true},
+		{"127.0.0.1:0", "localhost:0", false},
+		{"127.0.0.1:1", "localhost:2", false},
+		{"unix://a.sock", "unix:///a.sock", false},
+	} {
+		cfg := defaultConfig()
+		cfg.GRPC.Address, cfg.HTTP.Address = tt.grpc, tt.http
+		err := cfg.validate()
+		if are := err != nil && strings.Contains(err.Error(), "http.address: "+tt.http+" is grpc.address as well"); are != tt.are {
+			t.Errorf("%s and %s: %v", tt.grpc, tt.http, err)
+		}
+	}
+}
+
 // TestNoSocket says why there can be none at a path, and leaves what is there.
 func TestNoSocket(t *testing.T) {
 	dir := t.TempDir()

@@ -23,8 +23,11 @@ func defaultTracing() tracingConfig { return tracingConfig{Sampling: 0.01} }
 func (c tracingConfig) validate(refuse func(field, format string, args ...any)) {
 	if c.Endpoint != "" {
 		at, err := url.Parse(c.Endpoint)
-		if err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
+		switch {
+		case err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https":
 			refuse("tracing.endpoint", "is no URL: expected one such as http://localhost:4317, or https")
+		case at.Path != "" && at.Path != "/":
+			refuse("tracing.endpoint", "has a path, as OTLP over HTTP has: expected where the collector speaks OTLP over gRPC, such as http://localhost:4317")
 		}
 	}
 	if !(c.Sampling >= 0 && c.Sampling <= 1) {

@@ -197,6 +197,8 @@ func TestTracingSettings(t *testing.T) {
 		{"http", tracingConfig{Endpoint: "http://collector:4317", Sampling: 1}, ""},
 		{"https", tracingConfig{Endpoint: "https://collector:4317"}, ""},
 		{"no scheme", tracingConfig{Endpoint: "collector:4317"}, "tracing.endpoint"},
+		{"a path of none", tracingConfig{Endpoint: "http://collector:4317/"}, ""},
+		{"that of OTLP over HTTP", tracingConfig{Endpoint: "http://collector:4318/v1/traces"}, "tracing.endpoint: has a path, as OTLP over HTTP has"},
 		{"another scheme", tracingConfig{Endpoint: "ftp://collector"}, "tracing.endpoint"},
 		{"more than all", tracingConfig{Sampling: 1.01}, "tracing.sampling"},
 		{"less than nothing", tracingConfig{Sampling: -0.01}, "tracing.sampling"},
