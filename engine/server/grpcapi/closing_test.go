@@ -54,6 +54,12 @@ func TestShutdownEndsWhatWaits(t *testing.T) {
 			_, err := access(conn).SearchActions(ctx, &verdictv1.SearchActionsRequest{Consistency: never})
 			return err
 		}},
+		{"a plan", func(ctx context.Context, conn grpc.ClientConnInterface) error {
+			_, err := access(conn).PlanResources(ctx, &verdictv1.PlanResourcesRequest{
+				Consistency: never, Resource: &verdictv1.Resource{Type: "document"}, Dialect: verdictv1.PlanDialect_PLAN_DIALECT_POSTGRESQL,
+			})
+			return err
+		}},
 		{"an entity", func(ctx context.Context, conn grpc.ClientConnInterface) error {
 			_, err := keeper(conn).GetEntity(ctx, &verdictv1.GetEntityRequest{Entity: "user:mina", Consistency: never})
 			return err
@@ -89,6 +95,7 @@ func TestShutdownEndsWhatWaits(t *testing.T) {
 					<-ctx.Done()
 					return pdp.Found{}, ctx.Err()
 				}),
+				Planner:   waitingPlanner{asked},
 				Directory: askedDirectory{newDirectory(t), asked},
 			})
 			failed := make(chan error, 1)
@@ -103,6 +110,15 @@ func TestShutdownEndsWhatWaits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A waitingPlanner waits for its context, once it is asked.
+type waitingPlanner struct{ asked chan struct{} }
+
+func (p waitingPlanner) Plan(ctx context.Context, _ pdp.PlanQuestion) (pdp.Planned, error) {
+	close(p.asked)
+	<-ctx.Done()
+	return pdp.Planned{}, ctx.Err()
 }
 
 // An askedDirectory tells when it is asked for a revision.

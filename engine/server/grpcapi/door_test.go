@@ -22,12 +22,15 @@ import (
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	reflectionalphapb "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
 	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/caller"
+	"github.com/verdictpdp/verdict/engine/intake"
 	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
@@ -145,6 +148,7 @@ func TestWhatTheGateIsAsked(t *testing.T) {
 		{verdictv1.AccessService_BatchCheckAccess_FullMethodName, append(text(6, ""), tenant...), caller.Check, "blue"},
 		{verdictv1.AccessService_StreamCheckAccess_FullMethodName, text(2, string(tenant)), caller.Check, "blue"},
 		{verdictv1.AccessService_SearchSubjects_FullMethodName, tenant, caller.Search, "blue"},
+		{verdictv1.AccessService_SearchResources_FullMethodName, tenant, caller.Search, "blue"},
 		{verdictv1.AccessService_SearchActions_FullMethodName, nil, caller.Search, "default"},
 		{verdictv1.AccessService_PlanResources_FullMethodName, tenant, caller.Plan, "blue"},
 		{verdictv1.DirectoryService_Write_FullMethodName, tenant, caller.Write, "blue"},
@@ -157,6 +161,11 @@ func TestWhatTheGateIsAsked(t *testing.T) {
 		{verdictv1.DirectoryService_Watch_FullMethodName, nil, caller.Watch, "default"},
 		{verdictv1.PolicyService_GetStatus_FullMethodName, tenant, caller.Status, "blue"},
 		{verdictv1.PolicyService_GetStatus_FullMethodName, nil, caller.Status, ""},
+		{verdictv1.AuditService_ListChanges_FullMethodName, tenant, caller.Audit, "blue"},
+		{verdictv1.BackupService_Backup_FullMethodName, nil, caller.Administer, ""},
+		{healthpb.Health_List_FullMethodName, nil, caller.Describe, ""},
+		{reflectionpb.ServerReflection_ServerReflectionInfo_FullMethodName, nil, caller.Describe, ""},
+		{reflectionalphapb.ServerReflection_ServerReflectionInfo_FullMethodName, nil, caller.Describe, ""},
 	}
 	ctx, callers := withToken(t)
 	var asked string
@@ -244,6 +253,20 @@ func TestLongCallsEndWithTheRole(t *testing.T) {
 	wantStatus(t, err, codes.PermissionDenied)
 }
 
+// The chunks of an import name no tenant, and belong to the one that its options do.
+func TestImportIsOfTheTenantOfItsOptions(t *testing.T) {
+	_, conn := start(t, Options{Gate: admitFunc(func(ctx context.Context, operation caller.Operation, tenant string) error {
+		if tenant != "blue" {
+			return refuseAll(ctx, operation, tenant)
+		}
+		return nil
+	})})
+	report, err := importLines(t, verdictv1.NewDirectoryServiceClient(conn), &verdictv1.ImportOptions{Tenant: "blue"}, sample, len(sample)/2)
+	if err != nil || report.GetApplied() == 0 {
+		t.Errorf("by one who may import into it: %v, %v", report, err)
+	}
+}
+
 // signedToken is a token that holds for a second or two, and who takes it.
 func signedToken(t *testing.T) (token string, callers *caller.Authenticator) {
 	t.Helper()
@@ -307,6 +330,33 @@ func TestStreamsEndWithTheProof(t *testing.T) {
 	_, err = watch.Recv()
 	wantStatus(t, err, codes.Unauthenticated)
 	wantStatus(t, imported.RecvMsg(new(verdictv1.ImportResponse)), codes.Unauthenticated)
+}
+
+// A ready is a stream that takes and gives messages at once.
+type ready struct{ grpc.ServerStream }
+
+func (ready) Context() context.Context { return context.Background() }
+func (ready) RecvMsg(any) error        { return nil }
+func (ready) SendMsg(any) error        { return nil }
+
+// No message passes after the end of what its sender has shown, though it is there already.
+func TestNoMessagePassesAfterTheProof(t *testing.T) {
+	past := caller.Caller{Subject: authz.EntityRef{Type: "service", ID: "crm"}, Until: time.Now().Add(-time.Second)}
+	ctx, end := untilExpiry(caller.NewContext(t.Context(), past))
+	defer end()
+	s := &admittedStream{
+		announcing: announcing{wire.Stream{ServerStream: ready{}}, &guard{intake: intake.New(intake.Options{Logger: zap.NewNop()}), codec: wire.NewCodec()}},
+		ctx:        ctx, door: newDoor(Options{Gate: admitFunc(func(context.Context, caller.Operation, string) error { return nil })}), method: streamMethod,
+	}
+	for name, err := range map[string]error{
+		"a question": s.RecvMsg(new(streamQuestion)),
+		"a message":  s.RecvMsg(new(verdictv1.ImportRequest)),
+		"an answer":  s.SendMsg(wire.Answer{}),
+	} {
+		if err = ofExpiry(ctx, err); authz.KindOf(err) != authz.Unauthenticated || err == nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // A panicking is a stream on which receiving panics.
