@@ -49,8 +49,9 @@ func (s *backupServer) Backup(message *verdictv1.BackupRequest, stream grpc.Serv
 	// A message that nobody takes is given up only when this method has returned,
 	// and so it is another goroutine that sends.
 	go func() {
-		defer s.making.Store(false)
-		made <- s.make(ctx, options, backupWriter{stream, waiting, s.stall})
+		err := s.make(ctx, options, backupWriter{stream, waiting, s.stall})
+		s.making.Store(false) // before whoever took it knows of the end, and asks for another
+		made <- err
 	}()
 	select {
 	case err := <-made:
