@@ -21,6 +21,8 @@ func hintOf(st *status.Status) string {
 		return connectionHint(st.Message())
 	case st.Code() == codes.Unauthenticated:
 		return proofHint(st.Message())
+	case st.Code() == codes.PermissionDenied && strings.Contains(st.Message(), " may not see the status on this server"):
+		return "Who administers some of the tenants asks for one of them by --tenant."
 	}
 	return ""
 }

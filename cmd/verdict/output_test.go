@@ -100,7 +100,7 @@ func TestConnectionHint(t *testing.T) {
 // TestHintsOfAnswers holds that who is refused for want of a proof, or asks at the wrong
 // address, is told which flag helps.
 func TestHintsOfAnswers(t *testing.T) {
-	const token, certificate, address = "--token-file", "--cert and --key", "That is an HTTP address"
+	const token, certificate, address, tenant = "--token-file", "--cert and --key", "That is an HTTP address", "--tenant"
 	for _, tt := range []struct {
 		err  error
 		want []string
@@ -114,9 +114,11 @@ func TestHintsOfAnswers(t *testing.T) {
 		{status.Error(codes.Unauthenticated, "unexpected HTTP status code received from server: 401 (Unauthorized)"), []string{address}},
 		{status.Error(codes.Unimplemented, "unexpected HTTP status code received from server: 404 (Not Found)"), []string{address}},
 		{status.Error(codes.Unimplemented, "unknown method GetStatus"), nil},
+		{status.Error(codes.PermissionDenied, "service:portal may not see the status on this server: whoever runs the server gives roles"), []string{tenant}},
+		{status.Error(codes.PermissionDenied, `service:portal may not see the status in tenant "shop": whoever runs the server gives roles`), nil},
 	} {
 		text := errorText(tt.err)
-		for _, hint := range []string{token, certificate, address} {
+		for _, hint := range []string{token, certificate, address, tenant} {
 			if strings.Contains(text, hint) != slices.Contains(tt.want, hint) {
 				t.Errorf("of %v is said:\n%s\nwant %q", tt.err, text, tt.want)
 			}
