@@ -11,8 +11,11 @@ package tracing
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
@@ -57,6 +60,10 @@ const scope = "github.com/verdictpdp/verdict"
 
 // New begins to trace. It does not wait for the collector, which may come later.
 func New(ctx context.Context, o Options) (*Tracing, error) {
+	ownSampler := strings.TrimSpace(os.Getenv("OTEL_TRACES_SAMPLER"))
+	if err := checkSampler(ownSampler, os.Getenv("OTEL_TRACES_SAMPLER_ARG")); err != nil {
+		return nil, err
+	}
 	sender, err := newSender(o.Endpoint)
 	if err != nil {
 		return nil, err
@@ -75,7 +82,7 @@ func New(ctx context.Context, o Options) (*Tracing, error) {
 		return nil, errors.Join(err, exporter.Shutdown(ctx))
 	}
 	options := []sdktrace.TracerProviderOption{sdktrace.WithBatcher(exporter), sdktrace.WithResource(about)}
-	if os.Getenv("OTEL_TRACES_SAMPLER") == "" {
+	if ownSampler == "" {
 		options = append(options, sdktrace.WithSampler(sampler(o.Sampling, time.Now)))
 	}
 	// OpenTelemetry has one place in a process for such errors, and would print them.
@@ -84,6 +91,24 @@ func New(ctx context.Context, o Options) (*Tracing, error) {
 	}))
 	provider := sdktrace.NewTracerProvider(options...)
 	return &Tracing{provider: provider, tracer: provider.Tracer(scope)}, nil
+}
+
+// checkSampler refuses what the environment says of a sampler where OpenTelemetry would go on
+// with one that tells of everything.
+func checkSampler(name, part string) error {
+	switch strings.ToLower(name) {
+	case "", "always_on", "always_off", "parentbased_always_on", "parentbased_always_off":
+		return nil
+	case "traceidratio", "parentbased_traceidratio":
+		if part = strings.TrimSpace(part); part == "" {
+			return nil
+		}
+		if of, err := strconv.ParseFloat(part, 64); err != nil || !(of >= 0 && of <= 1) {
+			return fmt.Errorf("OTEL_TRACES_SAMPLER_ARG %q is no part: expected a number from 0 to 1, such as 0.01", part)
+		}
+		return nil
+	}
+	return fmt.Errorf("OTEL_TRACES_SAMPLER %q is not known: expected always_on, always_off or traceidratio, each also with parentbased_ before it; or set tracing.sampling instead", name)
 }
 
 // sampler is what decides which traces are told of.
