@@ -71,9 +71,7 @@ is in the directory.`,
 	cmd.Flags().StringVar(&b.data, "data", "", "back up the store in this `directory`, which no server has open")
 	cmd.Flags().StringVar(&b.since, "since", "", "back up what came after the backup in this `file`")
 	cmd.Flags().Uint64Var(&b.after, "after", 0, "back up what came after this `revision`")
-	for _, remote := range []string{"server", "ca"} {
-		cmd.MarkFlagsMutuallyExclusive(remote, "data")
-	}
+	asksNoServer(cmd, "data")
 	cmd.MarkFlagsMutuallyExclusive("since", "after")
 	return cmd
 }

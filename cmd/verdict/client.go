@@ -45,6 +45,14 @@ func (r *remote) addServerFlags(cmd *cobra.Command) {
 	r.shown.addFlags(cmd)
 }
 
+// asksNoServer refuses, beside a flag by which a command asks no server, those that say which
+// one is asked and who asks: they would do nothing.
+func asksNoServer(cmd *cobra.Command, local string) {
+	for _, remote := range []string{"server", "ca", "token", "token-file", "cert", "key"} {
+		cmd.MarkFlagsMutuallyExclusive(remote, local)
+	}
+}
+
 // addTimeoutFlag offers --timeout to a command that is over soon.
 func (r *remote) addTimeoutFlag(cmd *cobra.Command) {
 	r.timeout = timeout(30 * time.Second)

@@ -60,7 +60,8 @@ plain OPA evaluates and tests the same policies.`,
 	cmd.Flags().StringVar(&e.as, "as", exportLines, "the `form`: jsonl or opa")
 	cmd.Flags().StringVar(&e.file, "file", "", "write to this `file`, which is replaced once the export is complete")
 	mustComplete(cmd, "as", exportLines, exportOPA)
-	for _, remote := range []string{"server", "at-least", "exact"} {
+	asksNoServer(cmd, "directory")
+	for _, remote := range []string{"at-least", "exact"} {
 		cmd.MarkFlagsMutuallyExclusive(remote, "directory")
 	}
 	return cmd

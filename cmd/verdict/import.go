@@ -83,7 +83,7 @@ is asked there, and the changes are recorded as made by the user who runs this.`
 	cmd.Flags().BoolVar(&i.keepGoing, "keep-going", false, "import the good lines of a file that has bad ones")
 	cmd.Flags().StringVar(&i.reason, "reason", "", "why, as `TEXT` that stays with the changes")
 	cmd.Flags().StringVar(&i.onBehalfOf, "on-behalf-of", "", "the person, a `ref`, for whom this is written: it is held to what policy lets them change")
-	cmd.MarkFlagsMutuallyExclusive("server", "data")
+	asksNoServer(cmd, "data")
 	cmd.MarkFlagsMutuallyExclusive("on-behalf-of", "data")
 	return cmd
 }

@@ -38,10 +38,10 @@ func (q *question) addFlags(cmd *cobra.Command) {
 	flags.StringVar(&q.pkg, "package", rego.DefaultPackage, "with --bundle: the Rego `package` of the decision")
 	flags.StringVar(&q.directory, "directory", "", "with --bundle: the directory, a `file` in the import format")
 	flags.StringVar(&q.now, "now", "", "with --bundle: the `time` of the decision, such as 2026-07-01T00:00:00Z")
-	for _, remote := range []string{"server", "at-least", "exact"} {
-		for _, local := range []string{"bundle", "package", "directory", "now"} {
-			cmd.MarkFlagsMutuallyExclusive(remote, local)
-		}
+	for _, local := range []string{"bundle", "package", "directory", "now"} {
+		asksNoServer(cmd, local)
+		cmd.MarkFlagsMutuallyExclusive("at-least", local)
+		cmd.MarkFlagsMutuallyExclusive("exact", local)
 	}
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		for _, local := range []string{"package", "directory", "now"} {
