@@ -188,6 +188,9 @@ func TestRetained(t *testing.T) {
 	if r.keep(now, retainedSteps*retainedStep) {
 		t.Error("what may last longer is kept")
 	}
+	if !new(retained).keep(now, retainedSteps*retainedStep-1) {
+		t.Error("the longest is not kept")
+	}
 	for i := range maxRetained {
 		if !r.keep(now, time.Second) {
 			t.Fatalf("only %d are kept", i)
@@ -201,5 +204,12 @@ func TestRetained(t *testing.T) {
 	}
 	if !r.keep(now.Add(time.Hour), time.Second) || r.total.Load() != 1 {
 		t.Errorf("%d are kept after an hour", r.total.Load())
+	}
+	for steps := time.Duration(12); steps < 3*retainedSteps; steps++ {
+		var r retained
+		r.keep(now, time.Second)
+		if later := now.Add(steps * retainedStep); !r.keep(later, time.Second) || r.total.Load() != 1 {
+			t.Errorf("%d are kept %d steps later", r.total.Load(), steps)
+		}
 	}
 }

@@ -101,10 +101,18 @@ func TestRefusedAudits(t *testing.T) {
 	if err != nil || page.GetNextPageToken() == "" {
 		t.Fatal(page, err)
 	}
-	_, err = audit.ListChanges(t.Context(), &verdictv1.ListChangesRequest{PageToken: page.GetNextPageToken(), Entity: "user:olga"})
-	wantFields(t, err, "page_token")
-	_, err = audit.ListChanges(t.Context(), &verdictv1.ListChangesRequest{PageSize: maxPageSize + 1})
-	wantFields(t, err, "page_size")
+	for _, another := range []*verdictv1.ListChangesRequest{
+		{Tenant: "blue"}, {Entity: "user:olga"}, {GrantsOf: "user:olga"}, {Author: "user:olga"}, {Bundle: "clinic"}, {PolicyOnly: true},
+		{Since: timestamppb.Now()}, {Until: timestamppb.Now()},
+	} {
+		another.PageToken = page.GetNextPageToken()
+		_, err = audit.ListChanges(t.Context(), another)
+		wantFields(t, err, "page_token")
+	}
+	for _, size := range []int32{-1, maxPageSize + 1} {
+		_, err = audit.ListChanges(t.Context(), &verdictv1.ListChangesRequest{PageSize: size})
+		wantFields(t, err, "page_size")
+	}
 	_, err = audit.ListChanges(t.Context(), &verdictv1.ListChangesRequest{
 		Entity: "mina", GrantsOf: "olga", Author: strings.Repeat("x", 3), Since: &timestamppb.Timestamp{Nanos: -1}, Until: timestamppb.New(time.Time{}),
 	})

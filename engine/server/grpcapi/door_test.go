@@ -31,6 +31,7 @@ import (
 	"github.com/verdictpdp/verdict/engine/admission"
 	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/intake"
+	"github.com/verdictpdp/verdict/engine/pdp"
 	"github.com/verdictpdp/verdict/engine/server/wire"
 )
 
@@ -344,6 +345,9 @@ func TestNoMessagePassesAfterTheProof(t *testing.T) {
 	past := caller.Caller{Subject: authz.EntityRef{Type: "service", ID: "crm"}, Until: time.Now().Add(-time.Second)}
 	ctx, end := untilExpiry(caller.NewContext(t.Context(), past))
 	defer end()
+	if err := ofExpiry(ctx, nil); err != nil {
+		t.Errorf("a call that has ended well: %v", err)
+	}
 	s := &admittedStream{
 		announcing: announcing{wire.Stream{ServerStream: ready{}}, &guard{intake: intake.New(intake.Options{Logger: zap.NewNop()}), codec: wire.NewCodec()}},
 		ctx:        ctx, door: newDoor(Options{Gate: admitFunc(func(context.Context, caller.Operation, string) error { return nil })}), method: streamMethod,
@@ -377,22 +381,28 @@ func TestPanicWhileAMessageIsReceived(t *testing.T) {
 	}
 }
 
-// Calls that are refused leave, so that those of strangers do not crowd out others.
-func TestRefusedCallsLeave(t *testing.T) {
-	door := func() *admission.Door {
-		return admission.NewDoor(admission.DoorOptions{Tenants: map[string]int{authz.DefaultTenant: 1}})
-	}
-	room := 0
-	for crowded := door(); ; room++ {
-		if _, err := crowded.Arrive(nil, false); err != nil {
-			break
+func newCountingDoor() *admission.Door {
+	return admission.NewDoor(admission.DoorOptions{Tenants: map[string]int{authz.DefaultTenant: 1}})
+}
+
+// roomOf is how many more calls a door lets in before it refuses one.
+func roomOf(t *testing.T, door *admission.Door) (room int) {
+	t.Helper()
+	for ; ; room++ {
+		if _, err := door.Arrive(nil, false); err != nil {
+			return room
 		}
-		if room == 10_000 {
+		if room == 1_000_000 {
 			t.Fatal("a door is never crowded")
 		}
 	}
+}
+
+// Calls that are refused leave, so that those of strangers do not crowd out others.
+func TestRefusedCallsLeave(t *testing.T) {
+	room := roomOf(t, newCountingDoor())
 	ctx, callers := withToken(t)
-	_, conn := start(t, Options{Callers: callers, Gate: admitFunc(refuseAll), Admission: door()})
+	_, conn := start(t, Options{Callers: callers, Gate: admitFunc(refuseAll), Admission: newCountingDoor()})
 	access := verdictv1.NewAccessServiceClient(conn)
 	const none = "/verdict.v1.AccessService/None"
 	for range room + 10 {
@@ -406,5 +416,50 @@ func TestRefusedCallsLeave(t *testing.T) {
 	for range room + 10 {
 		_, err := access.CheckAccess(ctx, reading())
 		wantStatus(t, err, codes.PermissionDenied)
+	}
+}
+
+// A call that the intake refuses leaves the door too.
+func TestCallsThatTheIntakeRefusesLeave(t *testing.T) {
+	door := newCountingDoor()
+	_, conn := start(t, Options{Admission: door, Intake: intake.Limits{Calls: 1}})
+	stream := newStream(t, conn) // the one call that there may be
+	stream.ask("1", reading())
+	const calls = 10
+	for range calls {
+		_, err := verdictv1.NewAccessServiceClient(conn).CheckAccess(t.Context(), reading())
+		if st := wantStatus(t, err, codes.ResourceExhausted); !strings.Contains(st.Message(), "more calls are open") {
+			t.Fatal(st.Message())
+		}
+	}
+	if room, want := roomOf(t, door), roomOf(t, newCountingDoor()); room != want {
+		t.Errorf("there is room for %d calls, want %d", room, want)
+	}
+}
+
+// What takes turns is not counted at the door meanwhile, as a single check is.
+func TestWhatIsCountedWhileItIsDecided(t *testing.T) {
+	want := roomOf(t, newCountingDoor())
+	for name, counted := range map[string]int{"a check": 1, "a batch": 0} {
+		t.Run(name, func(t *testing.T) {
+			door, room := newCountingDoor(), 0
+			_, conn := start(t, Options{Admission: door, Decider: decideFunc(func(context.Context, *authz.Request, pdp.DecideOptions) (authz.Decision, error) {
+				room = roomOf(t, door)
+				return authz.Decision{}, nil
+			})})
+			access := verdictv1.NewAccessServiceClient(conn)
+			var err error
+			if counted == 1 {
+				_, err = access.CheckAccess(t.Context(), reading())
+			} else {
+				_, err = access.BatchCheckAccess(t.Context(), &verdictv1.BatchCheckAccessRequest{Items: []*verdictv1.BatchCheckAccessItem{{}}})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if room != want-counted {
+				t.Errorf("there is room for %d calls, want %d", room, want-counted)
+			}
+		})
 	}
 }

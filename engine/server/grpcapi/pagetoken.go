@@ -48,7 +48,7 @@ func parsePageToken(text string, listing ...string) (pageToken, error) {
 		return pageToken{}, refused
 	}
 	revision, n := binary.Uvarint(body)
-	if n <= 0 || revision == 0 {
+	if revision == 0 { // or none
 		return pageToken{}, refused
 	}
 	return pageToken{revision: revision, after: string(body[n:])}, nil

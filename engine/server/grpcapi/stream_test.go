@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -13,6 +17,7 @@ import (
 
 	"github.com/verdictpdp/verdict/api/authz"
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
+	"github.com/verdictpdp/verdict/engine/intake"
 	"github.com/verdictpdp/verdict/engine/pdp"
 )
 
@@ -158,6 +163,56 @@ func TestStreamHoldsBackACallerAtTheLimit(t *testing.T) {
 	}
 }
 
+// TestAnsweredQuestionsHoldNothing asks more, one after another, than may be under way at a
+// time, in calls and in bytes.
+func TestAnsweredQuestionsHoldNothing(t *testing.T) {
+	_, conn := start(t, Options{Admission: newCountingDoor(), Intake: intake.Limits{Bytes: 1 << 20}})
+	stream := newStream(t, conn)
+	waiting := largeQuestion(2 * smallBytes)
+	waiting.Consistency = &verdictv1.Consistency{Requirement: &verdictv1.Consistency_AtLeast{AtLeast: 1}}
+	for i := range roomOf(t, newCountingDoor()) + 10 {
+		if response := stream.ask("1", waiting).GetResponse(); !response.GetAllowed() {
+			t.Fatalf("question %d is answered %v", i, response)
+		}
+	}
+}
+
+func largeQuestion(bytes int) *verdictv1.CheckAccessRequest {
+	question := reading()
+	question.Context = &structpb.Struct{Fields: map[string]*structpb.Value{"text": structpb.NewStringValue(strings.Repeat("x", bytes))}}
+	return question
+}
+
+// TestQuestionsUnderWayAreHeld has questions wait that hold too much all together: they are
+// large, or wait for a revision, each by a goroutine of its own.
+func TestQuestionsUnderWayAreHeld(t *testing.T) {
+	small := reading()
+	small.Consistency = &verdictv1.Consistency{Requirement: &verdictv1.Consistency_AtLeast{AtLeast: 1}}
+	for name, question := range map[string]*verdictv1.CheckAccessRequest{"large": largeQuestion(waitingBytes), "waiting": small} {
+		t.Run(name, func(t *testing.T) {
+			listener, err := net.Listen("unix", filepath.Join(t.TempDir(), "s")) // whose reading can be interrupted
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, conn := startOn(t, Options{Intake: intake.Limits{Bytes: maxUnderWay / 2 * waitingBytes, Transfer: time.Hour}, Decider: decideFunc(func(ctx context.Context, _ *authz.Request, _ pdp.DecideOptions) (authz.Decision, error) {
+				<-ctx.Done()
+				return authz.Decision{}, ctx.Err()
+			})}, listener, "unix:"+listener.Addr().String())
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			stream, err := verdictv1.NewAccessServiceClient(conn).StreamCheckAccess(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for err == nil && ctx.Err() == nil {
+				err = stream.Send(&verdictv1.StreamCheckAccessRequest{Request: question})
+			}
+			_, err = stream.Recv()
+			wantStatus(t, err, codes.ResourceExhausted)
+		})
+	}
+}
+
 func TestSlowRequestDoesNotHoldUpTheNext(t *testing.T) {
 	release := make(chan struct{})
 	_, conn := start(t, Options{Decider: decideFunc(func(_ context.Context, request *authz.Request, _ pdp.DecideOptions) (authz.Decision, error) {
@@ -219,6 +274,9 @@ func TestShutdownEndsStreamsAfterTheirAnswers(t *testing.T) {
 	wantStatus(t, err, codes.Unavailable)
 	if err := <-done; err != nil {
 		t.Errorf("Shutdown: %v", err)
+	}
+	if n := server.UnderWay(); n != 0 {
+		t.Errorf("%d calls are under way", n)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/verdictpdp/verdict/api/authz"
+	"github.com/verdictpdp/verdict/engine/caller"
 	"github.com/verdictpdp/verdict/engine/intake"
 )
 
@@ -51,4 +52,33 @@ func TestLargeMessagesWaitForEachOther(t *testing.T) {
 			t.Errorf("once another is answered: %v", err)
 		}
 	})
+}
+
+// TestWhoWaitsGivesMemoryBack holds that a call with a large message keeps its share, so
+// that others wait for it, unless it waits for a revision that is not there.
+func TestWhoWaitsGivesMemoryBack(t *testing.T) {
+	const largest, latest = 1 << 20, 7
+	for atLeast, given := range map[uint64]bool{0: false, latest: false, latest + 1: true} {
+		m := newMemory(intake.New(intake.Options{Logger: zap.NewNop()}), largest)
+		isFree := func() bool {
+			free := m.messages.TryAcquire(maxUnpacked * largest)
+			if free {
+				m.messages.Release(maxUnpacked * largest)
+			}
+			return free
+		}
+		call := &arrival{Context: caller.Context{Context: t.Context()}}
+		release, err := m.unpackCall(call, smallBytes+1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := waiting{closing: t.Context(), revisions: func() (oldest, newest uint64) { return 1, latest }}
+		free, _ := at(call, w, authz.Consistency{AtLeast: atLeast}, func(context.Context) (bool, error) { return isFree(), nil })
+		if free != given {
+			t.Errorf("at least revision %d: its memory is free: %v, want %v", atLeast, free, given)
+		}
+		if release(); !isFree() {
+			t.Errorf("at least revision %d: its memory is not free when it is answered", atLeast)
+		}
+	}
 }
