@@ -16,7 +16,9 @@ import (
 	"github.com/caarlos0/env/v11"
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/verdictpdp/verdict/api/authz"
@@ -188,15 +190,21 @@ func (c *config) readYAML(text []byte) error {
 	if err != nil {
 		return atLine(err)
 	}
-	switch len(file.Docs) {
-	case 0:
-		return nil
-	case 1:
-		if body := file.Docs[0].Body; body == nil || body.Type() == ast.NullType || body.Type() == ast.CommentGroupType {
-			return nil // comments alone
+	// Behind a document that is empty the parser drops all others.
+	headers := 0
+	for _, word := range lexer.Tokenize(string(text)) {
+		if word.Type == token.DocumentHeaderType {
+			headers++
 		}
-	default:
+	}
+	if len(file.Docs) > 1 || headers > 1 {
 		return errors.New("there is a second YAML document: expected one")
+	}
+	if len(file.Docs) == 0 {
+		return nil
+	}
+	if body := file.Docs[0].Body; body == nil || body.Type() == ast.NullType || body.Type() == ast.CommentGroupType {
+		return nil // comments alone
 	}
 	var names onlyNames
 	ast.Walk(&names, file.Docs[0].Body)

@@ -62,7 +62,7 @@ func TestConfigLayers(t *testing.T) {
 }
 
 func TestConfigWithoutSettings(t *testing.T) {
-	for _, text := range []string{"", "\n", "# comments alone\n", "---\n", "null\n", "limits:\ntenants:\n"} {
+	for _, text := range []string{"", "\n", "# comments alone\n", "# comments\n---\n# alone\n", "---\n", "null\n", "limits:\ntenants:\n"} {
 		file := filepath.Join(t.TempDir(), "verdict.yaml")
 		write(t, file, text)
 		cfg, err := loadConfig(file, nil)
@@ -129,6 +129,8 @@ func TestConfigRefusals(t *testing.T) {
 		{name: "a key of another form", file: "? data\n: d\n", wants: []string{"expected the name of a setting"}},
 		{name: "a key in what is merged", file: "callers: {<<: {1: x, anonymous: check}}\n", wants: []string{"[1:16] expected the name of a setting"}},
 		{name: "second document", file: "data: a\n---\nfoo: b\n", wants: []string{"second YAML document"}},
+		{name: "second document behind an empty one", file: "---\n---\ncallers: {anonymous: check}\n", wants: []string{"second YAML document"}},
+		{name: "second document behind comments", file: "# a\n---\n# b\n---\ndata: d\n", wants: []string{"second YAML document"}},
 		{name: "key twice", file: "data: a\ndata: b\n", wants: []string{"[2:1]", "data"}},
 		{name: "no YAML", file: "data: [\n", wants: []string{"[1:"}},
 		{name: "size", file: "limits: {input: huge}\n", wants: []string{`"huge" is no size`}},
