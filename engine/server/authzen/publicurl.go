@@ -38,7 +38,7 @@ func ParsePublicURL(text string) (PublicURL, error) {
 	}
 	parsed, err := url.Parse(text)
 	switch {
-	case err != nil || parsed.Opaque != "" || parsed.Hostname() == "":
+	case err != nil || parsed.Hostname() == "":
 		return refused("is no URL with a host")
 	case parsed.Scheme != "https" && (parsed.Scheme != "http" || !isLoopback(parsed.Hostname())):
 		return refused("is not https, which only a loopback host may do without")
