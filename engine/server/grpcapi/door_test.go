@@ -463,3 +463,46 @@ func TestWhatIsCountedWhileItIsDecided(t *testing.T) {
 		})
 	}
 }
+
+// A recordingMeter records how the calls of a method end.
+type recordingMeter struct {
+	method string
+	ended  chan<- string
+}
+
+func (m recordingMeter) Called(code codes.Code, _ error, _ time.Duration) {
+	m.ended <- fmt.Sprint(m.method, " ", code)
+}
+
+// Calls that are refused before their methods run are told of, as all others are.
+func TestRefusedCallsAreMetered(t *testing.T) {
+	ctx, callers := withToken(t)
+	tests := map[string]struct {
+		ctx       context.Context
+		admission *admission.Door
+		patience  time.Duration
+		want      codes.Code
+	}{
+		"of a stranger":                 {ctx: t.Context(), want: codes.Unauthenticated},
+		"of one who is known":           {ctx: ctx, want: codes.OK},
+		"of one too many":               {ctx: ctx, admission: crowded(t), want: codes.ResourceExhausted},
+		"of one too many that may last": {ctx: ctx, admission: crowded(t), patience: time.Hour, want: codes.ResourceExhausted},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			ended := make(chan string, 2)
+			_, conn := start(t, Options{Callers: callers, Admission: tt.admission, Meter: func(method string, _ bool) Meter { return recordingMeter{method, ended} }})
+			ctx, cancel := tt.ctx, context.CancelFunc(func() {})
+			if tt.patience > 0 {
+				ctx, cancel = context.WithTimeout(ctx, tt.patience)
+			}
+			defer cancel()
+			_, err := verdictv1.NewAccessServiceClient(conn).CheckAccess(ctx, reading())
+			wantStatus(t, err, tt.want)
+			close(ended) // what is told is so before the caller is answered
+			if got, want := <-ended, fmt.Sprint(verdictv1.AccessService_CheckAccess_FullMethodName, " ", tt.want); got != want {
+				t.Errorf("it is told of %q, want %q", got, want)
+			}
+		})
+	}
+}
