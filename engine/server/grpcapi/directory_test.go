@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
 	verdictv1 "github.com/verdictpdp/verdict/api/verdict/v1"
@@ -207,6 +208,37 @@ func TestListGrants(t *testing.T) {
 					t.Errorf("in pages of %d: %q, want %q", size, got, tt.want)
 				}
 			}
+		})
+	}
+}
+
+// TestGrantsOfAnotherListing goes on with a listing of grants by other filters than it began
+// with.
+func TestGrantsOfAnotherListing(t *testing.T) {
+	_, conn := start(t, Options{})
+	client := verdictv1.NewDirectoryServiceClient(conn)
+	of := &verdictv1.ListGrantsRequest{Subject: "user:mina", Role: "role:nurse", Scope: "department:icu", PageSize: 1}
+	write(t, client,
+		putGrant(&verdictv1.Grant{Id: "g1", Subject: of.Subject, Role: of.Role, Scope: of.Scope}),
+		putGrant(&verdictv1.Grant{Id: "g2", Subject: of.Subject, Role: of.Role, Scope: of.Scope}),
+	)
+	page, err := client.ListGrants(t.Context(), of)
+	if err != nil || page.GetNextPageToken() == "" {
+		t.Fatalf("%v, %v: want a page before the last", page, err)
+	}
+	for name, change := range map[string]func(*verdictv1.ListGrantsRequest){
+		"another subject": func(r *verdictv1.ListGrantsRequest) { r.Subject = "user:olga" },
+		"another role":    func(r *verdictv1.ListGrantsRequest) { r.Role = "role:staff" },
+		"another scope":   func(r *verdictv1.ListGrantsRequest) { r.Scope = "tenant:default" },
+		"no filter":       func(r *verdictv1.ListGrantsRequest) { r.Subject, r.Role, r.Scope = "", "", "" },
+		"another tenant":  func(r *verdictv1.ListGrantsRequest) { r.Tenant = "blue" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			other := proto.Clone(of).(*verdictv1.ListGrantsRequest)
+			other.PageToken = page.GetNextPageToken()
+			change(other)
+			_, err := client.ListGrants(t.Context(), other)
+			wantFields(t, err, "page_token")
 		})
 	}
 }
