@@ -6,6 +6,21 @@ import (
 	"testing"
 )
 
+// TestStoreIsFoundWhateverItsPath kills a process, as it were, whose store is where the path
+// is a pattern that is not its own: what was written last is in a log.
+func TestStoreIsFoundWhateverItsPath(t *testing.T) {
+	open := newStore(t, t.TempDir())
+	fill(t, open)
+	dir := filepath.Join(t.TempDir(), "store[1]")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	copyStore(t, dir, open.options.Dir)
+	if !holds(t, newStore(t, dir), mina) {
+		t.Error("what was written is gone")
+	}
+}
+
 // TestUnbegunLogsAreNoHindrance has logs that are empty, as a process leaves them
 // that is killed at a moment of opening or closing a store.
 func TestUnbegunLogsAreNoHindrance(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,6 +52,22 @@ func readChildren(dir string) ([]fs.DirEntry, error) {
 		return nil, authz.Errorf(authz.Unavailable, "the store's directory cannot be read: %w", err)
 	}
 	return children, nil
+}
+
+// pathsEnding are the paths of what has an ending in a directory, sorted; none where it is
+// not there. The directory's own path may have anything in it, such as what is a pattern to
+// Glob.
+func pathsEnding(dir, ending string) (paths []string, err error) {
+	children, err := readChildren(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, child := range children {
+		if strings.HasSuffix(child.Name(), ending) {
+			paths = append(paths, filepath.Join(dir, child.Name()))
+		}
+	}
+	return paths, err
 }
 
 // noStore is the error of a directory with these children, which are none of a store's.

@@ -1,10 +1,7 @@
 package store
 
 import (
-	"io/fs"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/verdictpdp/verdict/api/authz"
 )
@@ -30,8 +27,7 @@ func (s *Store) CloseUnused() error {
 		return err
 	}
 	// What was loaded is not acknowledged.
-	children, err := readChildren(s.disk.dir)
-	if err != nil || slices.ContainsFunc(children, func(child fs.DirEntry) bool { return strings.HasSuffix(child.Name(), ".sst") }) {
+	if tables, err := pathsEnding(s.disk.dir, ".sst"); err != nil || len(tables) > 0 {
 		return err
 	}
 	if err := removeStore(s.disk.dir); err != nil {

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -75,10 +74,11 @@ func readManifest(dir string) (tables []uint64, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		// A store that was never written to has none, and Badger would remove the
 		// tables of another.
-		if left, _ := filepath.Glob(filepath.Join(dir, "*.sst")); len(left) > 0 {
+		left, err := pathsEnding(dir, ".sst")
+		if len(left) > 0 {
 			return nil, damagedFile(path, errors.New("the list of tables is missing"))
 		}
-		return nil, nil
+		return nil, err
 	}
 	if err != nil {
 		return nil, damagedFile(path, err)
@@ -106,9 +106,9 @@ func verifyTables(dir string, ids []uint64) (highest uint64, err error) {
 // logs verifies the logs of what is in no table yet, which follow on each other and
 // on the tables.
 func (v *verified) logs(dir string) error {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.mem"))
+	paths, err := pathsEnding(dir, ".mem")
 	if err != nil {
-		return fmt.Errorf("looking for the store's logs: %w", err)
+		return err
 	}
 	// Their names are numbers, of five digits or more.
 	slices.SortFunc(paths, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })

@@ -3,7 +3,6 @@ package store
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -23,9 +22,9 @@ func verifyHeaders(dir string) error {
 	if err := verifyKeyRegistry(filepath.Join(dir, badger.KeyRegistryFileName)); err != nil {
 		return err
 	}
-	paths, err := filepath.Glob(filepath.Join(dir, "*.vlog"))
+	paths, err := pathsEnding(dir, ".vlog")
 	if err != nil {
-		return fmt.Errorf("looking for the store's logs of values: %w", err)
+		return err
 	}
 	for _, path := range paths {
 		if err := verifyValueLog(path); err != nil {
