@@ -8,6 +8,7 @@ import (
 
 	"github.com/verdictpdp/verdict/engine/intake"
 	"github.com/verdictpdp/verdict/engine/server/authzen"
+	"github.com/verdictpdp/verdict/engine/server/grpcapi"
 )
 
 // An intakeConfig is what clients may have each address hold for them.
@@ -24,7 +25,7 @@ type intakeConfig struct {
 func defaultIntake() intakeConfig {
 	return intakeConfig{
 		Headers: 64 << 10,
-		Calls:   intake.DefaultCalls, CallsPerPeer: intake.DefaultCallsPerPeer, CallsPerConnection: 250,
+		Calls:   intake.DefaultCalls, CallsPerPeer: intake.DefaultCallsPerPeer, CallsPerConnection: grpcapi.DefaultMaxCalls,
 		InFlight: intake.DefaultBytes, Transfer: duration(intake.DefaultTransfer), Idle: duration(15 * time.Minute),
 	}
 }

@@ -27,8 +27,8 @@ const (
 	piece = 100 * time.Microsecond
 	// restFor is how many times as long it rests while decisions are made and all that is
 	// not long work takes full of the processors' time, or more: all long work together
-	// takes at most a tenth of a processor then, and less where none is ever idle. Below, it rests in proportion. See the table
-	// "backup" of benchmarks/overload.
+	// takes at most a tenth of a processor then, and less where none is ever idle. Below, it
+	// rests in proportion. See the table "backup" of benchmarks/overload.
 	restFor = 9
 	full    = 0.5
 	// mostRest bounds one rest, so that work gets on whose pieces take long, or are held

@@ -50,10 +50,7 @@ func newSite(target string, log *zap.Logger, check func(*loadSite) error) (*load
 	if s.unlock, err = lockStore(target); err != nil {
 		return nil, err
 	}
-	err = expectNoOthers(target)
-	if err == nil {
-		err = mend(target, s.rename)
-	}
+	err = mend(target, s.rename)
 	if err == nil {
 		err = check(s)
 	}

@@ -10,8 +10,12 @@ import (
 )
 
 // mend makes good what a process left that was killed in a directory, which is
-// locked, so that nobody is at it.
+// locked, so that nobody is at it. It touches nothing where no store is but something
+// else, which it refuses.
 func mend(dir string, rename func(from, to string) error) error {
+	if err := expectNoOthers(dir); err != nil {
+		return err
+	}
 	if err := adopt(dir, rename); err != nil {
 		return err
 	}

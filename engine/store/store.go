@@ -198,10 +198,7 @@ func openBadger(d disk, size sizing, log *zap.Logger) (*badger.DB, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = expectNoOthers(d.dir)
-		if err == nil {
-			err = mend(d.dir, os.Rename)
-		}
+		err = mend(d.dir, os.Rename)
 		if err == nil {
 			err = expectWritable(d.dir)
 		}

@@ -129,7 +129,7 @@ type Options struct {
 	// A call with more is reset.
 	MaxHeaderBytes int
 	// MaxCalls is how many calls of one connection, streams included, are open at a time;
-	// 0 means 250. What a client calls beyond that waits on its side.
+	// 0 means DefaultMaxCalls. What a client calls beyond that waits on its side.
 	MaxCalls int
 	// Intake bounds what all clients together have the server hold for them.
 	Intake intake.Limits
@@ -144,11 +144,13 @@ type Options struct {
 	Silence time.Duration
 }
 
+// DefaultMaxCalls is Options.MaxCalls unless set, as net/http has it.
+const DefaultMaxCalls = 250
+
 const (
 	defaultMaxMessageBytes = 16 << 20
 	defaultSilence         = 30 * time.Second
 	defaultMaxHeaderBytes  = 64 << 10
-	defaultMaxCalls        = 250
 	// windowBytes is what a client may send of a call before it is served. What a call
 	// takes then has a window of its own size.
 	windowBytes = 64 << 10
@@ -184,7 +186,7 @@ func New(o Options) *Server {
 	o.MaxMessageBytes = cmp.Or(o.MaxMessageBytes, defaultMaxMessageBytes)
 	o.Silence = cmp.Or(o.Silence, defaultSilence)
 	o.MaxHeaderBytes = cmp.Or(o.MaxHeaderBytes, defaultMaxHeaderBytes)
-	o.MaxCalls = cmp.Or(o.MaxCalls, defaultMaxCalls)
+	o.MaxCalls = cmp.Or(o.MaxCalls, DefaultMaxCalls)
 	closing, closeAll := context.WithCancel(context.Background())
 	fromClients := map[string]bool{} // the methods whose clients send streams
 	in := intake.New(intake.Options{
